@@ -1,0 +1,686 @@
+/**
+ * The config: what a user writes, in `mesh-ca.yaml` or in TypeScript. These interfaces are the one place where its keys stand;
+ * `mesh-ca.schema.json` is generated from them. A `@format` names an entry of `formats.ts`.
+ */
+
+/** Everything that one run of `mesh-ca synth` reads. What stands above `clusters` holds for each of them. */
+export interface MeshCaConfig extends ClusterSettings {
+  /**
+   * Where an editor finds the schema of this file.
+   *
+   * @default - none
+   */
+  readonly $schema?: string;
+
+  /** The Vault (or OpenBao) server. */
+  readonly vault: VaultConfig;
+
+  /**
+   * The root CA that all clusters share.
+   *
+   * @default - imported from PEM files named when the script runs, into the mount `pki`
+   */
+  readonly root?: RootConfig;
+
+  /**
+   * The clusters. Each gets an intermediate CA, a PKI role, a policy and an AppRole of its own.
+   *
+   * @minItems 1
+   */
+  readonly clusters: readonly ClusterConfig[];
+}
+
+/** The Vault (or OpenBao) server. */
+export interface VaultConfig {
+  /**
+   * Address as the clusters reach it, e.g. `https://vault.example.com:8200`. The scripts use it too, unless VAULT_ADDR is set.
+   *
+   * @format url
+   */
+  readonly server: string;
+
+  /**
+   * PEM file with the CA certificates that Vault's own server certificate is checked with; in TypeScript, the PEM text.
+   *
+   * @format pem
+   * @default - the system's own CAs
+   */
+  readonly caBundle?: string;
+}
+
+/** The root CA. */
+export interface RootConfig {
+  /**
+   * Mount of the PKI secrets engine that holds it.
+   *
+   * @format mount
+   * @default "pki"
+   */
+  readonly mount?: string;
+
+  /**
+   * Where it comes from: `import` takes the PEM files named when the script runs, `generate` lets Vault make a key that never leaves it.
+   *
+   * @default "import"
+   */
+  readonly source?: 'import' | 'generate';
+
+  /**
+   * PEM file with the root certificate; in TypeScript, the PEM text. With it the root lies in dist/ and can be reviewed; without it the script
+   * delivers it into the cluster.
+   *
+   * @format pem
+   * @default - the script delivers it, and writes it to root.pem
+   */
+  readonly certificate?: string;
+
+  /**
+   * The longest lifetime that the mount issues for (`max_lease_ttl`).
+   *
+   * @format duration
+   * @default "87600h"
+   */
+  readonly maxLeaseTtl?: string;
+
+  /**
+   * Common name, where Vault generates it.
+   *
+   * @format commonName
+   * @default "Mesh Root CA"
+   */
+  readonly commonName?: string;
+
+  /**
+   * Lifetime, where Vault generates it.
+   *
+   * @format duration
+   * @default - maxLeaseTtl
+   */
+  readonly ttl?: string;
+
+  /**
+   * Key type, where Vault generates it.
+   *
+   * @default "rsa"
+   */
+  readonly keyType?: 'rsa' | 'ec';
+
+  /**
+   * Bits of the key, where Vault generates it: 2048, 3072 or 4096 for RSA, 256 or 384 for EC.
+   *
+   * @default - 4096 for RSA, 384 for EC
+   */
+  readonly keyBits?: 256 | 384 | 2048 | 3072 | 4096;
+}
+
+/** What can be said for all clusters at once, or for one. A cluster's own value wins, key by key. */
+export interface ClusterSettings {
+  /**
+   * Trust domain of the mesh: `spiffe://TRUST-DOMAIN/ns/…`.
+   *
+   * @format trustDomain
+   * @default "cluster.local"
+   */
+  readonly trustDomain?: string;
+
+  /**
+   * Istio's version, e.g. "1.22". One of `istioVersion` and `tsbVersion` is required: the overlay depends on it.
+   *
+   * @format istioVersion
+   * @default - the one that tsbVersion ships
+   */
+  readonly istioVersion?: string;
+
+  /**
+   * Tetrate Service Bridge's version, as a shorthand for the Istio version that it ships, e.g. "1.12.0".
+   *
+   * @format tsbVersion
+   * @default - none
+   */
+  readonly tsbVersion?: string;
+
+  /**
+   * The certificates that the mesh asks for.
+   *
+   * @default - RSA 2048, one hour
+   */
+  readonly certificates?: CertificatesConfig;
+
+  /**
+   * The cluster's intermediate CA: the one that signs.
+   *
+   * @default - RSA 3072, five years, its key never leaves Vault
+   */
+  readonly intermediate?: IntermediateConfig;
+
+  /**
+   * The PKI role that cert-manager signs with.
+   *
+   * @default - named after the cluster; signs istiod's and istio-csr's names and the workloads', nothing else
+   */
+  readonly role?: RoleConfig;
+
+  /**
+   * The Vault policy that lets cert-manager use the sign path, and nothing else.
+   *
+   * @default - named `cert-manager-CLUSTER`
+   */
+  readonly policy?: PolicyConfig;
+
+  /**
+   * The AppRole that cert-manager logs in with.
+   *
+   * @default - named `cert-manager-CLUSTER`
+   */
+  readonly appRole?: AppRoleConfig;
+
+  /**
+   * The Secret that holds the AppRole's secret ID.
+   *
+   * @default - the setup script delivers it
+   */
+  readonly secret?: SecretConfig;
+
+  /**
+   * cert-manager, and the Issuer.
+   *
+   * @default - Issuer `vault-issuer`
+   */
+  readonly certManager?: CertManagerConfig;
+
+  /**
+   * istio-csr, the agent that signs the workloads' requests through cert-manager.
+   *
+   * @default - the jetstack chart, in namespace cert-manager
+   */
+  readonly istioCsr?: IstioCsrConfig;
+
+  /**
+   * istiod, and the objects that configure it.
+   *
+   * @default - in namespace istio-system
+   */
+  readonly istio?: IstioConfig;
+
+  /**
+   * The fields that a ControlPlane requires. Without them the output is a partial to merge into the ControlPlane that is there.
+   *
+   * @default - a partial ControlPlane
+   */
+  readonly tsb?: TsbConfig;
+}
+
+/** One cluster. */
+export interface ClusterConfig extends ClusterSettings {
+  /**
+   * Name of the cluster. Its mount, PKI role, policy, AppRole and kube context are named after it unless set.
+   *
+   * @format dnsLabel
+   */
+  readonly name: string;
+
+  /**
+   * Context in the kubeconfig. Every kubectl, helm and istioctl call names it.
+   *
+   * @format context
+   * @default - the cluster's name
+   */
+  readonly context?: string;
+
+  /**
+   * The mesh's ID of the cluster; for TSB, the cluster's name there. istio-csr refuses every workload whose ID differs.
+   *
+   * @format clusterId
+   * @default - the cluster's name
+   */
+  readonly clusterId?: string;
+}
+
+/** The certificates that the mesh asks for. The PKI role, istio-csr and istiod follow from it. */
+export interface CertificatesConfig {
+  /**
+   * The longest lifetime of a workload's certificate, and what istio-csr grants. At least 1h.
+   *
+   * @format duration
+   * @default "1h"
+   */
+  readonly workloadTtl?: string;
+
+  /**
+   * Lifetime of istiod's certificate. At least 1h.
+   *
+   * @format duration
+   * @default "1h"
+   */
+  readonly istiodTtl?: string;
+
+  /**
+   * Lifetime of istio-csr's serving certificate. At least 1h.
+   *
+   * @format duration
+   * @default "1h"
+   */
+  readonly servingTtl?: string;
+
+  /**
+   * Key type of every certificate in the mesh. Envoy's own default is RSA.
+   *
+   * @default "rsa"
+   */
+  readonly keyType?: 'rsa' | 'ec';
+
+  /**
+   * Bits of the key: 2048, 3072 or 4096 for RSA, 256 or 384 for EC.
+   *
+   * @default - 2048 for RSA, 256 for EC
+   */
+  readonly keyBits?: 256 | 384 | 2048 | 3072 | 4096;
+}
+
+/** The intermediate CA. */
+export interface IntermediateConfig {
+  /**
+   * Mount of the PKI secrets engine that holds it.
+   *
+   * @format mount
+   * @default - `istioca-CLUSTER`
+   */
+  readonly mount?: string;
+
+  /**
+   * Common name.
+   *
+   * @format commonName
+   * @default - `CLUSTER Mesh Intermediate CA`
+   */
+  readonly commonName?: string;
+
+  /**
+   * Lifetime, and the mount's `max_lease_ttl`.
+   *
+   * @format duration
+   * @default "43800h"
+   */
+  readonly ttl?: string;
+
+  /**
+   * `internal`: the key never leaves Vault. `exported`: Vault hands the key out once, and the script writes it to a file. Unsafe.
+   *
+   * @default "internal"
+   */
+  readonly key?: 'internal' | 'exported';
+
+  /**
+   * Key type.
+   *
+   * @default "rsa"
+   */
+  readonly keyType?: 'rsa' | 'ec';
+
+  /**
+   * Bits of the key: 2048, 3072 or 4096 for RSA, 256 or 384 for EC.
+   *
+   * @default - 3072 for RSA, 256 for EC
+   */
+  readonly keyBits?: 256 | 384 | 2048 | 3072 | 4096;
+
+  /**
+   * How many CAs may stand below it: 0 none, -1 any number. Unsafe where it is not 0: a certificate that it signs could sign others.
+   *
+   * @default 0
+   */
+  readonly maxPathLength?: 0 | 1 | -1;
+}
+
+/** The PKI role. Names and lifetimes follow from the trust domain, istiod, istio-csr and `certificates`; the keys here only widen them. */
+export interface RoleConfig {
+  /**
+   * Name.
+   *
+   * @format vaultName
+   * @default - the cluster's name
+   */
+  readonly name?: string;
+
+  /**
+   * Host names it signs. `exact`: istiod's and istio-csr's own. `anyService`: every `*.svc` name, localhost, IP addresses and wildcards. Unsafe.
+   *
+   * @default "exact"
+   */
+  readonly hosts?: 'exact' | 'anyService';
+
+  /**
+   * SPIFFE IDs it signs. `workloads`: `spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT`. `anyPath`: everything below the trust domain. Unsafe.
+   *
+   * @default "workloads"
+   */
+  readonly spiffeIds?: 'workloads' | 'anyPath';
+
+  /**
+   * The longest lifetime it signs for. Unsafe where it is longer than what the mesh asks for.
+   *
+   * @format duration
+   * @default - the longest of `certificates`
+   */
+  readonly maxTtl?: string;
+
+  /**
+   * Whether Vault keeps a copy of each certificate that it signs. Unsafe: the storage grows with every renewal of every workload.
+   *
+   * @default false
+   */
+  readonly storeCertificates?: boolean;
+}
+
+/** The Vault policy. */
+export interface PolicyConfig {
+  /**
+   * Name. Vault writes policy names in lower case.
+   *
+   * @format vaultName
+   * @default - `cert-manager-CLUSTER`
+   */
+  readonly name?: string;
+}
+
+/** The AppRole. */
+export interface AppRoleConfig {
+  /**
+   * Mount of the AppRole auth method.
+   *
+   * @format mount
+   * @default "approle"
+   */
+  readonly mount?: string;
+
+  /**
+   * Name.
+   *
+   * @format vaultName
+   * @default - `cert-manager-CLUSTER`
+   */
+  readonly name?: string;
+
+  /**
+   * Role ID: a name, not a secret. Decided here, so that the Issuer is complete before the script has run.
+   *
+   * @format roleId
+   * @default - `CLUSTER.APPROLE`
+   */
+  readonly roleId?: string;
+
+  /**
+   * Lifetime of the token that a login gives.
+   *
+   * @format duration
+   * @default "1h"
+   */
+  readonly tokenTtl?: string;
+
+  /**
+   * The longest lifetime of such a token with renewals.
+   *
+   * @format duration
+   * @default "4h"
+   */
+  readonly tokenMaxTtl?: string;
+
+  /**
+   * `batch` leaves nothing in Vault. `default` and `service` leave a lease for each signature, since cert-manager logs in anew for each. Unsafe.
+   *
+   * @default "batch"
+   */
+  readonly tokenType?: 'batch' | 'service' | 'default';
+
+  /**
+   * Lifetime of the secret ID. The setup script, run again, replaces one that has less than a third left. "0" never ends. Unsafe.
+   *
+   * @format durationOrZero
+   * @default "8760h"
+   */
+  readonly secretIdTtl?: string;
+}
+
+/** The Secret with the secret ID. It lies in istiod's namespace, beside the Issuer. */
+export interface SecretConfig {
+  /**
+   * How it reaches the cluster. `script`: the setup script makes the secret ID and pipes it into the cluster. `manifest`: a Secret in dist/, in
+   * plain text; only with `--allow-plaintext-secret` and the secret ID in an environment variable. Unsafe.
+   *
+   * @default "script"
+   */
+  readonly delivery?: 'script' | 'manifest';
+
+  /**
+   * Name.
+   *
+   * @format dnsName
+   * @default "cert-manager-vault-approle"
+   */
+  readonly name?: string;
+
+  /**
+   * Key below which the secret ID stands.
+   *
+   * @format dataKey
+   * @default "secretId"
+   */
+  readonly key?: string;
+}
+
+/** cert-manager. */
+export interface CertManagerConfig {
+  /**
+   * Name of the Issuer. It lies in istiod's namespace, since istio-csr asks there.
+   *
+   * @format dnsName
+   * @default "vault-issuer"
+   */
+  readonly issuer?: string;
+
+  /**
+   * Namespace of cert-manager.
+   *
+   * @format dnsLabel
+   * @default "cert-manager"
+   */
+  readonly namespace?: string;
+
+  /**
+   * Chart version that the runbook installs.
+   *
+   * @format version
+   * @default "v1.21.2"
+   */
+  readonly version?: string;
+}
+
+/** istio-csr. */
+export interface IstioCsrConfig {
+  /**
+   * Name of the Helm release.
+   *
+   * @format dnsLabel
+   * @default "cert-manager-istio-csr"
+   */
+  readonly release?: string;
+
+  /**
+   * Namespace of the release; istio-csr's address follows from it.
+   *
+   * @format dnsLabel
+   * @default "cert-manager"
+   */
+  readonly namespace?: string;
+
+  /**
+   * Chart version. The values are checked against what it knows.
+   *
+   * @format version
+   * @default "v0.17.0"
+   */
+  readonly chartVersion?: string;
+
+  /**
+   * Secret with the root certificate that istio-csr hands to the workloads.
+   *
+   * @format dnsName
+   * @default "istio-root-ca"
+   */
+  readonly rootSecret?: string;
+
+  /**
+   * Which certificate that Secret holds. `intermediate` makes istio-csr hand out a trust anchor that is not the root. Unsafe.
+   *
+   * @default "root"
+   */
+  readonly rootFile?: 'root' | 'intermediate';
+
+  /**
+   * Whether istio-csr may call the API server as often as it needs: 34 signatures a second instead of 1.7. Since chart v0.11.0.
+   *
+   * @default true
+   */
+  readonly disableKubernetesClientRateLimiter?: boolean;
+
+  /**
+   * More Helm values, e.g. `replicaCount`. What the plan decides cannot be set here.
+   *
+   * @default - none
+   */
+  readonly values?: Readonly<Record<string, unknown>>;
+}
+
+/** istiod, and the objects that configure it. */
+export interface IstioConfig {
+  /**
+   * Namespace of istiod, the Issuer and the ControlPlane.
+   *
+   * @format dnsLabel
+   * @default "istio-system"
+   */
+  readonly namespace?: string;
+
+  /**
+   * Revision of istiod, as in the Deployment's name `istiod-REVISION`.
+   *
+   * @format dnsLabel
+   * @default "default"
+   */
+  readonly revision?: string;
+
+  /**
+   * Name of the ControlPlane.
+   *
+   * @format dnsName
+   * @default "controlplane"
+   */
+  readonly controlPlane?: string;
+
+  /**
+   * Name of the IstioOperator that TSB makes and the overlay changes.
+   *
+   * @format dnsName
+   * @default "tsb-istiocontrolplane"
+   */
+  readonly istioOperator?: string;
+
+  /**
+   * How istiod is given its certificate. `wellKnown`: Istio 1.16 and later finds it by itself. `append`: flags and volumes at the end of the
+   * lists. `guide`: the guide's ControlPlane to the letter, with indices that overwrite whatever stands there. Unsafe.
+   *
+   * @default - `wellKnown` from Istio 1.16, else `append`
+   */
+  readonly overlay?: 'append' | 'wellKnown' | 'guide';
+}
+
+/** The fields that a ControlPlane requires. */
+export interface TsbConfig {
+  /**
+   * Registry of TSB's images.
+   *
+   * @format imageHub
+   */
+  readonly hub: string;
+
+  /** The management plane. Its clusterName is the cluster's `clusterId`. */
+  readonly managementPlane: ManagementPlaneConfig;
+
+  /** The telemetry store. */
+  readonly telemetryStore: TelemetryStoreConfig;
+}
+
+/** The management plane. */
+export interface ManagementPlaneConfig {
+  /**
+   * Host name or IP address.
+   *
+   * @format host
+   */
+  readonly host: string;
+
+  /**
+   * Port.
+   *
+   * @minimum 1
+   * @maximum 65535
+   * @asType integer
+   */
+  readonly port: number;
+
+  /**
+   * Whether its certificate is self-signed.
+   *
+   * @default - TSB's own default
+   */
+  readonly selfSigned?: boolean;
+}
+
+/** The telemetry store. */
+export interface TelemetryStoreConfig {
+  /** Elasticsearch. */
+  readonly elastic: ElasticConfig;
+}
+
+/** Elasticsearch. */
+export interface ElasticConfig {
+  /**
+   * Host name or IP address.
+   *
+   * @format host
+   */
+  readonly host: string;
+
+  /**
+   * Port.
+   *
+   * @minimum 1
+   * @maximum 65535
+   * @asType integer
+   */
+  readonly port: number;
+
+  /**
+   * Protocol.
+   *
+   * @default - TSB's own default
+   */
+  readonly protocol?: 'http' | 'https';
+
+  /**
+   * Whether its certificate is self-signed.
+   *
+   * @default - TSB's own default
+   */
+  readonly selfSigned?: boolean;
+
+  /**
+   * Major version.
+   *
+   * @minimum 5
+   * @maximum 9
+   * @asType integer
+   * @default - TSB's own default
+   */
+  readonly version?: number;
+}

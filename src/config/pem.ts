@@ -1,0 +1,69 @@
+import { X509Certificate } from 'node:crypto';
+
+/** What a PEM text holds, or why it cannot be used. */
+export interface PemResult {
+  /** The certificates in PEM and nothing else, whatever stood around them. */
+  readonly text: string;
+
+  /** When the last of them ends. */
+  readonly ends: Date;
+
+  /** Why it cannot be used. */
+  readonly problems: readonly string[];
+}
+
+const BEGIN = '-----BEGIN ';
+const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----\s*([A-Za-z0-9+/=\s]*?)-----END \1-----/g;
+
+/** Whether a value of the config is PEM text itself, and no path. */
+export const isPem = (value: string) => value.trimStart().startsWith(BEGIN);
+
+/**
+ * Checks that a PEM text holds CA certificates only, each in date. Nothing of the text is repeated in a message: it may be a key.
+ *
+ * @param text the PEM text
+ * @param options when it is, and whether only roots are wanted
+ */
+export function checkPem(text: string, { now, roots }: { readonly now: Date; readonly roots: boolean }): PemResult {
+  const blocks = [...text.matchAll(BLOCK)];
+  if (blocks.length === 0 || text.split(BEGIN).length - 1 !== blocks.length) {
+    return { text: '', ends: now, problems: [`must hold PEM certificates, each from "-----BEGIN CERTIFICATE-----" to "-----END CERTIFICATE-----"`] };
+  }
+  const problems: string[] = [];
+  const certificates = blocks.flatMap(([block, type], i) => {
+    const which = blocks.length === 1 ? '' : `, PEM block ${i + 1}`;
+    const certificate = type === 'CERTIFICATE' ? parse(block) : undefined;
+    const wrong = certificate ? refuse(certificate, now, roots) : notCertificate(type ?? '');
+    if (wrong !== undefined) problems.push(`${wrong}${which}`);
+    return certificate ?? [];
+  });
+  return {
+    text: certificates.map(certificate => certificate.toString()).join(''),
+    ends: new Date(Math.max(...certificates.map(certificate => Date.parse(certificate.validTo)))),
+    problems,
+  };
+}
+
+function notCertificate(type: string): string {
+  if (type.endsWith('PRIVATE KEY')) return 'holds a private key, which must not be near a config; name a file with certificates only';
+  return type === 'CERTIFICATE' ? 'holds a certificate that cannot be read' : `must hold certificates only, got a block of ${type.toLowerCase()}`;
+}
+
+function parse(block: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(block);
+  } catch {
+    return undefined;
+  }
+}
+
+function refuse(certificate: X509Certificate, now: Date, roots: boolean): string | undefined {
+  const day = (date: string) => new Date(Date.parse(date)).toISOString().slice(0, 10);
+  if (!certificate.ca) return 'must be a CA certificate (basic constraints CA:TRUE), got one that cannot sign';
+  if (roots && !(certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey))) {
+    return 'must be a root certificate, i.e. self-signed, got an intermediate';
+  }
+  if (Date.parse(certificate.validTo) <= now.getTime()) return `has expired on ${day(certificate.validTo)}`;
+  if (Date.parse(certificate.validFrom) > now.getTime()) return `is not valid before ${day(certificate.validFrom)}`;
+  return undefined;
+}

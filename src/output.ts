@@ -1,0 +1,20 @@
+/** A file of dist/, before it is written. */
+export interface OutputFile {
+  /** Path below dist/, with forward slashes. */
+  readonly path: string;
+
+  /** The text. */
+  readonly content: string;
+
+  /** What kind of file it is. */
+  readonly kind: 'manifest' | 'helm-values' | 'script' | 'doc';
+
+  /** The cluster that it belongs to; none: all of them. */
+  readonly cluster?: string;
+
+  /** One line of what it is. */
+  readonly about: string;
+}
+
+/** First line of every file that is made, behind the comment sign of its kind. */
+export const MADE_BY = 'Made by mesh-ca synth (cdk8s-mesh-ca) from mesh-ca.yaml. Do not edit: change the config and synthesize again.';

@@ -1,0 +1,188 @@
+import { distance } from 'fastest-levenshtein';
+import { IstioPlan } from './istio';
+import { CertificatesPlan } from './pki';
+import { Settings, isRecord } from './settings';
+import table from './tables/istio-csr-values.json';
+import { seconds } from './ttl';
+import { compareVersions } from './version';
+
+/** istio-csr. */
+export interface IstioCsrPlan {
+  /** Name of the Helm release. */
+  readonly release: string;
+
+  /** Namespace of the release. */
+  readonly namespace: string;
+
+  /** Chart version. */
+  readonly chartVersion: string;
+
+  /** DNS name of its Service, which its serving certificate carries. */
+  readonly dnsName: string;
+
+  /** Address that workloads send their requests to: Istio's `caAddress`. */
+  readonly caAddress: string;
+
+  /** Secret with the root certificate, and the key that it stands below. */
+  readonly rootSecret: { readonly name: string; readonly key: string };
+
+  /** Which certificate that Secret holds. */
+  readonly rootFile: 'root' | 'intermediate';
+
+  /** Helm values by the chart's own keys, e.g. `app.tls.trustDomain`: what the plan decides. */
+  readonly values: Readonly<Record<string, unknown>>;
+
+  /** Helm values that the user added, as they were written. */
+  readonly extraValues: Readonly<Record<string, unknown>>;
+}
+
+interface ValueFacts {
+  readonly since: string;
+  readonly lastSeen?: string;
+  readonly default: Readonly<Record<string, unknown>>;
+}
+
+const facts = table as Readonly<Record<string, ValueFacts>>;
+
+/** Name of the chart, and so of the Deployment and the Service, whatever the release is called. */
+export const CHART = 'cert-manager-istio-csr';
+
+/** Where the root certificate is mounted in istio-csr's pod. */
+const ROOT_MOUNT = '/var/run/secrets/istio-csr';
+
+/** Istio 1.24 and later need an istio-csr of this version or later. */
+const ISTIO_1_24_NEEDS = 'v0.13.0';
+
+/** Decides istio-csr's release and values, and checks them against the chart version. */
+export function planIstioCsr(
+  settings: Settings,
+  decided: {
+    readonly clusterId: string;
+    readonly trustDomain: string;
+    readonly certificates: CertificatesPlan;
+    readonly istio: IstioPlan;
+    readonly issuer: { readonly name: string };
+  },
+): IstioCsrPlan {
+  const { istioCsr = {}, refuse } = settings;
+  const { istio } = decided;
+  const namespace = istioCsr.namespace ?? 'cert-manager';
+  const chartVersion = `v${(istioCsr.chartVersion ?? 'v0.17.0').replace(/^v/, '')}`;
+  const dnsName = `${CHART}.${namespace}.svc`;
+  const rootSecret = { name: istioCsr.rootSecret ?? 'istio-root-ca', key: 'ca.cert.pem' };
+  const values = planValues(settings, decided, { chartVersion, dnsName, rootSecret });
+
+  if (compareVersions(istio.version, '1.24') >= 0 && compareVersions(chartVersion, ISTIO_1_24_NEEDS) < 0) {
+    refuse(
+      ['istioCsr', 'chartVersion'],
+      `'chartVersion' must be at least ${ISTIO_1_24_NEEDS} for Istio ${istio.version}, e.g. "v0.17.0", got "${chartVersion}"`,
+    );
+  }
+  for (const path of leaves(istioCsr.values ?? {})) refuseExtra(path, chartVersion, values, refuse);
+  return {
+    release: istioCsr.release ?? CHART,
+    namespace,
+    chartVersion,
+    dnsName,
+    caAddress: `${dnsName}:443`,
+    rootSecret,
+    rootFile: istioCsr.rootFile ?? 'root',
+    values,
+    extraValues: istioCsr.values ?? {},
+  };
+}
+
+function planValues(
+  { istioCsr = {}, refuse }: Settings,
+  { clusterId, trustDomain, certificates, istio, issuer }: Parameters<typeof planIstioCsr>[1],
+  { chartVersion, dnsName, rootSecret }: { chartVersion: string; dnsName: string; rootSecret: { name: string; key: string } },
+): Record<string, unknown> {
+  const algorithm = certificates.keyType === 'rsa' ? 'RSA' : 'ECDSA';
+  const wanted: Record<string, unknown> = {
+    'app.certmanager.namespace': istio.namespace,
+    'app.certmanager.issuer.name': issuer.name,
+    'app.certmanager.issuer.kind': 'Issuer',
+    'app.certmanager.issuer.group': 'cert-manager.io',
+    'app.tls.rootCAFile': `${ROOT_MOUNT}/${rootSecret.key}`,
+    'app.tls.trustDomain': trustDomain,
+    'app.tls.certificateDNSNames': [dnsName],
+    'app.tls.certificateDuration': certificates.servingTtl,
+    'app.tls.istiodCertificateDuration': certificates.istiodTtl,
+    'app.tls.istiodCertificateRenewBefore': half(certificates.istiodTtl),
+    'app.tls.istiodPrivateKeyAlgorithm': algorithm === 'RSA' ? '' : algorithm,
+    'app.tls.istiodPrivateKeySize': certificates.keyBits,
+    'app.server.clusterID': clusterId,
+    'app.server.maxCertificateDuration': certificates.workloadTtl,
+    'app.server.serving.certificateKeySize': certificates.keyBits,
+    'app.server.serving.signatureAlgorithm': algorithm,
+    'app.istio.namespace': istio.namespace,
+    'app.istio.revisions': [istio.revision],
+    'app.controller.leaderElectionNamespace': istio.namespace,
+    'app.controller.disableKubernetesClientRateLimiter': istioCsr.disableKubernetesClientRateLimiter ?? true,
+    volumeMounts: [{ name: 'root-ca', mountPath: ROOT_MOUNT }],
+    volumes: [{ name: 'root-ca', secret: { secretName: rootSecret.name } }],
+  };
+  // where the chart does not know the key, what it does without must be what is wanted.
+  return Object.fromEntries(
+    Object.entries(wanted).filter(([key, value]) => {
+      if (knownIn(facts[key], chartVersion)) return true;
+      if (JSON.stringify(value) !== JSON.stringify(firstDefault(key))) {
+        const since = facts[key]?.since ?? 'no version';
+        refuse(
+          ['istioCsr', key.endsWith('RateLimiter') ? 'disableKubernetesClientRateLimiter' : 'chartVersion'],
+          `chart ${chartVersion} of istio-csr has no ${key}, which ${since} has; it cannot be ${JSON.stringify(value)}, write ${JSON.stringify(firstDefault(key))} or a later chartVersion`,
+        );
+      }
+      return false;
+    }),
+  );
+}
+
+function refuseExtra(path: readonly string[], chartVersion: string, decided: Record<string, unknown>, refuse: Settings['refuse']): void {
+  const at = ['istioCsr', 'values', ...path];
+  const key = path.join('.');
+  const clash = Object.keys(decided).find(name => key === name || key.startsWith(`${name}.`) || name.startsWith(`${key}.`));
+  if (clash !== undefined) {
+    refuse(at, `'${clash}' is decided by the plan, as ${JSON.stringify(decided[clash])}; remove it here`);
+    return;
+  }
+  const known = Object.keys(facts).find(name => knownIn(facts[name], chartVersion) && (key === name || key.startsWith(`${name}.`)));
+  if (known !== undefined || leafTakesAnything(path, chartVersion)) return;
+  const fact = facts[key];
+  const near = Object.keys(facts)
+    .filter(name => knownIn(facts[name], chartVersion))
+    .reduce((best, name) => (distance(name, key) < distance(best, key) ? name : best), 'replicaCount');
+  refuse(
+    at,
+    fact
+      ? `chart ${chartVersion} of istio-csr has no ${key}: it is there from ${fact.since}${fact.lastSeen ? ` to ${fact.lastSeen}` : ''}`
+      : `chart ${chartVersion} of istio-csr has no ${key}, did you mean ${near}?`,
+  );
+}
+
+/** An empty object of a parent that the table lists by its leaves, e.g. `securityContext: {}`. */
+function leafTakesAnything(path: readonly string[], chartVersion: string): boolean {
+  const parent = `${path.join('.')}.`;
+  return Object.keys(facts).some(name => name.startsWith(parent) && knownIn(facts[name], chartVersion));
+}
+
+function knownIn(fact: ValueFacts | undefined, version: string): boolean {
+  if (fact === undefined || compareVersions(fact.since, version) > 0) return false;
+  return fact.lastSeen === undefined || compareVersions(version, fact.lastSeen) <= 0;
+}
+
+const firstDefault = (key: string): unknown => Object.values(facts[key]?.default ?? {})[0];
+
+/** The paths of the values that are no objects with keys. */
+function leaves(value: Readonly<Record<string, unknown>>, above: readonly string[] = []): string[][] {
+  return Object.entries(value).flatMap(([key, child]) => {
+    const path = [...above, key];
+    return isRecord(child) && Object.keys(child).length > 0 ? leaves(child, path) : [path];
+  });
+}
+
+/** Half of a duration, so that a renewal has as long again to succeed. */
+function half(duration: string): string {
+  const minutes = Math.floor(seconds(duration) / 120);
+  return `${minutes}m`;
+}

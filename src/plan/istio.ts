@@ -1,0 +1,84 @@
+import { Settings } from './settings';
+import { tsbToIstio } from './tables/tsb';
+import { compareVersions } from './version';
+
+/** How istiod is given its certificate. */
+export type OverlayMode = 'append' | 'wellKnown' | 'guide';
+
+/** istiod, and the objects that configure it. */
+export interface IstioPlan {
+  /** Version, e.g. "1.22". */
+  readonly version: string;
+
+  /** Namespace. */
+  readonly namespace: string;
+
+  /** Revision; "default" is none. */
+  readonly revision: string;
+
+  /** Name of istiod's Deployment and Service. */
+  readonly deployment: string;
+
+  /** istiod's DNS names, the one that is its common name first. */
+  readonly dnsNames: readonly string[];
+
+  /** Name of the ControlPlane. */
+  readonly controlPlane: string;
+
+  /** Name of the IstioOperator that the overlay changes. */
+  readonly istioOperator: string;
+
+  /** How istiod is given its certificate. */
+  readonly overlay: OverlayMode;
+}
+
+/** The Istio version from which istiod finds its certificate at a well-known path. */
+export const WELL_KNOWN_SINCE = '1.16';
+
+/** Decides what configures istiod. */
+export function planIstio(settings: Settings): IstioPlan {
+  const { istio = {}, refuse } = settings;
+  const version = istioVersionOf(settings);
+  const namespace = istio.namespace ?? 'istio-system';
+  const revision = istio.revision ?? 'default';
+  const deployment = revision === 'default' ? 'istiod' : `istiod-${revision}`;
+  const findsItself = compareVersions(version, WELL_KNOWN_SINCE) >= 0;
+  const overlay = istio.overlay ?? (findsItself ? 'wellKnown' : 'append');
+  if (overlay === 'wellKnown' && !findsItself) {
+    refuse(
+      ['istio', 'overlay'],
+      `'overlay' "wellKnown" needs Istio ${WELL_KNOWN_SINCE} or later, got it with Istio ${version}; write "append"`,
+    );
+  }
+  return {
+    version,
+    namespace,
+    revision,
+    deployment,
+    // the chart of istio-csr keeps the plain name as common name, whatever the revision.
+    dnsNames: [...new Set([`istiod.${namespace}.svc`, `${deployment}.${namespace}.svc`])],
+    controlPlane: istio.controlPlane ?? 'controlplane',
+    istioOperator: istio.istioOperator ?? 'tsb-istiocontrolplane',
+    overlay,
+  };
+}
+
+function istioVersionOf({ istioVersion, tsbVersion, refuse }: Settings): string {
+  const key = tsbVersion?.replace(/^v/, '');
+  const shipped = key === undefined ? undefined : tsbToIstio[key];
+  if (key !== undefined && shipped === undefined && istioVersion === undefined) {
+    refuse(
+      ['tsbVersion'],
+      `'tsbVersion' is known for ${Object.keys(tsbToIstio).join(', ')}; for another write the Istio version that it ships, e.g. istioVersion: "1.22", got "${tsbVersion}"`,
+    );
+  }
+  if (key === undefined && istioVersion === undefined) {
+    refuse(['istioVersion'], `'istioVersion' is missing, the overlay depends on it, e.g. istioVersion: "1.22"`);
+  }
+  if (istioVersion !== undefined && shipped !== undefined && compareVersions(minor(istioVersion), minor(shipped)) !== 0) {
+    refuse(['istioVersion'], `'istioVersion' must be the one that TSB ${tsbVersion} ships, e.g. "${minor(shipped)}", got "${istioVersion}"`);
+  }
+  return istioVersion ?? shipped ?? '1.22';
+}
+
+const minor = (version: string) => version.split('.').slice(0, 2).join('.');

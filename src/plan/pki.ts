@@ -1,0 +1,155 @@
+import { RootConfig } from '../config/config';
+import { Problem } from '../config/problem';
+import { Settings } from './settings';
+import { longest, seconds } from './ttl';
+
+/** The root CA. */
+export interface RootPlan {
+  /** Mount of the PKI secrets engine. */
+  readonly mount: string;
+
+  /** Whether it is imported from PEM files or generated in Vault. */
+  readonly source: 'import' | 'generate';
+
+  /** PEM text of the root certificate, where it is known before the script runs. */
+  readonly certificate?: string;
+
+  /** The mount's longest lifetime. */
+  readonly maxLeaseTtl: string;
+
+  /** What Vault generates it with. */
+  readonly generate: { readonly commonName: string; readonly ttl: string; readonly keyType: KeyType; readonly keyBits: number };
+}
+
+/** The intermediate CA. */
+export interface IntermediatePlan {
+  /** Mount of the PKI secrets engine. */
+  readonly mount: string;
+
+  /** Common name. */
+  readonly commonName: string;
+
+  /** Lifetime. */
+  readonly ttl: string;
+
+  /** Whether its key can leave Vault. */
+  readonly key: 'internal' | 'exported';
+
+  /** Key type. */
+  readonly keyType: KeyType;
+
+  /** Bits of the key. */
+  readonly keyBits: number;
+
+  /** How many CAs may stand below it; -1: any number. */
+  readonly maxPathLength: number;
+}
+
+/** The certificates that the mesh asks for. */
+export interface CertificatesPlan {
+  /** The longest lifetime of a workload's certificate. */
+  readonly workloadTtl: string;
+
+  /** Lifetime of istiod's certificate. */
+  readonly istiodTtl: string;
+
+  /** Lifetime of istio-csr's serving certificate. */
+  readonly servingTtl: string;
+
+  /** The longest of the three. */
+  readonly maxTtl: string;
+
+  /** Key type. */
+  readonly keyType: KeyType;
+
+  /** Bits of the key. */
+  readonly keyBits: number;
+}
+
+/** Key types, in Vault's words. */
+export type KeyType = 'rsa' | 'ec';
+
+const sizes = { rsa: [2048, 3072, 4096], ec: [256, 384] } as const;
+
+/** Why a key size does not fit its type, or nothing. */
+export function refuseKeyBits(keyType: KeyType, keyBits: number): string | undefined {
+  const fits: readonly number[] = sizes[keyType];
+  return fits.includes(keyBits) ? undefined : `'keyBits' must be ${listed(fits)} for keyType "${keyType}", e.g. ${fits[0]}, got ${keyBits}`;
+}
+
+const listed = (values: readonly number[]) => `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`;
+
+/** Decides the root CA. */
+export function planRoot(root: RootConfig, problems: Problem[]): RootPlan {
+  const maxLeaseTtl = root.maxLeaseTtl ?? '87600h';
+  const ttl = root.ttl ?? maxLeaseTtl;
+  const keyType = root.keyType ?? 'rsa';
+  const keyBits = root.keyBits ?? (keyType === 'rsa' ? 4096 : 384);
+  const source = root.source ?? 'import';
+
+  const wrong = refuseKeyBits(keyType, keyBits);
+  if (wrong) problems.push({ path: ['root', 'keyBits'], message: wrong });
+  if (seconds(ttl) > seconds(maxLeaseTtl)) {
+    problems.push({
+      path: ['root', 'ttl'],
+      message: `'ttl' must be at most the mount's maxLeaseTtl, e.g. "${maxLeaseTtl}", got "${ttl}"`,
+    });
+  }
+  if (source === 'import') {
+    for (const key of ['commonName', 'ttl', 'keyType', 'keyBits'] as const) {
+      if (root[key] === undefined) continue;
+      problems.push({
+        path: ['root', key],
+        message: `'${key}' is of a root that Vault generates, and this one is imported; remove it, or write source: generate, got ${JSON.stringify(root[key])}`,
+      });
+    }
+  }
+  return {
+    mount: root.mount ?? 'pki',
+    source,
+    certificate: root.certificate,
+    maxLeaseTtl,
+    generate: { commonName: root.commonName ?? 'Mesh Root CA', ttl, keyType, keyBits },
+  };
+}
+
+/** Decides a cluster's intermediate CA. */
+export function planIntermediate({ name, intermediate = {}, refuse }: Settings, root: RootPlan, rootSeconds?: number): IntermediatePlan {
+  const ttl = intermediate.ttl ?? '43800h';
+  const keyType = intermediate.keyType ?? 'rsa';
+  const keyBits = intermediate.keyBits ?? (keyType === 'rsa' ? 3072 : 256);
+  const commonName = intermediate.commonName ?? `${name} Mesh Intermediate CA`.slice(-64);
+
+  const wrong = refuseKeyBits(keyType, keyBits);
+  if (wrong) refuse(['intermediate', 'keyBits'], wrong);
+
+  // Vault cuts what outlives its issuer without a word, or refuses it when the script is half through.
+  const [bound, at] = root.source === 'generate' ? [root.generate.ttl, 'the root'] : [root.maxLeaseTtl, "the root mount's maxLeaseTtl"];
+  if (seconds(ttl) > seconds(bound)) {
+    refuse(['intermediate', 'ttl'], `'ttl' must be at most that of its issuer, ${at}, e.g. "${bound}", got "${ttl}"`);
+  } else if (rootSeconds !== undefined && seconds(ttl) > rootSeconds) {
+    const left = rootSeconds >= 3600 ? `${Math.floor(rootSeconds / 3600)}h` : `${Math.max(rootSeconds, 1)}s`;
+    refuse(['intermediate', 'ttl'], `'ttl' must end before the root certificate does, e.g. "${left}", got "${ttl}"`);
+  }
+  return {
+    mount: intermediate.mount ?? `istioca-${name}`,
+    commonName,
+    ttl,
+    key: intermediate.key ?? 'internal',
+    keyType,
+    keyBits,
+    maxPathLength: intermediate.maxPathLength ?? 0,
+  };
+}
+
+/** Decides the lifetimes and keys of the mesh's certificates. */
+export function planCertificates({ certificates = {}, refuse }: Settings): CertificatesPlan {
+  const { workloadTtl = '1h', istiodTtl = '1h', servingTtl = '1h', keyType = 'rsa' } = certificates;
+  const keyBits = certificates.keyBits ?? (keyType === 'rsa' ? 2048 : 256);
+  for (const [key, ttl] of Object.entries({ workloadTtl, istiodTtl, servingTtl })) {
+    if (seconds(ttl) < 3600) refuse(['certificates', key], `'${key}' must be at least "1h", cert-manager refuses less, got "${ttl}"`);
+  }
+  const wrong = refuseKeyBits(keyType, keyBits);
+  if (wrong) refuse(['certificates', 'keyBits'], wrong);
+  return { workloadTtl, istiodTtl, servingTtl, maxTtl: longest([workloadTtl, istiodTtl, servingTtl]), keyType, keyBits };
+}

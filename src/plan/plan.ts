@@ -1,0 +1,155 @@
+import { MeshCaConfig, TsbConfig } from '../config/config';
+import { ConfigError, Problem } from '../config/problem';
+import { AppRolePlan, PolicyPlan, SecretPlan, planAppRole, planPolicy, planSecret } from './auth';
+import { IstioPlan, planIstio } from './istio';
+import { IstioCsrPlan, planIstioCsr } from './istio-csr';
+import { CertificatesPlan, IntermediatePlan, RootPlan, planCertificates, planIntermediate, planRoot } from './pki';
+import { RolePlan, planRole } from './role';
+import { refuseSharedNames } from './rules';
+import { Settings, settingsOf } from './settings';
+import { Warning, warningsOf } from './warnings';
+
+/** Everything that is decided. After it nothing decides, everything renders. */
+export interface MeshCaPlan {
+  /** The root CA that all clusters share. */
+  readonly root: RootPlan;
+
+  /** The Vault server. */
+  readonly vault: VaultPlan;
+
+  /** The clusters, in the config's order. */
+  readonly clusters: readonly ClusterPlan[];
+
+  /** Every unsafe choice of the config, in its order. */
+  readonly warnings: readonly Warning[];
+}
+
+/** The Vault server. */
+export interface VaultPlan {
+  /** Address as the clusters reach it. */
+  readonly server: string;
+
+  /** PEM text of the CA certificates that its certificate is checked with; none: the system's. */
+  readonly caBundle?: string;
+}
+
+/** What is decided for one cluster. */
+export interface ClusterPlan {
+  /** Name, and the folder of its files in dist/. */
+  readonly name: string;
+
+  /** Context in the kubeconfig. */
+  readonly context: string;
+
+  /** The mesh's ID of the cluster. */
+  readonly clusterId: string;
+
+  /** Trust domain. */
+  readonly trustDomain: string;
+
+  /** The Vault server. */
+  readonly vault: VaultPlan;
+
+  /** The root CA. */
+  readonly root: RootPlan;
+
+  /** The certificates that the mesh asks for. */
+  readonly certificates: CertificatesPlan;
+
+  /** The intermediate CA. */
+  readonly intermediate: IntermediatePlan;
+
+  /** The PKI role. */
+  readonly role: RolePlan;
+
+  /** The policy. */
+  readonly policy: PolicyPlan;
+
+  /** The AppRole. */
+  readonly appRole: AppRolePlan;
+
+  /** The Secret with the secret ID. */
+  readonly secret: SecretPlan;
+
+  /** The Issuer; it lies in istiod's namespace. */
+  readonly issuer: { readonly name: string; readonly namespace: string };
+
+  /** cert-manager's namespace and chart version. */
+  readonly certManager: { readonly namespace: string; readonly version: string };
+
+  /** istio-csr. */
+  readonly istioCsr: IstioCsrPlan;
+
+  /** istiod and what configures it. */
+  readonly istio: IstioPlan;
+
+  /** The fields that a whole ControlPlane needs; none: the output is a partial one. */
+  readonly tsb?: TsbConfig;
+
+  /** This cluster's unsafe choices. */
+  readonly warnings: readonly Warning[];
+}
+
+/**
+ * Decides every name, path, lifetime and key type, once.
+ *
+ * @param config a config of the schema's shape, its PEM files already read
+ * @param rootSeconds how long the root certificate lives, where it is known: no intermediate may outlive it
+ * @throws ConfigError with every problem where the config contradicts itself
+ */
+export function planMeshCa(config: MeshCaConfig, rootSeconds?: number): MeshCaPlan {
+  const problems: Problem[] = [];
+  const settings = settingsOf(config, problems);
+  const vault: VaultPlan = { server: config.vault.server, caBundle: config.vault.caBundle };
+  const root = planRoot(config.root ?? {}, problems);
+  const clusters = settings.map(cluster => planCluster(cluster, vault, root, rootSeconds));
+  refuseSharedNames(clusters, settings, root);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return freeze({ root, vault, clusters, warnings: clusters.flatMap(cluster => cluster.warnings) });
+}
+
+function planCluster(settings: Settings, vault: VaultPlan, root: RootPlan, rootSeconds?: number): ClusterPlan {
+  const { name } = settings;
+  const clusterId = settings.clusterId ?? name;
+  const trustDomain = settings.trustDomain ?? 'cluster.local';
+  const certificates = planCertificates(settings);
+  const intermediate = planIntermediate(settings, root, rootSeconds);
+  const istio = planIstio(settings);
+  const certManager = {
+    namespace: settings.certManager?.namespace ?? 'cert-manager',
+    version: settings.certManager?.version ?? 'v1.21.2',
+  };
+  const issuer = { name: settings.certManager?.issuer ?? 'vault-issuer', namespace: istio.namespace };
+  const istioCsr = planIstioCsr(settings, { clusterId, trustDomain, certificates, istio, issuer });
+  const role = planRole(settings, { trustDomain, certificates, intermediate, dnsNames: [...istio.dnsNames, istioCsr.dnsName] });
+  const policy = planPolicy(settings, role);
+  const appRole = planAppRole(settings, policy);
+  return {
+    name,
+    context: settings.context ?? name,
+    clusterId,
+    trustDomain,
+    vault,
+    root,
+    certificates,
+    intermediate,
+    role,
+    policy,
+    appRole,
+    secret: planSecret(settings, istio.namespace),
+    issuer,
+    certManager,
+    istioCsr,
+    istio,
+    tsb: settings.tsb,
+    warnings: warningsOf(settings, { role, certificates, istioCsr }),
+  };
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(freeze);
+  }
+  return value;
+}

@@ -1,0 +1,121 @@
+import { CertificatesPlan, IntermediatePlan } from './pki';
+import { Settings } from './settings';
+import { longest, seconds } from './ttl';
+
+/** The PKI role. */
+export interface RolePlan {
+  /** Name. */
+  readonly name: string;
+
+  /** Where Vault keeps it, e.g. `istioca/roles/cluster-local`. */
+  readonly path: string;
+
+  /** Where cert-manager signs, e.g. `istioca/sign/cluster-local`. */
+  readonly signPath: string;
+
+  /** Its fields, in Vault's words. */
+  readonly fields: RoleFields;
+
+  /** Whether it signs the mesh's own names only; else the trial reports what it wrongly signs, and goes on. */
+  readonly exact: boolean;
+}
+
+/** Fields of a PKI role. Every field that widens what is signed is written out, so that an edit by hand is seen. */
+export interface RoleFields {
+  readonly issuer_ref: string;
+  readonly allowed_domains: readonly string[];
+  readonly allowed_domains_template: boolean;
+  readonly allow_any_name: boolean;
+  readonly allow_bare_domains: boolean;
+  readonly allow_subdomains: boolean;
+  readonly allow_glob_domains: boolean;
+  readonly allow_wildcard_certificates: boolean;
+  readonly allow_localhost: boolean;
+  readonly allow_ip_sans: boolean;
+  readonly allowed_uri_sans: readonly string[];
+  readonly allowed_uri_sans_template: boolean;
+  readonly allowed_other_sans: readonly string[];
+  readonly enforce_hostnames: boolean;
+  readonly require_cn: boolean;
+  readonly use_csr_common_name: boolean;
+  readonly use_csr_sans: boolean;
+  readonly server_flag: boolean;
+  readonly client_flag: boolean;
+  readonly code_signing_flag: boolean;
+  readonly email_protection_flag: boolean;
+  readonly basic_constraints_valid_for_non_ca: boolean;
+  readonly key_usage: readonly string[];
+  readonly ext_key_usage: readonly string[];
+  readonly key_type: string;
+  readonly key_bits: number;
+  readonly ttl: string;
+  readonly max_ttl: string;
+  readonly no_store: boolean;
+  readonly generate_lease: boolean;
+}
+
+/** Derives the PKI role from the trust domain, the names and the lifetimes. */
+export function planRole(
+  { name: cluster, role = {}, refuse }: Settings,
+  decided: {
+    readonly trustDomain: string;
+    readonly certificates: CertificatesPlan;
+    readonly intermediate: IntermediatePlan;
+    readonly dnsNames: readonly string[];
+  },
+): RolePlan {
+  const { trustDomain, certificates, intermediate, dnsNames } = decided;
+  const name = role.name ?? cluster;
+  const anyService = role.hosts === 'anyService';
+  const maxTtl = role.maxTtl ?? certificates.maxTtl;
+
+  if (seconds(maxTtl) < seconds(certificates.maxTtl)) {
+    refuse(['role', 'maxTtl'], `'maxTtl' must be at least the longest of certificates, e.g. "${certificates.maxTtl}", got "${maxTtl}"`);
+  }
+  if (seconds(longest([maxTtl, certificates.maxTtl])) > seconds(intermediate.ttl)) {
+    refuse(
+      role.maxTtl === undefined ? ['certificates'] : ['role', 'maxTtl'],
+      `a certificate must end before its issuer, the intermediate, e.g. "1h", got "${maxTtl}" below an intermediate of "${intermediate.ttl}"`,
+    );
+  }
+  return {
+    name,
+    path: `${intermediate.mount}/roles/${name}`,
+    signPath: `${intermediate.mount}/sign/${name}`,
+    exact: !anyService && role.spiffeIds !== 'anyPath',
+    fields: {
+      issuer_ref: 'default',
+      allowed_domains: anyService ? ['svc'] : dnsNames,
+      allowed_domains_template: false,
+      allow_any_name: false,
+      allow_bare_domains: !anyService,
+      allow_subdomains: anyService,
+      allow_glob_domains: false,
+      allow_wildcard_certificates: anyService,
+      allow_localhost: anyService,
+      allow_ip_sans: anyService,
+      allowed_uri_sans: [role.spiffeIds === 'anyPath' ? `spiffe://${trustDomain}/*` : `spiffe://${trustDomain}/ns/*/sa/*`],
+      allowed_uri_sans_template: false,
+      allowed_other_sans: [],
+      enforce_hostnames: true,
+      require_cn: false,
+      use_csr_common_name: true,
+      use_csr_sans: true,
+      // istio-csr checks that its certificates serve for both ends.
+      server_flag: true,
+      client_flag: true,
+      code_signing_flag: false,
+      email_protection_flag: false,
+      basic_constraints_valid_for_non_ca: false,
+      key_usage: ['DigitalSignature', 'KeyAgreement', 'KeyEncipherment'],
+      ext_key_usage: [],
+      key_type: certificates.keyType,
+      key_bits: certificates.keyBits,
+      // the guide sets no ttl of its own: a request without one then gets the mount's default.
+      ttl: role.maxTtl === undefined ? maxTtl : '0',
+      max_ttl: maxTtl,
+      no_store: !(role.storeCertificates ?? false),
+      generate_lease: false,
+    },
+  };
+}

@@ -1,0 +1,94 @@
+import { IstioCsrPlan } from './istio-csr';
+import { CertificatesPlan } from './pki';
+import { RolePlan } from './role';
+import { Settings } from './settings';
+import { seconds } from './ttl';
+
+/** An unsafe choice that the config makes by name. */
+export interface Warning {
+  /** The cluster. */
+  readonly cluster: string;
+
+  /** Where the choice was written. */
+  readonly path: readonly (string | number)[];
+
+  /** The key, e.g. `intermediate.key`. */
+  readonly key: string;
+
+  /** What the choice means, and what to write instead. */
+  readonly message: string;
+}
+
+/** Names the unsafe choices of a cluster. */
+export function warningsOf(
+  settings: Settings,
+  decided: { readonly role: RolePlan; readonly certificates: CertificatesPlan; readonly istioCsr: IstioCsrPlan },
+): Warning[] {
+  const { intermediate = {}, role = {}, appRole = {}, secret = {}, istioCsr = {}, istio = {} } = settings;
+  const { certificates } = decided;
+  const unsafe: [keys: string[], chosen: boolean, message: string][] = [
+    [
+      ['intermediate', 'key'],
+      intermediate.key === 'exported',
+      'the CA key leaves Vault and lies in a file; write "internal", and back up with a Vault snapshot',
+    ],
+    [
+      ['intermediate', 'maxPathLength'],
+      (intermediate.maxPathLength ?? 0) !== 0,
+      'the intermediate may sign further CAs; write 0, it signs workloads only',
+    ],
+    [
+      ['role', 'hosts'],
+      role.hosts === 'anyService',
+      'the role signs every *.svc name, localhost, any IP address and wildcards, so whoever holds its token can be any service; write "exact"',
+    ],
+    [
+      ['role', 'spiffeIds'],
+      role.spiffeIds === 'anyPath',
+      'the role signs every SPIFFE ID below the trust domain, also those that no workload has; write "workloads"',
+    ],
+    [
+      ['role', 'maxTtl'],
+      role.maxTtl !== undefined && seconds(role.maxTtl) > seconds(certificates.maxTtl),
+      `the role signs for up to ${role.maxTtl}, the mesh asks for ${certificates.maxTtl}; remove it, certificates decides`,
+    ],
+    [
+      ['role', 'storeCertificates'],
+      role.storeCertificates === true,
+      "Vault keeps every certificate, so its storage grows with each renewal of each workload; write false",
+    ],
+    [
+      ['appRole', 'tokenType'],
+      (appRole.tokenType ?? 'batch') !== 'batch',
+      'each signature leaves a token and its lease in Vault; write "batch"',
+    ],
+    [
+      ['appRole', 'secretIdTtl'],
+      appRole.secretIdTtl === '0',
+      'the secret ID never ends, so a stolen one serves for ever; write "8760h", the setup script renews it',
+    ],
+    [
+      ['secret', 'delivery'],
+      secret.delivery === 'manifest',
+      'the secret ID lies in dist/ in plain text, so dist/ must not be committed; write "script"',
+    ],
+    [
+      ['istioCsr', 'rootFile'],
+      istioCsr.rootFile === 'intermediate',
+      "the workloads' ROOTCA is the intermediate, so their chains do not end in the root; write \"root\"",
+    ],
+    [
+      ['istioCsr', 'disableKubernetesClientRateLimiter'],
+      istioCsr.disableKubernetesClientRateLimiter === false,
+      'istio-csr signs about 2 certificates a second instead of 34 (measured on two cores); write true',
+    ],
+    [
+      ['istio', 'overlay'],
+      istio.overlay === 'guide',
+      'the overlay replaces list elements by index and the whole env list, whatever stands there, and leaves trust domain and internalCertProvider to TSB; write "append" or "wellKnown"',
+    ],
+  ];
+  return unsafe
+    .filter(([, chosen]) => chosen)
+    .map(([keys, , message]) => ({ cluster: settings.name, path: settings.locate(keys), key: keys.join('.'), message }));
+}

@@ -1,0 +1,38 @@
+/** One unit of repetition: checked, then done where it is not done yet. The runtime (`runtime/*.sh`) gives the words their meaning. */
+export interface Step {
+  /** Name that logs and tests call it by, e.g. `intermediate/issue`. */
+  readonly id: string;
+
+  /** What it does, in the imperative; printed before it runs. */
+  readonly title: string;
+
+  /**
+   * Why a reviewer should agree with it; a comment in the script.
+   *
+   * @default - none
+   */
+  readonly why?: readonly string[];
+
+  /**
+   * Fields that the step compares and writes, in Vault's words.
+   *
+   * @default - none
+   */
+  readonly fields?: Readonly<Record<string, unknown>>;
+
+  /**
+   * Check that succeeds where the step is done: a function of the runtime and its arguments.
+   *
+   * @default - the step always runs
+   */
+  readonly unless?: readonly string[];
+
+  /** Programs, or functions of the runtime, with their arguments. Never shell text: `bash.ts` alone knows a shell. */
+  readonly run: readonly (readonly string[])[];
+
+  /** What the script's token needs, by path: asked of Vault before the first step. */
+  readonly needs: Readonly<Record<string, readonly Capability[]>>;
+}
+
+/** Vault's capabilities. */
+export type Capability = 'create' | 'read' | 'update' | 'delete' | 'list' | 'sudo';

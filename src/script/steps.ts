@@ -1,0 +1,199 @@
+import { ClusterPlan } from '../plan/plan';
+import { IntermediatePlan, RootPlan } from '../plan/pki';
+import { seconds } from '../plan/ttl';
+import { Step } from './step';
+import { trialCommands } from './trial';
+
+/** Steps that bring the root CA into Vault. */
+export function rootSteps(root: RootPlan): Step[] {
+  const { mount, generate } = root;
+  const reads: Step['needs'] = { [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] };
+  const ca: Step =
+    root.source === 'import'
+      ? {
+          id: 'root/import',
+          title: `Import the root CA into ${mount}`,
+          why: ['The key goes to Vault through a pipe. A mount that holds another CA ends the script.'],
+          unless: ['root_present'],
+          run: [['import_root']],
+          needs: { ...reads, [`${mount}/config/ca`]: ['update'] },
+        }
+      : {
+          id: 'root/generate',
+          title: `Generate the root CA in ${mount}`,
+          why: ['internal: the key never leaves Vault.'],
+          fields: { common_name: generate.commonName, ttl: generate.ttl, key_type: generate.keyType, key_bits: generate.keyBits },
+          unless: ['root_present'],
+          run: [['generate_root']],
+          needs: { ...reads, [`${mount}/root/generate/internal`]: ['update'] },
+        };
+  const write: Step = {
+    id: 'root/write',
+    title: 'Write the public certificate to ./root.pem',
+    why: ['root.certificate of mesh-ca.yaml may name it from then on.'],
+    unless: ['root_written'],
+    run: [['write_root']],
+    needs: {},
+  };
+  return [...pkiMountSteps('root', mount, root.maxLeaseTtl), ca, ...(root.certificate === undefined ? [write] : [])];
+}
+
+/** Steps that make a cluster's intermediate CA, cert-manager's way in, and try both. */
+export function clusterSteps(cluster: ClusterPlan): Step[] {
+  const { intermediate } = cluster;
+  return [
+    ...pkiMountSteps('intermediate', intermediate.mount, intermediate.ttl),
+    issueStep(cluster),
+    {
+      id: 'role/write',
+      title: `Write the PKI role ${cluster.role.path}`,
+      why: [
+        cluster.role.exact
+          ? "It signs istiod's and istio-csr's own names and the workloads' SPIFFE IDs, and nothing else."
+          : 'WARNING: it signs more than the mesh asks for, see the warnings above.',
+      ],
+      ...fieldsAt(cluster.role.path, { ...cluster.role.fields }),
+    },
+    {
+      id: 'policy/write',
+      title: `Write the policy ${cluster.policy.name}`,
+      why: ['cert-manager may ask for a signature, and nothing else.'],
+      ...fieldsAt(`sys/policies/acl/${cluster.policy.name}`, { policy: policyText(cluster.policy.rules) }),
+    },
+    ...appRoleSteps(cluster),
+    ...deliverySteps(cluster),
+    {
+      id: 'trial',
+      title: `Try it as cert-manager and istio-csr will: log in, sign at ${cluster.role.signPath}`,
+      why: [
+        'An Issuer that says Ready proves one login at some time; only a signature proves the rest.',
+        'Words: the names in the CSR; for a refusal, what its message must say, and the same CSR with the name put right.',
+      ],
+      run: trialCommands(cluster),
+      needs: {},
+    },
+  ];
+}
+
+/** How the root signs the intermediate, in Vault's words. */
+export function signFields({ ttl, maxPathLength }: IntermediatePlan): Record<string, unknown> {
+  return { format: 'pem_bundle', ttl, ...(maxPathLength === -1 ? {} : { max_path_length: maxPathLength }) };
+}
+
+/** A policy in HCL, a line a path. */
+export function policyText(rules: Readonly<Record<string, readonly string[]>>): string {
+  return Object.entries(rules)
+    .map(([path, capabilities]) => `path ${JSON.stringify(path)} { capabilities = ${JSON.stringify(capabilities)} }`)
+    .join('\n');
+}
+
+function pkiMountSteps(id: string, mount: string, maxLeaseTtl: string): Step[] {
+  return [
+    {
+      id: `${id}/mount`,
+      title: `Enable a PKI secrets engine at ${mount}`,
+      unless: ['mount_is', mount, 'pki'],
+      run: [['vault', 'secrets', 'enable', `-path=${mount}`, 'pki']],
+      needs: { 'sys/mounts': ['read'], [`sys/mounts/${mount}`]: ['create', 'update'] },
+    },
+    {
+      id: `${id}/tune`,
+      title: `Let ${mount} issue for at most ${maxLeaseTtl}`,
+      unless: ['max_lease_ttl_is', mount, maxLeaseTtl],
+      run: [['vault', 'secrets', 'tune', `-max-lease-ttl=${maxLeaseTtl}`, mount]],
+      needs: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] },
+    },
+  ];
+}
+
+function issueStep({ root, intermediate }: ClusterPlan): Step {
+  const { mount, commonName, ttl, key, keyType, keyBits } = intermediate;
+  return {
+    id: 'intermediate/issue',
+    title: `Issue the CA of ${mount} from the root CA in ${root.mount}`,
+    why: [
+      'Key, signature and import are one step: a rerun never replaces a CA that a mesh trusts.',
+      ...(key === 'internal' ? ['internal: the key never leaves Vault.'] : ['WARNING: exported: the key leaves Vault.']),
+    ],
+    fields: { common_name: commonName, ttl, key_type: keyType, key_bits: keyBits },
+    unless: ['intermediate_present'],
+    run: [['issue_intermediate']],
+    needs: {
+      [`${root.mount}/config/issuers`]: ['read'],
+      [`${root.mount}/issuer/+`]: ['read'],
+      [`${root.mount}/root/sign-intermediate`]: ['update'],
+      [`${mount}/intermediate/generate/${key}`]: ['update'],
+      [`${mount}/intermediate/set-signed`]: ['update'],
+      [`${mount}/config/issuers`]: ['read', 'update'],
+      [`${mount}/issuer/+`]: ['read'],
+      [`${mount}/issuers`]: ['list'],
+      [`${mount}/keys`]: ['list'],
+    },
+  };
+}
+
+/** Vault's own bound of a lifetime where a mount sets none: 768 hours. */
+const SERVER_MAX_TTL = 768 * 3600;
+
+function appRoleSteps({ appRole }: ClusterPlan): Step[] {
+  const ttl = appRole.fields.secret_id_ttl;
+  const tune: Step = {
+    id: 'approle/tune',
+    title: `Let secret IDs of ${appRole.mount} live for ${ttl}`,
+    why: ['Without it Vault cuts a secret ID to its default of 768 hours, without a word. A mount that allows more is left alone.'],
+    unless: ['auth_allows', appRole.mount, String(seconds(ttl))],
+    run: [['vault', 'auth', 'tune', `-max-lease-ttl=${ttl}`, appRole.mount]],
+    needs: { [`sys/auth/${appRole.mount}/tune`]: ['create', 'update', 'sudo'] },
+  };
+  return [
+    {
+      id: 'approle/mount',
+      title: `Enable the AppRole auth method at ${appRole.mount}`,
+      unless: ['auth_is', appRole.mount, 'approle'],
+      run: [['vault', 'auth', 'enable', `-path=${appRole.mount}`, 'approle']],
+      needs: { 'sys/auth': ['read'], [`sys/auth/${appRole.mount}`]: ['create', 'update', 'sudo'] },
+    },
+    ...(seconds(ttl) > SERVER_MAX_TTL ? [tune] : []),
+    {
+      id: 'approle/write',
+      title: `Write the AppRole ${appRole.name}`,
+      why: ['cert-manager logs in anew for each signature: a count of uses would end the mesh at that count.'],
+      ...fieldsAt(appRole.path, appRole.fields),
+    },
+    {
+      id: 'approle/role-id',
+      title: `Give it the role ID ${appRole.roleId}`,
+      why: ['A name, not a secret; decided in the plan, so that the Issuer is complete before this runs.'],
+      ...fieldsAt(`${appRole.path}/role-id`, { role_id: appRole.roleId }),
+    },
+  ];
+}
+
+function deliverySteps({ root, istioCsr, secret, appRole }: ClusterPlan): Step[] {
+  const deliversRoot = root.certificate === undefined || istioCsr.rootFile !== 'root';
+  const rootStep: Step = {
+    id: 'cluster/root-ca',
+    title: `Deliver the ${istioCsr.rootFile} certificate to Secret ${istioCsr.namespace}/${istioCsr.rootSecret.name}`,
+    unless: ['root_delivered'],
+    run: [['deliver_root']],
+    needs: {},
+  };
+  const secretStep: Step = {
+    id: 'cluster/secret-id',
+    title: `Make a secret ID and deliver it to Secret ${secret.namespace}/${secret.name}`,
+    why: ["Through pipes only. It is done where the cluster's secret ID is known to Vault and has a third of its time left."],
+    unless: ['secret_id_works'],
+    run: [['deliver_secret_id']],
+    needs: {
+      [`${appRole.path}/secret-id`]: ['update', 'list'],
+      [`${appRole.path}/secret-id/lookup`]: ['update'],
+      [`${appRole.path}/secret-id-accessor/destroy`]: ['update'],
+    },
+  };
+  return [...(deliversRoot ? [rootStep] : []), ...(secret.delivery === 'script' ? [secretStep] : [])];
+}
+
+/** A step that compares what Vault holds at a path field by field, and writes it where it differs. */
+function fieldsAt(path: string, fields: Readonly<Record<string, unknown>>): Pick<Step, 'fields' | 'unless' | 'run' | 'needs'> {
+  return { fields, unless: ['same_fields', path], run: [['write_fields', path]], needs: { [path]: ['read', 'create', 'update'] } };
+}

@@ -1,0 +1,131 @@
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { buildPrograms, certManagerCrds, istioCrds } from '../../testbed/build';
+import { send } from './http';
+import type { Kube } from './kube';
+import { freePort, lastLines, messageOf, ok, type Running, start, tempDir, until } from './process';
+
+/** Controllers that run against a cluster, from outside of it. */
+export interface Controllers {
+  log(): string;
+  stop(): Promise<void>;
+}
+
+export interface CertManagerOptions {
+  /** @default "cert-manager" */
+  readonly clusterResourceNamespace?: string;
+  /**
+   * How long a Certificate waits after a failed request, e.g. `1s`.
+   *
+   * @default "1h", as cert-manager has it
+   */
+  readonly minimumBackoff?: string;
+  /**
+   * Approves every request. `false` where approver-policy or a test is to do so.
+   *
+   * @default true
+   */
+  readonly approve?: boolean;
+}
+
+/** Applies cert-manager's CRDs and runs its controllers for Vault issuers until they are up. */
+export async function startCertManager(kube: Kube, options: CertManagerOptions = {}): Promise<Controllers> {
+  const { clusterResourceNamespace = 'cert-manager', minimumBackoff = '1h', approve = true } = options;
+  const { certmanager } = await buildPrograms(['certmanager']);
+  await applyCrds(kube, await certManagerCrds());
+  await ensureNamespace(kube, clusterResourceNamespace);
+  const namespace = `--cluster-resource-namespace=${clusterResourceNamespace}`;
+  const flags = [`--kubeconfig=${kube.kubeconfig}`, namespace, `--minimum-backoff=${minimumBackoff}`, `--approve=${String(approve)}`];
+  const running = start('cert-manager', certmanager, flags, { folder: tempDir('cert-manager') });
+  // It says so when its caches have synced.
+  await ready(running, "cert-manager's controllers", () => Promise.resolve(running.log().includes('controllers are running')));
+  return { log: running.log, stop: () => running.stop() };
+}
+
+export interface IstiodOptions {
+  /** Added to `discovery` and the ports, e.g. `--tlsCertFile=…`. */
+  readonly args?: readonly string[];
+  /** Added to POD_NAME, POD_NAMESPACE and ENABLE_CA_SERVER=false; `undefined` takes one of these away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /**
+   * Files of istiod's working folder, by their path in it: text, or a file or folder to copy. What istiod looks for by itself is there:
+   * `var/run/secrets/istiod/tls/tls.crt`, `var/run/secrets/istiod/tls/tls.key`, `var/run/secrets/istiod/ca/root-cert.pem`.
+   */
+  readonly files?: Readonly<Record<string, string | { readonly from: string }>>;
+  /** @default "istio-system" */
+  readonly namespace?: string;
+}
+
+/** A running istiod, and its ports on 127.0.0.1. */
+export interface Istiod extends Controllers {
+  /** What is 15012 in a cluster: xDS and, where it is a CA, certificates. Nothing listens there where istiod has no certificate. */
+  readonly securePort: number;
+  /** What is 15010. */
+  readonly grpcPort: number;
+  /** What is 15017: injection and validation. */
+  readonly webhookPort: number;
+  /** What is 8080. */
+  readonly httpPort: number;
+  /** What is 15014. */
+  readonly monitoringPort: number;
+  /** Its working folder. */
+  readonly folder: string;
+}
+
+/** Applies Istio's CRDs and runs istiod until it says that it is ready. */
+export async function startIstiod(kube: Kube, options: IstiodOptions = {}): Promise<Istiod> {
+  const { namespace = 'istio-system' } = options;
+  const { 'pilot-discovery': pilot } = await buildPrograms(['pilot-discovery']);
+  await applyCrds(kube, await istioCrds());
+  await ensureNamespace(kube, namespace);
+  const folder = tempDir('istiod');
+  for (const [name, content] of Object.entries(options.files ?? {})) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    if (typeof content === 'string') writeFileSync(join(folder, name), content);
+    else cpSync(content.from, join(folder, name), { recursive: true });
+  }
+  const ports = {
+    securePort: await freePort(),
+    grpcPort: await freePort(),
+    webhookPort: await freePort(),
+    httpPort: await freePort(),
+    monitoringPort: await freePort(),
+  };
+  const at = (port: number) => `127.0.0.1:${port}`;
+  const flags = [
+    ...['discovery', `--kubeconfig=${kube.kubeconfig}`, `--namespace=${namespace}`, `--secureGRPCAddr=${at(ports.securePort)}`],
+    ...[`--grpcAddr=${at(ports.grpcPort)}`, `--httpsAddr=${at(ports.webhookPort)}`, `--httpAddr=${at(ports.httpPort)}`],
+    ...[`--monitoringAddr=${at(ports.monitoringPort)}`, '--ctrlz_port=0', '--shutdownDuration=0s'],
+  ];
+  const env = { ENABLE_CA_SERVER: 'false', POD_NAME: 'istiod-1', POD_NAMESPACE: namespace, ...options.env };
+  const running = start('istiod', pilot, [...flags, ...(options.args ?? [])], { folder, env });
+  await ready(running, 'istiod', async () => (await send(`http://${at(ports.httpPort)}/ready`, 'GET', undefined, {})).status === 200);
+  return { ...ports, folder, log: running.log, stop: () => running.stop() };
+}
+
+/** Creates a namespace unless it is there. */
+export async function ensureNamespace(kube: Kube, name: string): Promise<void> {
+  await kube.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
+}
+
+async function applyCrds(kube: Kube, path: string): Promise<void> {
+  // Server-side: a client-side apply keeps a copy in an annotation, for which they are too long.
+  ok(await kube.kubectl(['apply', '--server-side', '-f', path]));
+  ok(await kube.kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', path]));
+}
+
+async function ready(running: Running, what: string, answers: () => Promise<boolean>): Promise<void> {
+  try {
+    await until(
+      what,
+      async () => {
+        running.check();
+        return answers();
+      },
+      60_000,
+    );
+  } catch (error) {
+    await running.stop('SIGKILL');
+    throw new Error(`${messageOf(error)}\n${lastLines(running.log())}`);
+  }
+}
