@@ -14,7 +14,9 @@ const check = process.argv.includes('--check');
 
 const formats = (() => {
   const source = fs.readFileSync(new URL('src/config/formats.ts', root), 'utf8');
-  const { outputText } = ts.transpileModule(source, { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 } });
+  const { outputText } = ts.transpileModule(source, {
+    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
+  });
   const module = { exports: {} };
   new Function('module', 'exports', 'require', outputText)(module, module.exports, require);
   return module.exports.formats;
@@ -41,7 +43,9 @@ function walk(schema) {
   const children = Object.fromEntries(
     Object.entries(schema).map(([key, child]) => [
       key,
-      key === 'properties' || key === 'definitions' ? Object.fromEntries(Object.entries(child).map(([name, one]) => [name, walk(one)])) : walk(child),
+      key === 'properties' || key === 'definitions'
+        ? Object.fromEntries(Object.entries(child).map(([name, one]) => [name, walk(one)]))
+        : walk(child),
     ]),
   );
   return withDefault(withPattern(children));

@@ -31,9 +31,17 @@ export const formats: Readonly<Record<string, Format>> = {
     says: 'a name in Vault, in lower case',
     example: 'cluster-local',
   },
-  roleId: { pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,253}$', says: 'a role ID of letters, digits, ".", "_" and "-"', example: 'cluster-1.cert-manager' },
+  roleId: {
+    pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,253}$',
+    says: 'a role ID of letters, digits, ".", "_" and "-"',
+    example: 'cluster-1.cert-manager',
+  },
   duration: { pattern: '^[1-9][0-9]{0,6}[hms]$', says: 'a duration in hours, minutes or seconds', example: '720h' },
-  durationOrZero: { pattern: '^(0|[1-9][0-9]{0,6}[hms])$', says: 'a duration in hours, minutes or seconds, or "0" for no end', example: '8760h' },
+  durationOrZero: {
+    pattern: '^(0|[1-9][0-9]{0,6}[hms])$',
+    says: 'a duration in hours, minutes or seconds, or "0" for no end',
+    example: '8760h',
+  },
   commonName: {
     // X.509 allows 64 characters (RFC 5280, ub-common-name); control characters would only serve to deceive a reader.
     // so do changes of direction, and spaces at the ends, which X.509 does not compare.
@@ -47,14 +55,26 @@ export const formats: Readonly<Record<string, Format>> = {
     example: 'cluster.local',
   },
   istioVersion: { pattern: '^1\\.[0-9]{1,2}(\\.[0-9]{1,2})?$', says: 'a version of Istio, in quotes', example: '1.22' },
-  tsbVersion: { pattern: '^v?1\\.[0-9]{1,2}\\.[0-9]{1,2}$', says: 'a whole version of Tetrate Service Bridge, in quotes', example: '1.12.0' },
+  tsbVersion: {
+    pattern: '^v?1\\.[0-9]{1,2}\\.[0-9]{1,2}$',
+    says: 'a whole version of Tetrate Service Bridge, in quotes',
+    example: '1.12.0',
+  },
   version: { pattern: '^v?[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}$', says: 'a whole version', example: 'v0.17.0' },
   dnsLabel: { pattern: `^${label}$`, says: 'a DNS label: lower case letters, digits and "-", at most 63', example: 'cluster-1' },
   dnsName: { pattern: `^(?=.{1,253}$)${label}(\\.${label})*$`, says: 'a DNS name in lower case', example: 'vault-issuer' },
   dataKey: { pattern: '^[A-Za-z0-9_][-._A-Za-z0-9]{0,252}$', says: 'a key of letters, digits, "-", "_" and "."', example: 'secretId' },
   context: { pattern: '^[A-Za-z0-9_][-A-Za-z0-9_.:/@+]{0,252}$', says: 'the name of a context in the kubeconfig', example: 'cluster-1' },
-  clusterId: { pattern: '^[A-Za-z0-9]([-A-Za-z0-9_.]{0,251}[A-Za-z0-9])?$', says: 'a cluster ID of letters, digits, "-", "_" and "."', example: 'cluster-1' },
-  host: { pattern: `^(?=.{1,253}$)(${hostLabel}(\\.${hostLabel})*|[0-9A-Fa-f:]*:[0-9A-Fa-f:]+)$`, says: 'a host name or an IP address', example: 'tsb.example.com' },
+  clusterId: {
+    pattern: '^[A-Za-z0-9]([-A-Za-z0-9_.]{0,251}[A-Za-z0-9])?$',
+    says: 'a cluster ID of letters, digits, "-", "_" and "."',
+    example: 'cluster-1',
+  },
+  host: {
+    pattern: `^(?=.{1,253}$)(${hostLabel}(\\.${hostLabel})*|[0-9A-Fa-f:]*:[0-9A-Fa-f:]+)$`,
+    says: 'a host name or an IP address',
+    example: 'tsb.example.com',
+  },
   imageHub: {
     pattern: `^(?=.{1,500}$)${hostLabel}(\\.${hostLabel})*(:[0-9]{1,5})?(/[a-z0-9]([a-z0-9._-]{0,126}[a-z0-9])?)*$`,
     says: 'the registry and path of images',

@@ -1,7 +1,7 @@
 import { MeshCaConfig } from './config';
 import { checkPem, isPem, PemResult } from './pem';
 import { ConfigError, Position, Problem } from './problem';
-import { safeMessage } from './show';
+import { safeMessage, show } from './show';
 import { validate } from './validate';
 import { readYaml, YamlFile } from './yaml';
 
@@ -76,12 +76,15 @@ function readPem(
     try {
       text = at.read(value);
     } catch (error) {
-      problems.push({ path, message: `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}` });
+      problems.push({
+        path,
+        message: `${name} cannot be read: ${error instanceof Error ? error.message : String(error)}, got ${show(value)}`,
+      });
       return undefined;
     }
   }
   const result = checkPem(text, at);
-  problems.push(...result.problems.map(message => ({ path, message: `${name} ${message}${text === value ? '' : `, in ${JSON.stringify(value)}`}` })));
+  problems.push(...result.problems.map(message => ({ path, message: `${name} ${message}${text === value ? '' : `, in ${show(value)}`}` })));
   return result.problems.length > 0 ? undefined : result;
 }
 
@@ -104,5 +107,11 @@ function stopAt(problems: readonly Problem[], yaml: YamlFile, file: string): voi
     position: problem.position ?? yaml.locate(problem.path, problem.of),
   }));
   located.sort((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
-  throw new ConfigError(located, file);
+  // what is wrong with a shared setting is wrong for each cluster; one line says it.
+  const lines = new Set<string>();
+  const once = located.filter(({ position, message }) => {
+    const line = `${position.line}:${position.column}:${message}`;
+    return !lines.has(line) && lines.add(line);
+  });
+  throw new ConfigError(once, file);
 }

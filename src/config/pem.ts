@@ -27,7 +27,11 @@ export const isPem = (value: string) => value.trimStart().startsWith(BEGIN);
 export function checkPem(text: string, { now, roots }: { readonly now: Date; readonly roots: boolean }): PemResult {
   const blocks = [...text.matchAll(BLOCK)];
   if (blocks.length === 0 || text.split(BEGIN).length - 1 !== blocks.length) {
-    return { text: '', ends: now, problems: [`must hold PEM certificates, each from "-----BEGIN CERTIFICATE-----" to "-----END CERTIFICATE-----"`] };
+    return {
+      text: '',
+      ends: now,
+      problems: [`must hold PEM certificates, each from "-----BEGIN CERTIFICATE-----" to "-----END CERTIFICATE-----"`],
+    };
   }
   const problems: string[] = [];
   const certificates = blocks.flatMap(([block, type], i) => {
@@ -46,7 +50,9 @@ export function checkPem(text: string, { now, roots }: { readonly now: Date; rea
 
 function notCertificate(type: string): string {
   if (type.endsWith('PRIVATE KEY')) return 'holds a private key, which must not be near a config; name a file with certificates only';
-  return type === 'CERTIFICATE' ? 'holds a certificate that cannot be read' : `must hold certificates only, got a block of ${type.toLowerCase()}`;
+  return type === 'CERTIFICATE'
+    ? 'holds a certificate that cannot be read'
+    : `must hold certificates only, got a block of ${type.toLowerCase()}`;
 }
 
 function parse(block: string): X509Certificate | undefined {

@@ -34,7 +34,7 @@ export interface Position {
 export class ConfigError extends Error {
   constructor(
     public readonly problems: readonly Problem[],
-    file?: string,
+    public readonly file?: string,
   ) {
     super(problems.map(problem => problemText(problem, file)).join('\n'));
     this.name = 'ConfigError';
@@ -49,5 +49,8 @@ export function problemText({ path, message, position }: Problem, file?: string,
 
 /** Writes a path as a reader would, e.g. `clusters[0].name`. */
 export function pathText(path: readonly (string | number)[]): string {
-  return path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`), '') || 'the config';
+  return (
+    path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? key : `${text}.${key}`), '') ||
+    'the config'
+  );
 }

@@ -25,7 +25,8 @@ export function safeMessage(message: string): string {
 
 const withoutSecrets = (text: string) => text.replace(SECRET, '(not shown)');
 
-const plain = (text: string) => text.replace(UNSEEN, c => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
+/** Escapes what a terminal would obey. */
+export const plain = (text: string) => text.replace(UNSEEN, c => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
 
 function shorten(text: string, length: number): string {
   if (text.length <= length) return text;

@@ -30,7 +30,8 @@ function check(given: Schema, value: unknown, path: Path, context: Context): voi
   const rule = resolve(given);
   const refuse = (message: string) => context.problems.push({ path, message });
   if (rule.enum) {
-    if (!rule.enum.some(allowed => allowed === value)) refuse(`${named(path)} must be ${oneOf(rule.enum)}, got ${show(value)}${near(value, rule.enum)}`);
+    if (!rule.enum.some(allowed => allowed === value))
+      refuse(`${named(path)} must be ${oneOf(rule.enum)}, got ${show(value)}${near(value, rule.enum)}`);
     return;
   }
   switch (rule.type) {
@@ -39,7 +40,8 @@ function check(given: Schema, value: unknown, path: Path, context: Context): voi
       return;
     case 'array':
       if (!Array.isArray(value)) refuse(`${named(path)} must be a list, e.g. ${example(rule)}, got ${what(value)}`);
-      else if (value.length < (rule.minItems ?? 0)) refuse(`${named(path)} must have at least ${rule.minItems ?? 0}, e.g. ${example(rule)}`);
+      else if (value.length < (rule.minItems ?? 0))
+        refuse(`${named(path)} must have at least ${rule.minItems ?? 0}, e.g. ${example(rule)}`);
       else value.forEach((item, i) => check(rule.items ?? {}, item, [...path, i], context));
       return;
     case 'string':
@@ -69,14 +71,18 @@ function checkObject(rule: Schema, value: unknown, path: Path, context: Context)
   const known = Object.keys(properties);
   for (const key of required.filter(name => !Object.hasOwn(value, name))) {
     const right = `${key}: ${example(properties[key] ?? {})}`;
-    context.problems.push({ path: [...path, key], message: `'${key}' is missing in ${path.length === 0 ? 'the config' : named(path)}, add e.g. ${right}` });
+    context.problems.push({
+      path: [...path, key],
+      message: `'${key}' is missing in ${path.length === 0 ? 'the config' : named(path)}, add e.g. ${right}`,
+    });
   }
   for (const [key, child] of Object.entries(value)) {
     const at = [...path, key];
     const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
     if (property) check(property, child, at, context);
     else if (additionalProperties !== false) {
-      if (UNWRITABLE.test(key)) context.problems.push({ path: at, of: 'key', message: `a key must have no control characters, got ${show(key)}` });
+      if (UNWRITABLE.test(key))
+        context.problems.push({ path: at, of: 'key', message: `a key must have no control characters, got ${show(key)}` });
       check(typeof additionalProperties === 'object' ? additionalProperties : {}, child, at, context);
     } else context.problems.push({ path: at, of: 'key', message: unknownKey(key, path, known) });
   }
@@ -96,7 +102,10 @@ function checkString(rule: Schema, value: unknown, path: Path, { problems, sourc
     // YAML reads 1.20 as 1.2: what was typed is what was meant.
     const meant = typed ?? String(value);
     const fits = rule.pattern === undefined || new RegExp(rule.pattern, 'u').test(meant);
-    problems.push({ path, message: fits ? `${named(path)} must be text, write it in quotes: ${show(meant)}` : `${must}, in quotes, got ${show(value)}` });
+    problems.push({
+      path,
+      message: fits ? `${named(path)} must be text, write it in quotes: ${show(meant)}` : `${must}, in quotes, got ${show(value)}`,
+    });
   } else if (typeof value !== 'string') {
     problems.push({ path, message: `${must}, got ${what(value)}` });
   } else if (rule.pattern !== undefined ? !new RegExp(rule.pattern, 'u').test(value) : UNWRITABLE.test(value)) {

@@ -60,7 +60,8 @@ function nothing(problems: readonly Problem[]): YamlFile {
 
 /** The library's messages may quote the file; ours name the commonest slips in our own words. */
 function explain({ code, message, pos }: YAMLError, text: string): string {
-  if (code === 'DUPLICATE_KEY') return `the key ${show(/^["']?([^\s:"']*)/.exec(text.slice(pos[0], pos[0] + 300))?.[1] ?? '')} stands twice, remove one`;
+  if (code === 'DUPLICATE_KEY')
+    return `the key ${show(/^["']?([^\s:"']*)/.exec(text.slice(pos[0], pos[0] + 300))?.[1] ?? '')} stands twice, remove one`;
   if (code === 'MULTIPLE_DOCS') return 'the file must hold one document, remove what begins with the second "---"';
   if (code === 'TAB_AS_INDENT') return 'a tab cannot indent YAML, write spaces';
   return `not YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;

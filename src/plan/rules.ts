@@ -24,7 +24,7 @@ export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: re
       // a second cluster of the same name has all the same names; one error says it.
       if (other === undefined) seen.set(value, cluster.name);
       else if (keys[0] === 'name' || other !== cluster.name) {
-        settings[i]?.refuse(keys, `each cluster needs a ${what} of its own, e.g. "${cluster.name}-2", got "${value}", which "${other}" has`);
+        settings[i]?.refuse(keys, `each cluster needs its own ${what}, e.g. "${cluster.name}-2", got "${value}", which "${other}" has`);
       }
     });
   }

@@ -1,5 +1,5 @@
 import { connect } from 'node:tls';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Answer,
@@ -9,6 +9,7 @@ import {
   makeServerCertificate,
   ok,
   run,
+  start,
   startCertManager,
   startIstiod,
   startKube,
@@ -56,6 +57,30 @@ describe('run', () => {
       'the child to end',
       async () => !/^[^Z]/.test((await run('ps', ['-o', 'stat=', '-p', readFileSync(pidFile, 'utf8').trim()])).stdout),
     );
+  });
+});
+
+describe('the watchdog', () => {
+  test('ends what a test process left and removes its folders, but nothing that was gone before', async () => {
+    const folder = tempDir('watchdog');
+    const [left, gone] = ['left', 'gone'].map(name => start(name, 'sleep', ['60'], { folder }));
+    const doomed = tempDir('doomed');
+    ok(
+      await run('sh', [join(__dirname, 'harness/watchdog.sh')], {
+        input: `pid ${left?.pid}\npid ${gone?.pid}\ngone ${gone?.pid}\ndir ${doomed}\n`,
+      }),
+    );
+    await until('the one that was left to end', () => {
+      try {
+        left?.check();
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    expect(() => gone?.check()).not.toThrow();
+    expect(existsSync(doomed)).toBe(false);
+    await gone?.stop();
   });
 });
 

@@ -166,7 +166,10 @@ function go(args: readonly string[], cwd: string): Promise<string> {
     child.stderr.setEncoding('utf8').on('data', (data: string) => (stderr += data));
     child.on('error', reject);
     child.on('close', code => {
-      if (code === 0) return resolve(stdout);
+      if (code === 0) {
+        resolve(stdout);
+        return;
+      }
       const told = stderr.split('\n').filter(line => !line.startsWith('go: downloading'));
       reject(new Error(`go ${args.slice(0, 2).join(' ')} ended with ${code}:\n${told.slice(-30).join('\n').trim()}`));
     });

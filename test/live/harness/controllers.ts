@@ -7,7 +7,7 @@ import { freePort, lastLines, messageOf, ok, type Running, start, tempDir, until
 
 /** Controllers that run against a cluster, from outside of it. */
 export interface Controllers {
-  log(): string;
+  readonly log: () => string;
   stop(): Promise<void>;
 }
 

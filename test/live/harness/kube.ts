@@ -30,7 +30,7 @@ export interface Kube {
   get(what: readonly string[]): Promise<unknown>;
   /** The API itself, as the administrator unless a token is given. `path` is e.g. `/openid/v1/jwks`. */
   request(method: string, path: string, body?: unknown, token?: string): Promise<Answer>;
-  log(): string;
+  readonly log: () => string;
   stop(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -67,7 +67,7 @@ export interface Running {
   /** Its standard output and standard error. */
   readonly logFile: string;
   /** What it has said so far. */
-  log(): string;
+  readonly log: () => string;
   /** Throws `GiveUp` with the last lines it said if it has ended: for polling. */
   check(): void;
   /** Ends it and all its children, first with the signal, after 10 s with SIGKILL. Again is no error. */
@@ -190,7 +190,7 @@ function tellWatchdog(order: string): void {
     watchdog = spawn('sh', [join(__dirname, 'watchdog.sh')], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
     // It must outlive this process, and this process must not wait for it.
     watchdog.unref();
-    if (watchdog.stdin && 'unref' in watchdog.stdin && typeof watchdog.stdin.unref === 'function') watchdog.stdin.unref();
+    (watchdog.stdin as Socket).unref();
   }
   watchdog.stdin?.write(`${order}\n`);
 }

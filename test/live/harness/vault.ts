@@ -21,7 +21,7 @@ export interface Vault {
   /** The raw audit log: one JSON object a line. There only with `audit: true`. */
   readonly auditFile: string;
   /** The server's log. */
-  log(): string;
+  readonly log: () => string;
   /** The CLI, logged in with the root token. */
   vault(args: readonly string[], options?: RunOptions): Promise<RunResult>;
   /** The HTTP API, with the root token unless another is given. `path` is e.g. `sys/health`. */

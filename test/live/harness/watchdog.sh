@@ -7,7 +7,7 @@ pids=' '
 while read -r order what; do
   case $order in
     pid) pids="$pids$what " ;;
-    gone) pids="${pids%% $what *} ${pids#* $what }" ;;
+    gone) pids="${pids%% "$what" *} ${pids#* "$what" }" ;;
     dir) set -- "$@" "$what" ;;
   esac
 done

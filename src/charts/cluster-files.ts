@@ -1,0 +1,98 @@
+import { ApiObject, App } from 'cdk8s';
+import { Construct } from 'constructs';
+import { reasonsOf } from '../constructs/reason';
+import { yamlText } from '../constructs/yaml-text';
+import { MADE_BY, OutputFile } from '../output';
+import { CHART } from '../plan/istio-csr';
+import { ClusterPlan } from '../plan/plan';
+import { ControlPlaneChart } from './control-plane-chart';
+import { IssuerChart } from './issuer-chart';
+import { IstioCsrChart } from './istio-csr-chart';
+import { SampleChart } from './sample-chart';
+
+/** What is not in the plan. */
+export interface ClusterFilesOptions {
+  /**
+   * The secret ID, in plain text, for a cluster whose secret.delivery is `manifest`.
+   *
+   * @default - none; such a cluster is refused
+   */
+  readonly secretId?: string;
+}
+
+/**
+ * Renders a cluster's manifests and Helm values, in apply order. One app a cluster, as cdk8s walks the whole app for each chart.
+ *
+ * @param cluster what is decided
+ * @param options what is not in the plan
+ */
+export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions = {}): OutputFile[] {
+  const { name, context, istioCsr, istio } = cluster;
+  const app = new App();
+  const issuer = new IssuerChart(app, '1-issuer', cluster, options.secretId);
+  const csr = new IstioCsrChart(app, '2-istio-csr', cluster, [
+    MADE_BY,
+    `Helm values of chart ${CHART} ${istioCsr.chartVersion}, release ${istioCsr.release} in namespace ${istioCsr.namespace} of ${context}.`,
+    ...warnings(cluster, 'istioCsr.'),
+  ]);
+  const { controlPlane } = new ControlPlaneChart(app, '3-control-plane', cluster);
+  const { workload } = new SampleChart(app, 'sample', cluster);
+  const overlayFile = controlPlane.partial ? 'control-plane.partial.yaml' : 'control-plane.yaml';
+
+  const manifest = (path: string, about: string, construct: Construct, header: readonly string[]): OutputFile => ({
+    path: `${name}/${path}`,
+    content: manifestText(construct, [MADE_BY, ...header]),
+    kind: 'manifest',
+    cluster: name,
+    about,
+  });
+  return [
+    ...(issuer.secret
+      ? [manifest('manifests/1-issuer/secret.yaml', "the secret ID of cert-manager's AppRole, in plain text", issuer.secret, warnings(cluster, 'secret.'))]
+      : []),
+    manifest('manifests/1-issuer/issuer.yaml', "cert-manager's way to Vault", issuer.issuer, [
+      `It becomes Ready once the Secret ${cluster.secret.namespace}/${cluster.secret.name} holds a secret ID.`,
+    ]),
+    ...(csr.rootCa
+      ? [manifest('manifests/2-istio-csr/root-ca.yaml', 'the root certificate that istio-csr hands to the workloads', csr.rootCa, [])]
+      : []),
+    {
+      path: `${name}/istio-csr.values.yml`,
+      content: csr.values.file.text,
+      kind: 'helm-values',
+      cluster: name,
+      about: `Helm values of istio-csr ${istioCsr.chartVersion}`,
+    },
+    manifest(`manifests/3-control-plane/${overlayFile}`, 'istiod and the workloads turn to istio-csr; apply it last', controlPlane, [
+      `Apply last: istio-csr must be serving, and Certificate ${istio.namespace}/istiod must be Ready:`,
+      `  kubectl --context ${context} -n ${istioCsr.namespace} rollout status deployment/${CHART}`,
+      `  kubectl --context ${context} -n ${istio.namespace} wait --for=condition=Ready certificate/istiod`,
+      ...(controlPlane.partial ? partialHeader(cluster, overlayFile) : []),
+      ...warnings(cluster, 'istio.'),
+    ]),
+    manifest('sample/sample.yaml', 'a workload to look at the certificate of', workload, ['Not part of the mesh: a workload to try it with. Remove it after.']),
+  ];
+}
+
+/** The objects of a construct, each a document, with the reasons that were noted where the object stands. */
+function manifestText(construct: Construct, header: readonly string[]): string {
+  const objects = construct.node.findAll().filter(node => ApiObject.isApiObject(node));
+  return objects
+    .map((object, i) => {
+      const json: unknown = object.toJson();
+      return yamlText(json, { header: i === 0 ? header : [], reasons: reasonsOf(object.node.scope) });
+    })
+    .join('---\n');
+}
+
+function partialHeader({ context, istio }: ClusterPlan, file: string): string[] {
+  return [
+    `A PARTIAL of ControlPlane ${istio.namespace}/${istio.controlPlane}: the fields that TSB requires are not in the config (tsb). Merge it into the one`,
+    'that is there; a plain "kubectl apply" may remove what this file does not name:',
+    `  kubectl --context ${context} apply --server-side --field-manager=mesh-ca -f ${file}`,
+    'A conflict there means that the ControlPlane has overlays already: add the patches below to them by hand.',
+  ];
+}
+
+const warnings = ({ warnings }: ClusterPlan, prefix: string) =>
+  warnings.filter(({ key }) => key.startsWith(prefix)).map(({ key, message }) => `WARNING: ${key}: ${message}`);

@@ -1,0 +1,124 @@
+import { Construct } from 'constructs';
+import { ControlPlaneManagementPlane, ControlPlaneTelemetryStore, ControlPlane as Resource } from '../../imports/install.tetrate.io';
+import { formats } from '../config/formats';
+import { OverlayMode } from '../plan/istio';
+import { overlayPatches } from './overlay';
+import { noteReason } from './reason';
+
+/** Properties of `ControlPlane`. */
+export interface ControlPlaneProps {
+  /** Address that workloads send their requests to: istio-csr's, e.g. `cert-manager-istio-csr.cert-manager.svc:443`. */
+  readonly caAddress: string;
+
+  /**
+   * How istiod is given its certificate. `wellKnown` (Istio 1.16 and later): it finds it by itself. `append`: flags and volumes at the end
+   * of the lists. `guide`: the guide's patches to the letter, with indices that overwrite whatever stands there.
+   */
+  readonly overlay: OverlayMode;
+
+  /**
+   * Name of istiod's Deployment.
+   *
+   * @default "istiod"
+   */
+  readonly deployment?: string;
+
+  /**
+   * Name of the IstioOperator that TSB makes and the overlay changes.
+   *
+   * @default "tsb-istiocontrolplane"
+   */
+  readonly istioOperator?: string;
+
+  /**
+   * Trust domain of the mesh.
+   *
+   * @default - TSB's own, `CLUSTER.tsb.local`
+   */
+  readonly trustDomain?: string;
+
+  /**
+   * Registry of TSB's images. `hub`, `managementPlane` and `telemetryStore` come together.
+   *
+   * @default - the object is a partial one, to merge into the ControlPlane that is there
+   */
+  readonly hub?: string;
+
+  /**
+   * The management plane.
+   *
+   * @default - as `hub`
+   */
+  readonly managementPlane?: ControlPlaneManagementPlane;
+
+  /**
+   * Where telemetry goes.
+   *
+   * @default - as `hub`
+   */
+  readonly telemetryStore?: ControlPlaneTelemetryStore;
+
+  /**
+   * Name.
+   *
+   * @default "controlplane"
+   */
+  readonly name?: string;
+
+  /**
+   * Namespace: istiod's.
+   *
+   * @default "istio-system"
+   */
+  readonly namespace?: string;
+}
+
+/** The ControlPlane of Tetrate Service Bridge, with an overlay that makes istiod and the workloads use istio-csr. */
+export class ControlPlane extends Construct {
+  /** Whether it lacks fields that TSB requires, so that it can only be merged into a ControlPlane that has them. */
+  public readonly partial: boolean;
+
+  constructor(scope: Construct, id: string, props: ControlPlaneProps) {
+    super(scope, id);
+
+    const host = new RegExp(formats.host?.pattern ?? '');
+    const [name, port] = props.caAddress.split(/:(?=\d{1,5}$)/);
+    if (!host.test(name ?? '') || port === undefined) {
+      throw new Error(`'caAddress' must be a host and a port, e.g. "cert-manager-istio-csr.cert-manager.svc:443", got "${props.caAddress}"`);
+    }
+    const { hub, managementPlane, telemetryStore } = props;
+    const missing = Object.entries({ hub, managementPlane, telemetryStore }).filter(([, value]) => value === undefined);
+    if (missing.length === 1 || missing.length === 2) {
+      throw new Error(`'hub', 'managementPlane' and 'telemetryStore' come together, got none of ${missing.map(([key]) => `'${key}'`).join(', ')}`);
+    }
+
+    const { overlay, deployment = 'istiod', istioOperator = 'tsb-istiocontrolplane', trustDomain } = props;
+    const patches = overlayPatches(overlay, { caAddress: props.caAddress, deployment });
+    const overlays = [
+      { apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', name: istioOperator, patches: patches.map(({ path, value }) => ({ path, value })) },
+    ];
+    new Resource(this, 'Resource', {
+      metadata: { name: props.name ?? 'controlplane', namespace: props.namespace ?? 'istio-system' },
+      spec: {
+        hub,
+        managementPlane,
+        telemetryStore,
+        components: {
+          // the guide's ControlPlane has none of it.
+          internalCertProvider: overlay === 'guide' ? undefined : { certManager: { managed: 'EXTERNAL' } },
+          istio: { trustDomain, kubeSpec: { overlays } },
+        },
+      },
+    });
+    this.partial = missing.length > 0;
+
+    const istio = ['spec', 'components', 'istio'];
+    patches.forEach(({ reason }, i) => {
+      if (reason !== undefined) noteReason(this, [...istio, 'kubeSpec', 'overlays', 0, 'patches', i], reason);
+    });
+    if (trustDomain !== undefined) noteReason(this, [...istio, 'trustDomain'], "TSB's own would be CLUSTER.tsb.local, which the PKI role does not sign");
+    if (overlay !== 'guide') {
+      noteReason(this, ['spec', 'components', 'internalCertProvider', 'certManager', 'managed'], 'TSB must leave the cert-manager that is there alone');
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import { Construct } from 'constructs';
+import { isRecord } from '../plan/settings';
+import table from '../plan/tables/istio-csr-values.json';
+import { compareVersions } from '../plan/version';
+import { Reason } from './reason';
+import { TextFile } from './text-file';
+import { yamlText } from './yaml-text';
+
+/** Where the root certificate is mounted in istio-csr's pod. */
+const ROOT_MOUNT = '/var/run/secrets/istio-csr';
+
+/** Why a value is set, by the chart's own key; only what is not obvious. */
+const REASONS: Readonly<Record<string, string>> = {
+  'app.certmanager.issuer.name': "the chart's own default is istio-ca",
+  'app.certmanager.namespace': "istiod's: the Issuer is there",
+  'app.controller.disableKubernetesClientRateLimiter': 'with the limiter it signs 1.7 certificates a second, without it 34 (measured on two cores)',
+  'app.server.clusterID': "the mesh's ID of this cluster; a workload that comes with another one is refused",
+  'app.server.maxCertificateDuration': 'the PKI role signs for as long, and Vault cuts what is longer',
+  'app.tls.certificateDNSNames': 'the name in caAddress; the PKI role signs it',
+  'app.tls.istiodCertificateRenewBefore': 'half of its life, so that a renewal has as long again to succeed',
+  'app.tls.istiodPrivateKeyAlgorithm': "empty is the chart's own: RSA",
+  'app.tls.rootCAFile': 'handed to every workload as its trust anchor; the volume below brings it',
+};
+
+/** Properties of `IstioCsrValues`. */
+export interface IstioCsrValuesProps {
+  /** The mesh's ID of the cluster (`app.server.clusterID`); for TSB, the cluster's name there. */
+  readonly clusterId: string;
+
+  /**
+   * Name of the Issuer (`app.certmanager.issuer.name`).
+   *
+   * @default "vault-issuer"
+   */
+  readonly issuer?: string;
+
+  /**
+   * Secret with the root certificate in the release's namespace, and the key that it stands below.
+   *
+   * @default - `istio-root-ca`, `ca.cert.pem`
+   */
+  readonly rootSecret?: { readonly name: string; readonly key: string };
+
+  /**
+   * Version of the chart; a key that it does not know is refused.
+   *
+   * @default "v0.17.0"
+   */
+  readonly chartVersion?: string;
+
+  /**
+   * More values by the chart's own keys, e.g. `{ 'app.tls.trustDomain': 'example.com' }`; one above wins over the properties.
+   *
+   * @default - none
+   */
+  readonly values?: Readonly<Record<string, unknown>>;
+
+  /**
+   * More values, nested as in a values file.
+   *
+   * @default - none
+   */
+  readonly extraValues?: Readonly<Record<string, unknown>>;
+
+  /**
+   * Lines at the top of the file, as a comment.
+   *
+   * @default - none
+   */
+  readonly header?: readonly string[];
+
+  /**
+   * Path below the app's output directory.
+   *
+   * @default "istio-csr.values.yml"
+   */
+  readonly path?: string;
+}
+
+/** The Helm values of istio-csr. `TextFile.writeAll(app)` writes them. */
+export class IstioCsrValues extends Construct {
+  /** The file. */
+  public readonly file: TextFile;
+
+  constructor(scope: Construct, id: string, props: IstioCsrValuesProps) {
+    super(scope, id);
+
+    const { clusterId, issuer = 'vault-issuer', chartVersion = 'v0.17.0', extraValues = {}, header, path = 'istio-csr.values.yml' } = props;
+    const rootSecret = props.rootSecret ?? { name: 'istio-root-ca', key: 'ca.cert.pem' };
+    const values: Readonly<Record<string, unknown>> = {
+      'app.certmanager.issuer.name': issuer,
+      'app.server.clusterID': clusterId,
+      'app.tls.rootCAFile': `${ROOT_MOUNT}/${rootSecret.key}`,
+      volumeMounts: [{ name: 'root-ca', mountPath: ROOT_MOUNT }],
+      volumes: [{ name: 'root-ca', secret: { secretName: rootSecret.name } }],
+      ...props.values,
+    };
+    for (const key of Object.keys(values)) {
+      if (!isKnown(key, chartVersion)) throw new Error(`'values' must be keys of the chart, e.g. "app.tls.trustDomain", got "${key}", which ${chartVersion} does not know`);
+    }
+
+    const nested = Object.entries(values).reduce<unknown>((all, [key, value]) => merge(all, nest(key.split('.'), value)), extraValues);
+    const reasons: Reason[] = Object.entries(REASONS)
+      .filter(([key]) => Object.hasOwn(values, key) && (key !== 'app.tls.istiodPrivateKeyAlgorithm' || values[key] === ''))
+      .map(([key, text]) => ({ path: key.split('.'), text }));
+    this.file = new TextFile(this, 'Resource', { path, content: () => yamlText(sorted(nested), { header, reasons }) });
+  }
+}
+
+function isKnown(key: string, version: string): boolean {
+  const facts: Readonly<Record<string, { readonly since: string; readonly lastSeen?: string }>> = table;
+  return Object.entries(facts).some(
+    ([name, { since, lastSeen = version }]) =>
+      (key === name || key.startsWith(`${name}.`)) && compareVersions(since, version) <= 0 && compareVersions(version, lastSeen) <= 0,
+  );
+}
+
+const nest = (keys: readonly string[], value: unknown): unknown => keys.reduceRight((inner, key) => ({ [key]: inner }), value);
+
+// fromEntries makes an own property even of __proto__.
+function merge(below: unknown, above: unknown): unknown {
+  if (!isRecord(below) || !isRecord(above)) return above;
+  const keys = new Set([...Object.keys(below), ...Object.keys(above)]);
+  return Object.fromEntries([...keys].map(key => [key, Object.hasOwn(above, key) ? merge(own(below, key), above[key]) : own(below, key)]));
+}
+
+function sorted(value: unknown): unknown {
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(Object.keys(value).sort().map(key => [key, sorted(own(value, key))]));
+}
+
+const own = (record: Readonly<Record<string, unknown>>, key: string) => (Object.hasOwn(record, key) ? record[key] : undefined);

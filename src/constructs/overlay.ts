@@ -1,0 +1,71 @@
+import { ControlPlaneOverlay, ControlPlanePatch } from '../../imports/install.tetrate.io';
+import { OverlayMode } from '../plan/istio';
+
+/** A patch, and why it is there. */
+export interface ReasonedPatch extends ControlPlanePatch {
+  /** The reason, in one line; none where the path says it. */
+  readonly reason?: string;
+}
+
+/**
+ * Where an IstioOperator keeps changes to istiod's Deployment. `[-1]` would append to changes that TSB makes itself, but where there are
+ * none Istio's engine makes a map with the key "[-1]" of it (measured), so the list is replaced, as the guide does.
+ */
+const DEPLOYMENT_OVERLAYS = 'spec.components.pilot.k8s.overlays';
+
+const ENV = 'spec.values.pilot.env.ENABLE_CA_SERVER';
+
+/** Patches of the IstioOperator by overlay mode. */
+export function overlayPatches(mode: OverlayMode, { caAddress, deployment }: { readonly caAddress: string; readonly deployment: string }): ReasonedPatch[] {
+  const address: ReasonedPatch = {
+    path: 'spec.values.global.caAddress',
+    value: caAddress,
+    reason: 'workloads send their requests to istio-csr instead of istiod',
+  };
+  const noCa: ReasonedPatch = { path: ENV, value: 'false', reason: "one variable, so TSB's own stay: istiod must not sign as well" };
+  switch (mode) {
+    case 'guide':
+      return [address, { path: 'spec.components.pilot.k8s.env', value: GUIDE_ENV }, changes(deployment, certificatePatches(7, 6, 6))];
+    case 'append':
+      return [address, noCa, changes(deployment, certificatePatches(-1, -1, -1), '[-1] appends: no index to overwrite something with')];
+    case 'wellKnown':
+      return [address, noCa, changes(deployment, [REQUIRED], 'istiod reads its certificate once, at start: a pod that is too early waits for it, and the old one serves on')];
+  }
+}
+
+/** From Istio 1.16 on the chart mounts the certificate by itself, but as optional. */
+const REQUIRED: ControlPlanePatch = { path: 'spec.template.spec.volumes.[name:istio-csr-dns-cert].secret.optional', value: false };
+
+const GUIDE_ENV = [
+  { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
+  { name: 'POD_NAMESPACE', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } } },
+  { name: 'ENABLE_CA_SERVER', value: 'false' },
+];
+
+function changes(deployment: string, patches: readonly ControlPlanePatch[], reason?: string): ReasonedPatch {
+  const overlay: ControlPlaneOverlay = { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment, patches };
+  return { path: DEPLOYMENT_OVERLAYS, value: [overlay], reason };
+}
+
+/** Flags and volumes with the certificate. A start of -1 appends, another one counts up from there. */
+function certificatePatches(args: number, mounts: number, volumes: number): ControlPlanePatch[] {
+  const pod = 'spec.template.spec';
+  const discovery = `${pod}.containers.[name:discovery]`;
+  const at = (list: string, start: number, values: readonly unknown[]) =>
+    values.map((value, i) => ({ path: `${list}[${start === -1 ? -1 : start + i}]`, value }));
+  return [
+    ...at(`${discovery}.args`, args, [
+      '--tlsCertFile=/etc/cert-manager/tls/tls.crt',
+      '--tlsKeyFile=/etc/cert-manager/tls/tls.key',
+      '--caCertFile=/etc/cert-manager/ca/root-cert.pem',
+    ]),
+    ...at(`${discovery}.volumeMounts`, mounts, [
+      { mountPath: '/etc/cert-manager/tls', name: 'cert-manager', readOnly: true },
+      { mountPath: '/etc/cert-manager/ca', name: 'ca-root-cert', readOnly: true },
+    ]),
+    ...at(`${pod}.volumes`, volumes, [
+      { name: 'cert-manager', secret: { secretName: 'istiod-tls' } },
+      { configMap: { defaultMode: 420, name: 'istio-ca-root-cert' }, name: 'ca-root-cert' },
+    ]),
+  ];
+}

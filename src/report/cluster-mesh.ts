@@ -1,0 +1,174 @@
+import { words } from '../script/bash';
+import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
+import { ClusterContext } from './parts';
+
+/** istio-csr, and the root that it hands out. */
+export function istioCsr({ cluster, files, at, kube }: ClusterContext, certificate: string | undefined): string[] {
+  const { istioCsr: csr, istio } = cluster;
+  const manifest = files.some(file => file.path.includes('/manifests/2-istio-csr/'));
+  const prints = certificate === undefined || csr.rootFile !== 'root' ? [] : fingerprints(certificate);
+  return [
+    '## 4. istio-csr',
+    '',
+    manifest
+      ? `The ${csr.rootFile} certificate that it hands out, then the agent:`
+      : `setup.sh has delivered the ${csr.rootFile} certificate that it hands out. Look at it, then install the agent:`,
+    '',
+    ...shell(
+      ...(manifest ? [kube('apply', '-f', at('manifests/2-istio-csr'))] : []),
+      `${kube('get', 'secret', csr.rootSecret.name, '-n', csr.namespace, '-o', `jsonpath={.data.${csr.rootSecret.key.replaceAll('.', '\\.')}}`)} \\\n  | base64 -d | openssl x509 -noout -subject -fingerprint -sha256`,
+      ...(cluster.certManager.namespace === csr.namespace ? [] : [words(['helm', 'repo', 'update', 'jetstack'])]),
+      command(
+        ['helm', '--kube-context', cluster.context, 'upgrade', '--install', csr.release, 'jetstack/cert-manager-istio-csr'],
+        ['--namespace', csr.namespace, '--version', csr.chartVersion],
+        ['--values', at('istio-csr.values.yml'), '--wait', '--timeout', '5m'],
+      ),
+      kube('get', 'pods', '-n', csr.namespace, '-l', 'app=cert-manager-istio-csr'),
+      kube('wait', '--for=condition=Ready', 'certificate/istiod', '-n', istio.namespace, '--timeout=60s'),
+      kube('get', 'certificates', '-n', istio.namespace),
+    ),
+    prints.length > 0
+      ? `See: the fingerprint ${prints.map(code).join(' or ')}, then a pod \`1/1 Running\`, then`
+      : `See: the fingerprint of the ${csr.rootFile} as setup.sh printed it, then a pod \`1/1 Running\`, then`,
+    '',
+    ...output('NAME     READY   SECRET       AGE', 'istiod   True    istiod-tls   97s'),
+  ];
+}
+
+/** What makes istiod use it. */
+export function controlPlane({ cluster, files, at, kube }: ClusterContext): string[] {
+  const { istio } = cluster;
+  const partial = files.find(file => file.path.endsWith('/control-plane.partial.yaml'));
+  const path = partial ? at('manifests/3-control-plane/control-plane.partial.yaml') : at('manifests/3-control-plane');
+  const field = '.spec.components.istio.kubeSpec.overlays';
+  return [
+    '## 5. The ControlPlane, last',
+    '',
+    "Only when step 4 showed istiod's certificate as `True`: from here on istiod signs nothing itself.",
+    '',
+    ...(partial
+      ? [
+          `The file is a part of the ControlPlane ${code(istio.controlPlane)}, which must be there. Its overlays are one list, replaced as a whole; so is the list of istiod's overlays in the IstioOperator. So look first. If one of these prints any, write what it prints into that list of the file, above ours:`,
+          '',
+          ...shell(
+            kube('get', 'controlplane', istio.controlPlane, '-n', istio.namespace, '-o', `jsonpath={${field}}`),
+            kube(
+              'get',
+              'istiooperator',
+              istio.istioOperator,
+              '-n',
+              istio.namespace,
+              '-o',
+              'jsonpath={.spec.components.pilot.k8s.overlays}',
+            ),
+            kube('diff', '--server-side', '--field-manager=cdk8s-mesh-ca', '-f', path),
+            kube('apply', '--server-side', '--field-manager=cdk8s-mesh-ca', '-f', path),
+          ),
+          'See: nothing, the lines of the file with `+`, then `serverside-applied`. A conflict names who else owns a field: settle it with them, or add `--force-conflicts` when what you saw is yours to replace.',
+          '',
+        ]
+      : [...shell(kube('diff', '-f', path), kube('apply', '-f', path)), 'See: the lines that change, then `configured` or `created`.', '']),
+    'The operator needs a minute. Then:',
+    '',
+    ...shell(
+      kube('rollout', 'status', `deployment/${istio.deployment}`, '-n', istio.namespace, '--timeout=10m'),
+      kube('logs', `deployment/${istio.deployment}`, '-n', istio.namespace, '--since=15m'),
+    ),
+    `See: \`successfully rolled out\`, and no \`PILOT_CERT_PROVIDER=istiod is not implemented\` in the log. That line means that istiod started before its certificate was there; it reads it once. Then:`,
+    '',
+    ...shell(kube('rollout', 'restart', `deployment/${istio.deployment}`, '-n', istio.namespace)),
+    'Pods made before this step keep the old CA address: restart the workloads. A mesh that already runs on another root must trust both roots until all are restarted; that change is not part of these files.',
+    '',
+  ];
+}
+
+/** The sample workload and the checks. */
+export function proof({ cluster, at, kube }: ClusterContext): string[] {
+  const { context } = cluster;
+  const sample = kube('get', 'pods', '-n', 'foo', '-l', 'app=sleep', '-o', 'jsonpath={.items[0].metadata.name}');
+  const secret = withShellText(['istioctl', '--context', context, 'proxy-config', 'secret'], '"$POD.foo" -o json');
+  return [
+    '## 6. Does it hold?',
+    '',
+    ...shell(
+      kube('apply', '-f', at('sample/sample.yaml')),
+      kube('rollout', 'status', 'deployment/sleep', '-n', 'foo', '--timeout=5m'),
+      `POD=$(${sample})`,
+      kube('get', 'pods', '-n', 'foo'),
+      `${words(['bash', at('verify.sh'), '--workload'])} "foo/$POD"`,
+    ),
+    cluster.istioCsr.rootFile === 'root'
+      ? 'See: the pod `2/2 Running`, then a line a check, each `ok`, and exit code 0 (1: a check failed; 3: something could not be checked).'
+      : 'See: the pod `2/2 Running`, then a line a check, and `FAIL` for ROOTCA: it is the intermediate, as the config asks for.',
+    '',
+    'The same by eye, the chain and ROOTCA of the sample:',
+    '',
+    ...shell(
+      `SECRETS=$(${secret})`,
+      'for part in tlsCertificate.certificateChain validationContext.trustedCa; do',
+      `  jq -r --arg part "$part" '.dynamicActiveSecrets[].secret | getpath($part / ".").inlineBytes // empty' <<<"$SECRETS" |`,
+      '    base64 -d | openssl x509 -noout -subject -issuer -fingerprint -sha256',
+      'done',
+    ),
+    `See: a certificate issued by ${code(cluster.intermediate.commonName)}, then the ${cluster.istioCsr.rootFile} with its fingerprint. Take the sample away:`,
+    '',
+    ...shell(kube('delete', '-f', at('sample/sample.yaml'))),
+  ];
+}
+
+/** Renewal, and what to do when a step fails. */
+export function later({ cluster, at, kube }: ClusterContext): string[] {
+  const {
+    appRole,
+    secret,
+    intermediate,
+    istioCsr,
+    issuer: { name, namespace },
+  } = cluster;
+  const ttl = appRole.fields.secret_id_ttl;
+  const renewal =
+    ttl === '0'
+      ? 'The secret ID never ends, as the config asks for.'
+      : secret.delivery === 'script'
+        ? `The secret ID ends after ${ttl}, and with it every renewal in the mesh. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly. It changes nothing else that is as planned.`
+        : `The secret ID ends after ${ttl}, and with it every renewal in the mesh: make a new one as in step 2 well before.`;
+  return [
+    '## Later',
+    '',
+    renewal,
+    '',
+    ...(ttl === '0' ? [] : shell(words(['bash', at('setup.sh')]))),
+    `The intermediate ends ${intermediate.ttl} after it was made. It is not replaced in place: its end is printed by each run of setup.sh.`,
+    '',
+    '## When a step fails',
+    '',
+    ...table(
+      ['what you see', 'what to do'],
+      [
+        ['setup.sh: `this is missing, and nothing was changed`', 'do what its lines say, run it again'],
+        [
+          'setup.sh: `holds another CA`',
+          `the mount is in use: another ${code('intermediate.mount')} in mesh-ca.yaml, synthesize, run it again`,
+        ],
+        ['setup.sh stopped half way, Ctrl-C', 'run it again: it goes on where it stopped, and names what the stopped run left'],
+        [
+          `Issuer not Ready: ${code(kube('describe', 'issuer', name, '-n', namespace))}`,
+          '`connection refused`, `x509`: the address or `vault.caBundle`, as the cluster sees them; `invalid role or secret ID`: run setup.sh again',
+        ],
+        [
+          `a Certificate stays False: ${code(kube('get', 'certificaterequests', '-n', namespace))}`,
+          "its message is Vault's: `not allowed` names what the role refuses; delete the failed request once the cause is gone",
+        ],
+        [
+          `istio-csr restarts: ${code(kube('logs', 'deployment/cert-manager-istio-csr', '-n', istioCsr.namespace))}`,
+          `no root file: step 4; ${code('clusterID')} refused: ${code('clusterId')} must be the mesh's ID of the cluster`,
+        ],
+        ['istiod does not start: `MountVolume.SetUp failed … istiod-tls`', 'it waits for its certificate while the old one serves: step 4'],
+        [
+          'to go back',
+          `take our overlay out of the ControlPlane again; istiod then signs by itself as before, and pods made anew follow it`,
+        ],
+      ],
+    ),
+  ];
+}

@@ -1,0 +1,40 @@
+import { MADE_BY, OutputFile } from '../output';
+import { ClusterPlan, MeshCaPlan } from '../plan/plan';
+import { words } from '../script/bash';
+import { controlPlane, istioCsr, later, proof } from './cluster-mesh';
+import { beginning, issuer, vault } from './cluster-vault';
+import { code } from './markdown';
+import { ClusterContext, fileTable, warningList } from './parts';
+
+/**
+ * The runbook of a cluster, its commands filled in. It tells of no other cluster, so that a new one changes none of its bytes.
+ *
+ * @param files the cluster's files, in the order in which they are used
+ */
+export function clusterRunbook(cluster: ClusterPlan, { root }: Pick<MeshCaPlan, 'root'>, files: readonly OutputFile[]): string {
+  const context: ClusterContext = {
+    cluster,
+    files,
+    at: file => `dist/${cluster.name}/${file}`,
+    kube: (...argv) => words(['kubectl', '--context', cluster.context, ...argv]),
+  };
+  return [
+    `# Cluster ${cluster.name}`,
+    '',
+    `<!-- ${MADE_BY} -->`,
+    '',
+    `Run everything from the folder of mesh-ca.yaml, after [the root CA](../README.md#3-the-root-ca) is in Vault, in the shell that section 1 there set up. Every kubectl, helm and istioctl call names the context ${code(cluster.context)}. Every step can be run again.`,
+    '',
+    ...warningList(cluster.warnings),
+    ...beginning(context),
+    ...vault(context),
+    ...issuer(context),
+    ...istioCsr(context, root.certificate),
+    ...controlPlane(context),
+    ...proof(context),
+    ...later(context),
+    '## The files',
+    '',
+    ...fileTable(files),
+  ].join('\n');
+}

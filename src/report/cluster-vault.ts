@@ -1,0 +1,100 @@
+import { compareVersions } from '../plan/version';
+import { words } from '../script/bash';
+import { clusterSteps } from '../script/steps';
+import { trialCommands } from '../script/trial';
+import { code, command, output, shell } from './markdown';
+import { ClusterContext } from './parts';
+
+/** Namespaces and cert-manager. */
+export function beginning({ cluster, kube }: ClusterContext): string[] {
+  const { istio, istioCsr, certManager } = cluster;
+  const namespaces = [...new Set([istio.namespace, istioCsr.namespace, certManager.namespace])];
+  const crds = compareVersions(certManager.version, '1.15.0') >= 0 ? 'crds.enabled=true' : 'installCRDs=true';
+  const helm = ['helm', '--kube-context', cluster.context, 'upgrade', '--install'];
+  return [
+    '## 1. Namespaces and cert-manager',
+    '',
+    ...shell(
+      kube('cluster-info'),
+      ...namespaces.map(name => `${kube('create', 'namespace', name, '--dry-run=client', '-o', 'yaml')} | ${kube('apply', '-f', '-')}`),
+    ),
+    'See: the address of the right cluster, then `namespace/… created` (or `configured`, `unchanged`).',
+    '',
+    'If cert-manager runs here already, keep it; this lists it:',
+    '',
+    ...shell(kube('get', 'deployments', '-A', '-l', 'app.kubernetes.io/name=cert-manager')),
+    'Else install it:',
+    '',
+    ...shell(
+      words(['helm', 'repo', 'add', 'jetstack', 'https://charts.jetstack.io', '--force-update']),
+      command(
+        [...helm, 'cert-manager', 'jetstack/cert-manager'],
+        ['--namespace', certManager.namespace, '--version', certManager.version],
+        ['--set', crds, '--wait', '--timeout', '5m'],
+      ),
+      kube('get', 'pods', '-n', certManager.namespace),
+    ),
+    'See: `STATUS: deployed`, then three pods (cert-manager, cainjector, webhook) `1/1 Running`.',
+    '',
+  ];
+}
+
+/** The intermediate CA and the way in. */
+export function vault({ cluster, at }: ClusterContext): string[] {
+  const { intermediate, appRole, secret, role } = cluster;
+  const steps = clusterSteps(cluster);
+  const trials = trialCommands(cluster).filter(([word]) => word === 'signs' || word === 'refuses').length;
+  const exported = intermediate.key === 'exported' ? ['--exported-key', `${intermediate.mount.replaceAll('/', '-')}.key`] : [];
+  const variable = `MESH_CA_SECRET_ID_${cluster.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
+  return [
+    '## 2. Vault: the intermediate CA and the way in',
+    '',
+    'First look, then do. The token needs what the script asks for; it names all that is missing and changes nothing.',
+    '',
+    ...shell(words(['bash', at('setup.sh'), '--plan']), words(['bash', at('setup.sh'), ...exported])),
+    `See: ${steps.length} numbered steps. The first and the last lines:`,
+    '',
+    ...output(
+      `[1/${steps.length}] ${steps[0]?.id ?? ''}: ${steps[0]?.title ?? ''}`,
+      '…',
+      ...(role.exact
+        ? ['      signed, verified to the root: a workload', '      refused, as it must be: another service', '…']
+        : ['      WRONGLY SIGNED: another service (DNS:mesh-ca-trial.default.svc)', '…']),
+      `cluster ${cluster.name} is ready in Vault: ${role.exact ? trials : 'N'} trials passed. next: README.md beside this script`,
+    ),
+    ...(role.exact ? [] : ['`WRONGLY SIGNED` is what the config asks for: see the warnings above.', '']),
+    ...(exported.length > 0
+      ? [`The key of the CA lies in ${code(exported[1] ?? '')}: move it to a safe place now. A rerun needs no \`--exported-key\`.`, '']
+      : []),
+    ...(secret.delivery === 'manifest'
+      ? [
+          `The secret ID is delivered as a manifest, so the trial waits for it. Make one now that the AppRole is there, synthesize again, and run setup.sh once more after step 3:`,
+          '',
+          ...shell(
+            `${variable}=$(${words(['vault', 'write', '-force', '-field=secret_id', `${appRole.path}/secret-id`])})`,
+            `export ${variable}`,
+            words(['npx', 'mesh-ca', 'synth', '--allow-plaintext-secret']),
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** The Issuer. */
+export function issuer({ cluster, at, kube }: ClusterContext): string[] {
+  const {
+    issuer: { name, namespace },
+  } = cluster;
+  return [
+    '## 3. The Issuer',
+    '',
+    ...shell(
+      kube('apply', '-f', at('manifests/1-issuer')),
+      kube('wait', '--for=condition=Ready', `issuer/${name}`, '-n', namespace, '--timeout=60s'),
+      kube('get', 'issuers', name, '-n', namespace, '-o', 'wide'),
+    ),
+    ...output(`${'NAME'.padEnd(name.length)}   READY   STATUS           AGE`, `${name.padEnd(4)}   True    Vault verified   1m`),
+    'Ready says that one login worked. That signatures work is what the trial of step 2 showed.',
+    '',
+  ];
+}

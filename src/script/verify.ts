@@ -1,0 +1,65 @@
+import { MADE_BY } from '../output';
+import { CHART } from '../plan/istio-csr';
+import { ClusterPlan } from '../plan/plan';
+import { comment, constants } from './bash';
+import runtime from './runtime.json';
+
+/** istio-csr's flags, and the Helm value that the chart writes each one from. */
+const flags = {
+  '--cluster-id': 'app.server.clusterID',
+  '--trust-domain': 'app.tls.trustDomain',
+  '--issuer-name': 'app.certmanager.issuer.name',
+  '--certificate-namespace': 'app.certmanager.namespace',
+  '--root-ca-file': 'app.tls.rootCAFile',
+  '--serving-certificate-dns-names': 'app.tls.certificateDNSNames',
+} as const;
+
+/** The script that compares a running cluster with the plan. It reads, and changes nothing. */
+export function verifyScript(cluster: ClusterPlan): string {
+  const { name, root, role, vault, issuer, istioCsr, istio } = cluster;
+  const about = `Checks that Vault signs the mesh of cluster ${name}, and that what runs there is what was planned. It changes nothing.`;
+  const suffix = istio.revision === 'default' ? '' : `-${istio.revision}`;
+  const values = {
+    about,
+    context: cluster.context,
+    cluster_id: cluster.clusterId,
+    trust_domain: cluster.trustDomain,
+    config_root: root.certificate?.trim() ?? '',
+    vault_server: vault.server,
+    sign_path: role.signPath,
+    issuer: issuer.name,
+    csr: CHART,
+    csr_namespace: istioCsr.namespace,
+    csr_args: JSON.stringify(argumentsOf(istioCsr.values)),
+    root_secret: istioCsr.rootSecret.name,
+    root_secret_key: istioCsr.rootSecret.key,
+    root_file: istioCsr.rootFile,
+    istio_namespace: istio.namespace,
+    istiod: istio.deployment,
+    istiod_names: istio.dnsNames.join(' '),
+    ca_address: istioCsr.caAddress,
+    mesh_config_map: `istio${suffix}`,
+    injector_config_map: `istio-sidecar-injector${suffix}`,
+  };
+  return [
+    '#!/usr/bin/env bash',
+    ...comment(MADE_BY),
+    '#',
+    ...comment(about),
+    ...comment('usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--json] [--help]'),
+    '',
+    ...constants(values),
+    '',
+    runtime['verify.sh'],
+  ].join('\n');
+}
+
+/** What each flag must be; a flag that this version of the chart does not write is left out. */
+function argumentsOf(values: Readonly<Record<string, unknown>>): Record<string, string[]> {
+  return Object.fromEntries(
+    Object.entries(flags).flatMap(([flag, key]) => {
+      const value = values[key];
+      return value === undefined ? [] : [[flag, [value].flat().map(String)]];
+    }),
+  );
+}

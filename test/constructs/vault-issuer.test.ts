@@ -1,0 +1,100 @@
+import { ApiObject, Testing } from 'cdk8s';
+import { VaultIssuer, VaultIssuerProps } from '../../src/constructs/vault-issuer';
+import { intermediatePem, keyPem, rootPem } from '../config/certificates';
+
+const props: VaultIssuerProps = {
+  server: 'https://vault.example.com:8200',
+  path: 'istioca/sign/cluster-local',
+  roleId: '091aa68b',
+  secretRef: { name: 'cert-manager-vault-approle', key: 'secretId' },
+};
+
+const build = (changed: Partial<VaultIssuerProps>) => new VaultIssuer(Testing.chart(), 'issuer', { ...props, ...changed });
+
+test('minimal', () => {
+  const chart = Testing.chart();
+  new VaultIssuer(chart, 'issuer', props);
+
+  expect(Testing.synth(chart)).toStrictEqual([
+    {
+      apiVersion: 'cert-manager.io/v1',
+      kind: 'Issuer',
+      metadata: { name: 'vault-issuer', namespace: 'istio-system' },
+      spec: {
+        vault: {
+          server: 'https://vault.example.com:8200',
+          path: 'istioca/sign/cluster-local',
+          auth: {
+            appRole: {
+              path: 'approle',
+              roleId: '091aa68b',
+              secretRef: { name: 'cert-manager-vault-approle', key: 'secretId' },
+            },
+          },
+        },
+      },
+    },
+  ]);
+});
+
+test('everything set', () => {
+  const chart = Testing.chart();
+  const issuer = new VaultIssuer(chart, 'issuer', {
+    ...props,
+    name: 'a',
+    namespace: 'b',
+    appRolePath: 'teams/approle',
+    caBundle: `a remark\n${rootPem}${intermediatePem}`,
+  });
+
+  expect(Testing.synth(chart)).toStrictEqual([
+    {
+      apiVersion: 'cert-manager.io/v1',
+      kind: 'Issuer',
+      metadata: { name: 'a', namespace: 'b' },
+      spec: {
+        vault: {
+          server: 'https://vault.example.com:8200',
+          path: 'istioca/sign/cluster-local',
+          caBundle: Buffer.from(`${rootPem}${intermediatePem}`).toString('base64'),
+          auth: {
+            appRole: {
+              path: 'teams/approle',
+              roleId: '091aa68b',
+              secretRef: { name: 'cert-manager-vault-approle', key: 'secretId' },
+            },
+          },
+        },
+      },
+    },
+  ]);
+  expect(issuer.name).toBe('a');
+});
+
+test('the underlying object can be patched', () => {
+  expect(ApiObject.of(build({})).kind).toBe('Issuer');
+});
+
+test.each(['istioca/issue/cluster-local', '/istioca/sign/cluster-local', 'sign/cluster-local', 'istioca/sign/'])('fails if the path is %j', path => {
+  expect(() => build({ path })).toThrow(
+    new Error(`'path' must be the sign endpoint of a PKI role, e.g. "istioca/sign/cluster-local", got "${path}"`),
+  );
+});
+
+test.each(['vault.example.com', 'https://vault.example.com/v1', 'https://a b'])('fails if the server is %j', server => {
+  expect(() => build({ server })).toThrow(
+    new Error(`'server' must be the address of a server, without a path, e.g. "https://vault.example.com:8200", got "${server}"`),
+  );
+});
+
+test.each(['auth/approle', '/v1/auth/approle', 'v1/auth/approle', 'approle/'])('fails if the mount of the AppRole is %j', appRolePath => {
+  expect(() => build({ appRolePath })).toThrow(
+    new Error(`'appRolePath' must be the mount alone, without "auth/", e.g. "approle", got "${appRolePath}"`),
+  );
+});
+
+test('fails if the CA bundle holds a private key', () => {
+  expect(() => build({ caBundle: rootPem + keyPem })).toThrow(
+    new Error(`'caBundle' must hold PEM blocks of type CERTIFICATE only, e.g. "-----BEGIN CERTIFICATE-----…", got a private key`),
+  );
+});

@@ -1,0 +1,339 @@
+// The setup scripts on a real Vault and a real API server. The Secret lands in the real API; nothing here plays Vault.
+import { X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildPrograms, type Kube, ok, run, startKube, startVaultDev, startVaultServer, tempDir, type Vault } from './harness';
+import { configs, dataOf, makeRoot, makeWorld, programsBefore, stateOf } from './world';
+
+jest.setTimeout(180_000);
+
+let kube: Kube;
+const running: { stop(): Promise<void> }[] = [];
+
+beforeAll(async () => {
+  await buildPrograms();
+  kube = await startKube();
+}, 45 * 60_000);
+afterEach(async () => {
+  for (const one of running.splice(0)) await one.stop();
+  // each test begins with a cluster without our Secrets.
+  await noSecrets();
+});
+afterAll(() => kube.stop());
+
+async function noSecrets(): Promise<void> {
+  for (const namespace of ['istio-system', 'cert-manager']) await kube.kubectl(['delete', 'secret', '--all', '-n', namespace]);
+}
+
+async function devVault(): Promise<Vault> {
+  const vault = await startVaultDev();
+  running.push(vault);
+  return vault;
+}
+
+const rootFiles = ({ cert, key }: { cert: string; key: string }) => ['--root-cert', cert, '--root-key', key];
+const steps = (stdout: string) => stdout.split('\n').filter(line => line.startsWith('['));
+const doneAlready = (stdout: string) => stdout.split('\n').filter(line => line === '      done already').length;
+
+describe.each(['recommended', 'guide'] as const)('the %s config', name => {
+  const config = configs[name];
+  const keyFile = name === 'guide' ? ['--exported-key', 'istioca.key'] : [];
+
+  test('is set up, and a second run finds everything done and changes nothing', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(config, vault, [kube]);
+    const root = await makeRoot(world.folder);
+
+    // --plan changes nothing
+    const before = await vault.request('GET', 'sys/mounts');
+    const planned = await world.script('root', ['--plan']);
+    expect(planned).toMatchObject({ code: 0, stderr: '' });
+    expect(planned.stdout.split('\n').filter(line => line === '      to do')).toHaveLength(steps(planned.stdout).length);
+    expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).toEqual(dataOf(before.body));
+
+    ok(await world.script('root', rootFiles(root)));
+    const first = await world.script('cluster-1', keyFile);
+    expect(first).toMatchObject({ code: 0, stderr: '' });
+    expect(first.stdout).toMatch(/cluster cluster-1 is ready in Vault: \d+ trials passed/);
+    const state = await stateOf(vault, world.cluster);
+    expect(new X509Certificate(String(dataOf({ data: state.issuer }).certificate)).subject).toBe(`CN=${world.cluster.intermediate.commonName}`);
+
+    const again = await world.script('root');
+    expect(again).toMatchObject({ code: 0, stderr: '' });
+    expect(doneAlready(again.stdout)).toBe(steps(again.stdout).length);
+    const second = await world.script('cluster-1');
+    expect(second).toMatchObject({ code: 0, stderr: '' });
+    // the trial is no step that can be done already.
+    expect(doneAlready(second.stdout)).toBe(steps(second.stdout).length - 1);
+    expect(await stateOf(vault, world.cluster)).toEqual(state);
+    expect((await world.script('cluster-1', ['--plan'])).stdout).not.toContain('to do');
+  });
+
+  test('arrives when it changes, and mends what was edited by hand; the CA stays', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(config, vault, [kube]);
+    ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
+    ok(await world.script('cluster-1', keyFile));
+    const state = await stateOf(vault, world.cluster);
+    const { role, policy, appRole, intermediate } = world.cluster;
+
+    await vault.request('POST', role.path, { allow_any_name: true });
+    await vault.request('POST', `sys/policies/acl/${policy.name}`, { policy: 'path "*" { capabilities = ["sudo"] }' });
+    await vault.request('POST', appRole.path, { token_policies: ['root-like'], token_ttl: 60 });
+    await vault.request('POST', `${appRole.path}/role-id`, { role_id: 'another' });
+    await vault.request('POST', `sys/mounts/${intermediate.mount}/tune`, { max_lease_ttl: '1h' });
+
+    const found = await world.script('cluster-1', ['--plan']);
+    expect(found.stdout.match(/^ {6}to do$/gm)).toHaveLength(5);
+    expect(found.stdout).toContain('note: allow_any_name: is true, planned false');
+    ok(await world.script('cluster-1'));
+    expect(await stateOf(vault, world.cluster)).toEqual(state);
+
+    const [settings] = config.clusters;
+    const longer = { name: 'cluster-1', ...settings, certificates: { workloadTtl: '2h' }, role: { ...settings?.role, maxTtl: '2h' } };
+    const wider = await makeWorld({ ...config, clusters: [longer] }, vault, [kube]);
+    ok(await wider.script('cluster-1'));
+    const changed = await stateOf(vault, wider.cluster);
+    expect(changed.role).toMatchObject({ max_ttl: 7200 });
+    expect(changed.issuer).toEqual(state.issuer);
+  });
+
+  test('stops at a mount that holds another CA, and changes nothing', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(config, vault, [kube]);
+    ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
+    const { mount } = world.cluster.intermediate;
+    ok(await vault.vault(['secrets', 'enable', `-path=${mount}`, 'pki']));
+    ok(await vault.vault(['write', `${mount}/root/generate/internal`, 'common_name=Somebody Else']));
+    const before = await vault.request('LIST', `${mount}/issuers`);
+
+    const stopped = await world.script('cluster-1', keyFile);
+    expect(stopped.code).toBe(1);
+    expect(stopped.stderr).toContain(`${mount} holds another CA ('Somebody Else'`);
+    expect(dataOf((await vault.request('LIST', `${mount}/issuers`)).body)).toEqual(dataOf(before.body));
+  });
+});
+
+test('the recommended trial refuses each name that it must, and the guide reports what its role wrongly signs', async () => {
+  const refused = ['a workload of another trust domain', 'another service', "a subdomain of istio-csr's name", 'an IP address', 'localhost', 'a wildcard', 'a foreign common name'];
+  for (const name of ['recommended', 'guide'] as const) {
+    const vault = await devVault();
+    const world = await makeWorld(configs[name], vault, [kube]);
+    ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
+    const { stdout, code } = await world.script('cluster-1', name === 'guide' ? ['--exported-key', 'istioca.key'] : []);
+    expect(code).toBe(0);
+    const lines = stdout.split('\n').map(line => line.trim());
+    const wrongly = lines.filter(line => line.startsWith('WRONGLY SIGNED: ')).map(line => line.replace(/^WRONGLY SIGNED: (.*) \(.*$/, '$1'));
+    if (name === 'recommended') {
+      expect(lines.filter(line => line.startsWith('refused, as it must be: '))).toEqual(refused.map(what => `refused, as it must be: ${what}`));
+      expect(wrongly).toEqual([]);
+    } else {
+      // another trust domain is the one thing that the page's role refuses.
+      expect(wrongly).toEqual(refused.slice(1));
+      expect(lines).toContainEqual(expect.stringContaining('WARNING: the role signs 6 of the names that it should refuse'));
+    }
+    await noSecrets();
+  }
+});
+
+test('the trial fails if a role that must be exact signs too much', async () => {
+  const vault = await devVault();
+  const world = await makeWorld(configs.recommended, vault, [kube]);
+  ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
+  const file = join(world.folder, 'dist/cluster-1/setup.sh');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('"allow_localhost": false', '"allow_localhost": true'));
+  const { code, stdout, stderr } = await world.script('cluster-1');
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('trial: the role signs 1 of the names that it must refuse') as string });
+  expect(stdout).toContain('WRONGLY SIGNED: localhost (DNS:localhost)');
+});
+
+test('signing leaves nothing in Vault: no certificate, no lease', async () => {
+  const vault = await devVault();
+  const world = await makeWorld(configs.recommended, vault, [kube]);
+  ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
+  ok(await world.script('cluster-1'));
+  const before = dataOf((await vault.request('LIST', 'istioca-cluster-1/certs')).body);
+  ok(await world.script('cluster-1'));
+  expect(dataOf((await vault.request('LIST', 'istioca-cluster-1/certs')).body)).toEqual(before);
+  expect((await vault.request('LIST', 'sys/leases/lookup/auth/approle/login')).status).toBe(404);
+});
+
+describe('the root', () => {
+  test('can be generated in Vault; its certificate is written beside the config, and is then known', async () => {
+    const vault = await devVault();
+    const world = await makeWorld({ ...configs.recommended, root: { source: 'generate', commonName: "Bob's $(root) CA", keyType: 'ec' } }, vault, [kube]);
+    ok(await world.script('root'));
+    const pem = readFileSync(join(world.folder, 'root.pem'), 'utf8');
+    expect(new X509Certificate(pem).subject).toBe("CN=Bob's $(root) CA");
+    ok(await world.script('cluster-1'));
+    const known = await makeWorld({ ...configs.recommended, root: { source: 'generate', commonName: "Bob's $(root) CA", keyType: 'ec', certificate: pem } }, vault, [kube]);
+    expect((await known.script('cluster-1', ['--plan'])).stdout).not.toContain('to do');
+    expect(statSync(join(world.folder, 'root.pem')).mode & 0o777).toBe(0o644);
+  });
+
+  test('fails if the files are no CA, no pair, encrypted, another CA than the known one, or end too early; Vault is untouched', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(configs.recommended, vault, [kube]);
+    const { cert, key } = await makeRoot(world.folder);
+    const other = await makeRoot(tempDir('other'), 'Other Root');
+    const at = (name: string) => join(world.folder, name);
+    const req = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=x'];
+    ok(await run('openssl', [...req, '-keyout', at('leaf.key'), '-out', at('leaf.crt'), '-addext', 'basicConstraints=critical,CA:FALSE', '-days', '3650']));
+    ok(await run('openssl', [...req, '-keyout', at('short.key'), '-out', at('short.crt'), '-days', '30']));
+    ok(await run('openssl', ['pkey', '-in', key, '-aes256', '-passout', 'pass:test', '-out', at('encrypted.key')]));
+    const refused: [string[], string][] = [
+      [[], 'the root certificate: --root-cert FILE'],
+      [['--root-cert', cert], 'the key of the root: --root-key FILE'],
+      [['--root-cert', at('leaf.crt'), '--root-key', at('leaf.key')], 'is no CA certificate'],
+      [['--root-cert', cert, '--root-key', other.key], '--root-key is not the unencrypted private key of --root-cert'],
+      [['--root-cert', cert, '--root-key', at('encrypted.key')], '--root-key is not the unencrypted private key of --root-cert'],
+      [['--root-cert', at('short.crt'), '--root-key', at('short.key')], 'before the intermediates would'],
+    ];
+    for (const [args, message] of refused) {
+      expect(await world.script('root', args)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(message) as string });
+    }
+    const known = await makeWorld({ ...configs.recommended, root: { certificate: other.pem } }, vault, [kube]);
+    expect((await known.script('root', rootFiles({ cert, key }))).stderr).toContain('--root-cert is another CA');
+    expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).not.toHaveProperty(['pki/']);
+  });
+
+  test('is not replaced: a mount with another root stops the script, also where only root.pem tells', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(configs.recommended, vault, [kube]);
+    ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
+    const issuers = dataOf((await vault.request('LIST', 'pki/issuers')).body);
+    const other = await makeRoot(tempDir('other'), 'Other Root');
+    const second = await makeWorld(configs.recommended, vault, [kube]);
+    expect(await second.script('root', rootFiles(other))).toMatchObject({ code: 1, stderr: expect.stringContaining('pki holds another CA (Test Root CA') as string });
+    writeFileSync(join(second.folder, 'root.pem'), other.pem);
+    expect(await second.script('root')).toMatchObject({ code: 1, stderr: expect.stringContaining('than ./root.pem') as string });
+    expect(dataOf((await vault.request('LIST', 'pki/issuers')).body)).toEqual(issuers);
+  });
+});
+
+describe('before the first step', () => {
+  test('says all that is missing at once, and changes nothing', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(configs.recommended, vault, [kube]);
+    const nobody = (await vault.request('POST', 'auth/token/create', { policies: ['default'], ttl: '1h' })).body as { auth: { client_token: string } };
+    const { code, stderr } = await world.script('cluster-1', [], { VAULT_TOKEN: nobody.auth.client_token, KUBECONFIG: '/dev/null' });
+    expect(code).toBe(1);
+    expect(stderr).toContain('this is missing, and nothing was changed:');
+    expect(stderr).toContain('the capability list, update on auth/approle/role/cert-manager-cluster-1/secret-id for the token');
+    expect(stderr).toContain('the capability update on pki/root/sign-intermediate for the token');
+    expect(stderr).toContain('the namespace istio-system in the cluster of context cluster-1');
+    expect(stderr).toContain('the namespace cert-manager in the cluster of context cluster-1');
+  });
+
+  test.each([
+    ['no Vault answers', { VAULT_ADDR: 'http://127.0.0.1:9' }, 'an answer from Vault at http://127.0.0.1:9'],
+    ['the token is none', { VAULT_TOKEN: 'nonsense' }, 'a token that Vault at'],
+    ['a program is missing', { MESH_CA_CLI: 'no-such-vault' }, 'the program no-such-vault'],
+  ])('fails if %s', async (_, env, message) => {
+    const vault = await devVault();
+    const world = await makeWorld(configs.recommended, vault, [kube]);
+    expect(await world.script('root', [], env)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(message) as string });
+  });
+
+  test('fails with 2 and the usage if an option is unknown', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(configs.recommended, vault, [kube]);
+    expect(await world.script('root', ['--pln'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/unknown option '--pln'[^]*usage: /) as string });
+    expect(await world.script('root', ['--help'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^usage: /) as string });
+  });
+});
+
+describe('an exported key', () => {
+  test('goes to the file that was asked for, and nowhere else; without one nothing begins', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(configs.guide, vault, [kube]);
+    ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
+    expect((await world.script('cluster-1')).stderr).toContain('--exported-key FILE');
+    expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).not.toHaveProperty(['istioca/']);
+
+    const { stdout } = await world.script('cluster-1', ['--exported-key', 'istioca.key']);
+    const key = readFileSync(join(world.folder, 'istioca.key'), 'utf8');
+    expect(statSync(join(world.folder, 'istioca.key')).mode & 0o777).toBe(0o600);
+    expect(stdout).not.toContain(key.split('\n')[1]);
+    const issuer = dataOf({ data: (await stateOf(vault, world.cluster)).issuer });
+    expect(ok(await run('openssl', ['pkey', '-pubout'], { input: key }))).toBe(
+      new X509Certificate(String(issuer.certificate)).publicKey.export({ type: 'spki', format: 'pem' }),
+    );
+  });
+});
+
+test('a Vault with TLS, a private CA and file storage serves across a restart, and a sealed one is said to be', async () => {
+  const vault = await startVaultServer();
+  running.push(vault);
+  const config = { ...configs.recommended, vault: { ...configs.recommended.vault, caBundle: vault.caPem } };
+  const world = await makeWorld(config, vault, [kube]);
+  // the private CA comes from the config alone.
+  const env = { VAULT_CACERT: undefined };
+  ok(await world.script('root', rootFiles(await makeRoot(world.folder)), env));
+  ok(await world.script('cluster-1', [], env));
+  const state = await stateOf(vault, world.cluster);
+  await vault.restart({ unseal: false });
+  expect(await world.script('cluster-1', [], env)).toMatchObject({ code: 1, stderr: expect.stringContaining('an unsealed Vault at') as string });
+  await vault.unseal();
+  const again = await world.script('cluster-1', [], env);
+  expect(doneAlready(again.stdout)).toBe(steps(again.stdout).length - 1);
+  expect(await stateOf(vault, world.cluster)).toEqual(state);
+});
+
+test('a secret ID that ends soon, never ends, or is unknown to Vault is replaced', async () => {
+  const vault = await devVault();
+  const world = await makeWorld(configs.recommended, vault, [kube]);
+  ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
+  ok(await world.script('cluster-1'));
+  const secretIdIn = async () => {
+    const secret = (await kube.get(['secret', 'cert-manager-vault-approle', '-n', 'istio-system'])) as { data: { secretId: string } };
+    return Buffer.from(secret.data.secretId, 'base64').toString();
+  };
+  const put = async (secretId: string) =>
+    ok(await kube.kubectl(['patch', 'secret', 'cert-manager-vault-approle', '-n', 'istio-system', '-p', JSON.stringify({ stringData: { secretId } })]));
+  const mint = async (ttl: number) => {
+    await vault.request('POST', 'auth/approle/role/cert-manager-cluster-1', { ...world.cluster.appRole.fields, secret_id_ttl: ttl });
+    return String(dataOf((await vault.request('POST', 'auth/approle/role/cert-manager-cluster-1/secret-id', {})).body).secret_id);
+  };
+  for (const [why, secretId] of [
+    ['soon', await mint(3600)],
+    ['never', await mint(0)],
+    ['unknown', 'not-a-secret-id\\@$(x)'],
+  ] as const) {
+    await put(secretId);
+    const { code, stdout } = await world.script('cluster-1');
+    expect([why, code]).toEqual([why, 0]);
+    expect(await secretIdIn()).not.toBe(secretId);
+    const kept = await secretIdIn();
+    ok(await world.script('cluster-1'));
+    expect(await secretIdIn()).toBe(kept);
+    expect(stdout).not.toContain(kept);
+  }
+});
+
+test('bao is used where it is named, with the same words; no secret stands in an argument', async () => {
+  const vault = await devVault();
+  const { kubectl } = await buildPrograms(['kubectl']);
+  const record = join(tempDir('record'), 'calls');
+  // stands in for OpenBao's CLI, which cannot be had here: it notes its arguments, and real Vault answers.
+  const note = `printf '%s\\0' "\${0##*/}" "$@" $'\\n' >>${record}; exec "$real" "$@"`;
+  const bin = programsBefore({ bao: note, kubectl: note, vault: 'exit 99' }, { bao: vault.bin, kubectl });
+  const world = await makeWorld(configs.recommended, vault, [kube]);
+  const { cert, key } = await makeRoot(world.folder);
+  const env = { MESH_CA_CLI: 'bao', PATH: `${bin}:${world.env.PATH ?? ''}` };
+  ok(await world.script('root', rootFiles({ cert, key }), env));
+  ok(await world.script('cluster-1', [], env));
+
+  const calls = readFileSync(record, 'utf8');
+  const words = calls.split('\n').map(call => call.split('\0').filter(Boolean));
+  expect(words).toContainEqual(['bao', 'secrets', 'enable', '-path=istioca-cluster-1', 'pki']);
+  expect(words).toContainEqual(['bao', 'write', '-format=json', 'auth/approle/role/cert-manager-cluster-1', '-']);
+  const secret = (await kube.get(['secret', 'cert-manager-vault-approle', '-n', 'istio-system'])) as { data: { secretId: string } };
+  const secrets = [Buffer.from(secret.data.secretId, 'base64').toString(), secret.data.secretId, ...readFileSync(key, 'utf8').split('\n').slice(1, -2)];
+  for (const one of secrets) expect(calls).not.toContain(one);
+  // every call to a cluster names it.
+  for (const [program, ...args] of words.filter(([program]) => program === 'kubectl')) {
+    expect([program, ...args.slice(0, 2)]).toEqual(['kubectl', '--context', 'cluster-1']);
+  }
+  expect(existsSync(join(world.folder, 'root.pem'))).toBe(true);
+});

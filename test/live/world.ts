@@ -1,0 +1,98 @@
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { parse } from 'yaml';
+import { MeshCaConfig } from '../../src/config/config';
+import { ClusterPlan, MeshCaPlan, planMeshCa } from '../../src/plan/plan';
+import { clusterScript, rootScript } from '../../src/script/setup';
+import { buildPrograms, ensureNamespace, type Kube, ok, run, type RunResult, tempDir, type Vault } from './harness';
+
+/** The two configs of the repository, by the name that tests call them. */
+export const configs: Readonly<Record<'recommended' | 'guide', MeshCaConfig>> = {
+  recommended: parse(readFileSync('mesh-ca.yaml', 'utf8')) as MeshCaConfig,
+  guide: parse(readFileSync('examples/guide/mesh-ca.yaml', 'utf8')) as MeshCaConfig,
+};
+
+/** A root CA that the test made: ten years, RSA. */
+export async function makeRoot(folder: string, commonName = 'Test Root CA'): Promise<{ cert: string; key: string; pem: string }> {
+  const [cert, key] = [join(folder, 'ca.crt'), join(folder, 'ca.key')];
+  const subject = ['-subj', `/CN=${commonName}`, '-days', '3650'];
+  ok(await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, ...subject]));
+  return { cert, key, pem: readFileSync(cert, 'utf8') };
+}
+
+/** A folder as a user has it, with the scripts of a config, a Vault and one or more clusters to run them against. */
+export interface World {
+  /** The folder that mesh-ca.yaml would lie in. */
+  readonly folder: string;
+  readonly plan: MeshCaPlan;
+  /** The first cluster's plan. */
+  readonly cluster: ClusterPlan;
+  /** Runs a script in the folder: `root` or a cluster's name. */
+  script(name: string, args?: readonly string[], env?: Readonly<Record<string, string | undefined>>): Promise<RunResult>;
+  /** Environment of the scripts. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Renders the scripts of a config for a running Vault and running clusters. */
+export async function makeWorld(config: MeshCaConfig, vault: Vault, kubes: readonly Kube[]): Promise<World> {
+  const folder = tempDir('world');
+  const plan = planMeshCa({ ...config, vault: { ...config.vault, server: vault.addr } });
+  const [cluster] = plan.clusters;
+  if (!cluster) throw new Error('a config without clusters');
+  for (const kube of kubes) {
+    for (const one of plan.clusters.filter(({ context }) => context === kube.context)) {
+      await ensureNamespace(kube, one.istio.namespace);
+      await ensureNamespace(kube, one.istioCsr.namespace);
+    }
+  }
+  write(join(folder, 'dist/root/setup.sh'), rootScript(plan));
+  for (const one of plan.clusters) write(join(folder, `dist/${one.name}/setup.sh`), clusterScript(one));
+
+  const { kubectl } = await buildPrograms(['kubectl']);
+  const path = [dirname(vault.bin), dirname(kubectl), process.env.PATH].join(delimiter);
+  const env = { ...vault.env, KUBECONFIG: kubes.map(kube => kube.kubeconfig).join(delimiter), PATH: path };
+  return {
+    folder,
+    plan,
+    cluster,
+    env,
+    script: (name, args = [], more = {}) =>
+      run('bash', [`dist/${name}/setup.sh`, ...args], { cwd: folder, env: { ...env, ...more }, timeout: 120_000 }),
+  };
+}
+
+/** What a second run must find and leave as it was. */
+export async function stateOf(vault: Vault, { intermediate, role, policy, appRole, root: rootPlan }: ClusterPlan): Promise<Record<string, unknown>> {
+  const read = async (path: string) => dataOf((await vault.request('GET', path)).body);
+  const { default: issuer } = await read(`${intermediate.mount}/config/issuers`);
+  const { default: root } = await read(`${rootPlan.mount}/config/issuers`);
+  return {
+    issuer: await read(`${intermediate.mount}/issuer/${String(issuer)}`),
+    root,
+    role: await read(role.path),
+    policy: await read(`sys/policies/acl/${policy.name}`),
+    appRole: await read(appRole.path),
+    roleId: await read(`${appRole.path}/role-id`),
+  };
+}
+
+/** `data` of an answer of Vault. */
+export function dataOf(body: unknown): Record<string, unknown> {
+  return ((body as { data?: Record<string, unknown> } | undefined)?.data ?? {}) as Record<string, unknown>;
+}
+
+/** A folder of programs that stand before the real ones: each a Bash text that is given the real one's path as `$real`. */
+export function programsBefore(texts: Readonly<Record<string, string>>, real: Readonly<Record<string, string>>): string {
+  const folder = tempDir('bin');
+  for (const [name, text] of Object.entries(texts)) {
+    const file = join(folder, name);
+    writeFileSync(file, `#!/usr/bin/env bash\nreal=${real[name] ?? ''}\n${text}\n`);
+    chmodSync(file, 0o755);
+  }
+  return folder;
+}
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text, { mode: 0o755 });
+}

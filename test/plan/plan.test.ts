@@ -1,0 +1,437 @@
+import { ClusterConfig, MeshCaConfig } from '../../src/config/config';
+import { ConfigError } from '../../src/config/problem';
+import { ClusterPlan, planMeshCa } from '../../src/plan/plan';
+
+const base: MeshCaConfig = {
+  vault: { server: 'https://vault.example.com:8200' },
+  istioVersion: '1.22',
+  clusters: [{ name: 'cluster-1' }],
+};
+
+const withCluster = (cluster: Partial<ClusterConfig>): MeshCaConfig => ({ ...base, clusters: [{ name: 'cluster-1', ...cluster }] });
+
+const plan = (cluster: Partial<ClusterConfig> = {}): ClusterPlan => planMeshCa(withCluster(cluster)).clusters[0]!;
+
+function problemsOf(config: MeshCaConfig, rootSeconds?: number): [path: string, message: string][] {
+  try {
+    planMeshCa(config, rootSeconds);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(({ path, message }) => [path.join('.'), message]);
+    throw error;
+  }
+  return [];
+}
+
+test('a minimal config has every name after its cluster', () => {
+  const { vault: _vault, root: _root, istioCsr: _istioCsr, ...rest } = plan();
+  expect(rest).toStrictEqual({
+    name: 'cluster-1',
+    context: 'cluster-1',
+    clusterId: 'cluster-1',
+    trustDomain: 'cluster.local',
+    certificates: { workloadTtl: '1h', istiodTtl: '1h', servingTtl: '1h', maxTtl: '1h', keyType: 'rsa', keyBits: 2048 },
+    intermediate: {
+      mount: 'istioca-cluster-1',
+      commonName: 'cluster-1 Mesh Intermediate CA',
+      ttl: '43800h',
+      key: 'internal',
+      keyType: 'rsa',
+      keyBits: 3072,
+      maxPathLength: 0,
+    },
+    role: {
+      name: 'cluster-1',
+      path: 'istioca-cluster-1/roles/cluster-1',
+      signPath: 'istioca-cluster-1/sign/cluster-1',
+      exact: true,
+      fields: {
+        allowed_domains: ['istiod.istio-system.svc', 'cert-manager-istio-csr.cert-manager.svc'],
+        allow_any_name: false,
+        allow_bare_domains: true,
+        allow_subdomains: false,
+        allow_glob_domains: false,
+        allow_wildcard_certificates: false,
+        allow_localhost: false,
+        allow_ip_sans: false,
+        allowed_uri_sans: ['spiffe://cluster.local/ns/*/sa/*'],
+        allowed_domains_template: false,
+        allowed_other_sans: [],
+        allowed_uri_sans_template: false,
+        ext_key_usage: [],
+        issuer_ref: 'default',
+        key_usage: ['DigitalSignature', 'KeyAgreement', 'KeyEncipherment'],
+        enforce_hostnames: true,
+        require_cn: false,
+        use_csr_common_name: true,
+        use_csr_sans: true,
+        server_flag: true,
+        client_flag: true,
+        code_signing_flag: false,
+        email_protection_flag: false,
+        basic_constraints_valid_for_non_ca: false,
+        key_type: 'rsa',
+        key_bits: 2048,
+        ttl: '1h',
+        max_ttl: '1h',
+        no_store: true,
+        generate_lease: false,
+      },
+    },
+    policy: { name: 'cert-manager-cluster-1', rules: { 'istioca-cluster-1/sign/cluster-1': ['update'] } },
+    appRole: {
+      mount: 'approle',
+      name: 'cert-manager-cluster-1',
+      roleId: 'cluster-1.cert-manager-cluster-1',
+      path: 'auth/approle/role/cert-manager-cluster-1',
+      fields: {
+        token_policies: ['cert-manager-cluster-1'],
+        token_ttl: '1h',
+        token_max_ttl: '4h',
+        token_type: 'batch',
+        secret_id_ttl: '8760h',
+        secret_id_num_uses: 0,
+        bind_secret_id: true,
+      },
+    },
+    secret: { delivery: 'script', name: 'cert-manager-vault-approle', namespace: 'istio-system', key: 'secretId' },
+    issuer: { name: 'vault-issuer', namespace: 'istio-system' },
+    certManager: { namespace: 'cert-manager', version: 'v1.21.2' },
+    istio: {
+      version: '1.22',
+      namespace: 'istio-system',
+      revision: 'default',
+      deployment: 'istiod',
+      dnsNames: ['istiod.istio-system.svc'],
+      controlPlane: 'controlplane',
+      istioOperator: 'tsb-istiocontrolplane',
+      overlay: 'wellKnown',
+    },
+    tsb: undefined,
+    warnings: [],
+  });
+});
+
+test('the role follows the trust domain, the names, the lifetimes and the keys', () => {
+  const { role } = plan({
+    trustDomain: 'mesh.example.com',
+    certificates: { workloadTtl: '2h', istiodTtl: '24h', keyType: 'ec' },
+    istio: { namespace: 'mesh', revision: 'canary' },
+    istioCsr: { namespace: 'agents' },
+  });
+  expect(role.fields).toMatchObject({
+    allowed_domains: ['istiod.mesh.svc', 'istiod-canary.mesh.svc', 'cert-manager-istio-csr.agents.svc'],
+    allowed_uri_sans: ['spiffe://mesh.example.com/ns/*/sa/*'],
+    key_type: 'ec',
+    key_bits: 256,
+    ttl: '24h',
+    max_ttl: '24h',
+  });
+});
+
+test('the values of istio-csr follow the same decisions', () => {
+  const { istioCsr } = plan({ trustDomain: 'mesh.example.com', clusterId: 'c1', istio: { namespace: 'mesh' } });
+  expect(istioCsr.values).toMatchObject({
+    'app.tls.trustDomain': 'mesh.example.com',
+    'app.server.clusterID': 'c1',
+    'app.certmanager.namespace': 'mesh',
+    'app.certmanager.issuer.name': 'vault-issuer',
+    'app.tls.rootCAFile': '/var/run/secrets/istio-csr/ca.cert.pem',
+    'app.controller.disableKubernetesClientRateLimiter': true,
+  });
+  expect(istioCsr.caAddress).toBe('cert-manager-istio-csr.cert-manager.svc:443');
+});
+
+test('the unsafe role signs what the guide signs', () => {
+  const { role } = plan({ role: { hosts: 'anyService', spiffeIds: 'anyPath', maxTtl: '720h', storeCertificates: true } });
+  expect(role.exact).toBe(false);
+  expect(role.fields).toMatchObject({
+    allowed_domains: ['svc'],
+    allow_bare_domains: false,
+    allow_subdomains: true,
+    allow_wildcard_certificates: true,
+    allow_localhost: true,
+    allow_ip_sans: true,
+    allowed_uri_sans: ['spiffe://cluster.local/*'],
+    ttl: '0',
+    max_ttl: '720h',
+    no_store: false,
+  });
+});
+
+test("a cluster's own setting wins over the shared one, key by key", () => {
+  const { clusters } = planMeshCa({
+    ...base,
+    appRole: { mount: 'mesh', tokenTtl: '2h' },
+    clusters: [{ name: 'one', appRole: { tokenTtl: '3h' } }, { name: 'two' }],
+  });
+  expect(clusters.map(({ appRole }) => [appRole.mount, appRole.fields.token_ttl])).toStrictEqual([
+    ['mesh', '3h'],
+    ['mesh', '2h'],
+  ]);
+});
+
+test.each([
+  ['1.15', 'append'],
+  ['1.16', 'wellKnown'],
+  ['1.9.3', 'append'],
+  ['1.31', 'wellKnown'],
+])('Istio %s gets its certificate by %s', (istioVersion, overlay) => {
+  const old = istioVersion === '1.31' ? {} : { istioCsr: { chartVersion: 'v0.17.0' } };
+  expect(plan({ istioVersion, ...old }).istio.overlay).toBe(overlay);
+});
+
+test.each([
+  ['1.6.0', '1.15.2'],
+  ['v1.7.2', '1.17.8'],
+  ['1.12.0', '1.22.6'],
+])('TSB %s ships Istio %s', (tsbVersion, version) => {
+  expect(planMeshCa({ ...withCluster({ tsbVersion }), istioVersion: undefined }).clusters[0]?.istio.version).toBe(version);
+});
+
+test('values of ours that a chart does not know yet are left out where it does the same without', () => {
+  const { values } = plan({
+    istioVersion: '1.14',
+    istioCsr: { chartVersion: 'v0.5.0', disableKubernetesClientRateLimiter: false },
+  }).istioCsr;
+  expect(values).not.toHaveProperty(['app.controller.disableKubernetesClientRateLimiter']);
+});
+
+test('the plan cannot be changed', () => {
+  const { root } = planMeshCa(base);
+  expect(() => Object.assign(root, { mount: 'other' })).toThrow('read only');
+});
+
+describe('each unsafe choice is warned of, where it was written', () => {
+  test.each<[key: string, cluster: Partial<ClusterConfig>]>([
+    ['intermediate.key', { intermediate: { key: 'exported' } }],
+    ['intermediate.maxPathLength', { intermediate: { maxPathLength: -1 } }],
+    ['role.hosts', { role: { hosts: 'anyService' } }],
+    ['role.spiffeIds', { role: { spiffeIds: 'anyPath' } }],
+    ['role.maxTtl', { role: { maxTtl: '2h' } }],
+    ['role.storeCertificates', { role: { storeCertificates: true } }],
+    ['appRole.tokenType', { appRole: { tokenType: 'default' } }],
+    ['appRole.tokenType', { appRole: { tokenType: 'service' } }],
+    ['appRole.secretIdTtl', { appRole: { secretIdTtl: '0' } }],
+    ['secret.delivery', { secret: { delivery: 'manifest' } }],
+    ['istioCsr.rootFile', { istioCsr: { rootFile: 'intermediate' } }],
+    ['istioCsr.disableKubernetesClientRateLimiter', { istioCsr: { disableKubernetesClientRateLimiter: false } }],
+    ['istio.overlay', { istio: { overlay: 'guide' } }],
+  ])('%s', (key, cluster) => {
+    const own = planMeshCa(withCluster(cluster)).warnings;
+    const shared = planMeshCa({ ...base, ...cluster }).warnings;
+    expect(own.map(warning => [warning.key, warning.path.join('.')])).toStrictEqual([[key, `clusters.0.${key}`]]);
+    expect(shared.map(warning => [warning.key, warning.path.join('.')])).toStrictEqual([[key, key]]);
+  });
+
+  test.each<[what: string, cluster: Partial<ClusterConfig>]>([
+    ['a maxTtl that is what the mesh asks for', { role: { maxTtl: '60m' } }],
+    ['the safe words', { intermediate: { key: 'internal', maxPathLength: 0 }, role: { hosts: 'exact' }, appRole: { tokenType: 'batch' } }],
+  ])('but not of %s', (_what, cluster) => {
+    expect(plan(cluster).warnings).toStrictEqual([]);
+  });
+});
+
+describe('fails if', () => {
+  const two = (one: Partial<ClusterConfig>, other: Partial<ClusterConfig>): MeshCaConfig => ({
+    ...base,
+    clusters: [
+      { name: 'one', ...one },
+      { name: 'two', ...other },
+    ],
+  });
+
+  test.each<[what: string, config: MeshCaConfig, problems: [path: string, message: string][]]>([
+    [
+      'no version says which overlay',
+      { ...base, istioVersion: undefined },
+      [['clusters.0.istioVersion', `'istioVersion' is missing, the overlay depends on it, e.g. istioVersion: "1.22"`]],
+    ],
+    [
+      'the TSB version is not known',
+      { ...base, istioVersion: undefined, tsbVersion: '1.5.0' },
+      [
+        [
+          'tsbVersion',
+          `'tsbVersion' is known for 1.6.0, 1.6.1, 1.6.2, 1.6.3, 1.7.2, 1.12.0; for another write the Istio version that it ships, e.g. istioVersion: "1.22", got "1.5.0"`,
+        ],
+      ],
+    ],
+    [
+      'TSB ships another Istio',
+      { ...base, tsbVersion: '1.7.2' },
+      [['istioVersion', `'istioVersion' must be the one that TSB 1.7.2 ships, e.g. "1.17", got "1.22"`]],
+    ],
+    [
+      'istiod cannot find its certificate by itself',
+      withCluster({ istioVersion: '1.15', istio: { overlay: 'wellKnown' } }),
+      [['clusters.0.istio.overlay', `'overlay' "wellKnown" needs Istio 1.16 or later, got it with Istio 1.15; write "append"`]],
+    ],
+    [
+      'istio-csr is too old for Istio',
+      withCluster({ istioVersion: '1.24', istioCsr: { chartVersion: 'v0.12.0' } }),
+      [['clusters.0.istioCsr.chartVersion', `'chartVersion' must be at least v0.13.0 for Istio 1.24, e.g. "v0.17.0", got "v0.12.0"`]],
+    ],
+    [
+      'the chart has no switch for the rate limiter',
+      withCluster({ istioCsr: { chartVersion: 'v0.10.0' } }),
+      [
+        [
+          'clusters.0.istioCsr.disableKubernetesClientRateLimiter',
+          'chart v0.10.0 of istio-csr has no app.controller.disableKubernetesClientRateLimiter, which v0.11.0 has; it cannot be true, write false or a later chartVersion',
+        ],
+      ],
+    ],
+    [
+      'the chart has no such value',
+      withCluster({ istioCsr: { values: { replicaCont: 2 } } }),
+      [['clusters.0.istioCsr.values.replicaCont', 'chart v0.17.0 of istio-csr has no replicaCont, did you mean replicaCount?']],
+    ],
+    [
+      'a value is the plan’s',
+      withCluster({ istioCsr: { values: { app: { server: { clusterID: 'x' } } } } }),
+      [
+        [
+          'clusters.0.istioCsr.values.app.server.clusterID',
+          `'app.server.clusterID' is decided by the plan, as "cluster-1"; remove it here`,
+        ],
+      ],
+    ],
+    [
+      'a value replaces a whole branch of the plan’s',
+      withCluster({ istioCsr: { values: { app: null } } }),
+      [['clusters.0.istioCsr.values.app', `'app.certmanager.namespace' is decided by the plan, as "istio-system"; remove it here`]],
+    ],
+    [
+      'a key size does not fit its type',
+      withCluster({ certificates: { keyBits: 256 }, intermediate: { keyType: 'ec', keyBits: 2048 } }),
+      [
+        ['clusters.0.certificates.keyBits', `'keyBits' must be 2048, 3072 or 4096 for keyType "rsa", e.g. 2048, got 256`],
+        ['clusters.0.intermediate.keyBits', `'keyBits' must be 256 or 384 for keyType "ec", e.g. 256, got 2048`],
+      ],
+    ],
+    [
+      'a certificate is too short for cert-manager',
+      withCluster({ certificates: { servingTtl: '59m' } }),
+      [['clusters.0.certificates.servingTtl', `'servingTtl' must be at least "1h", cert-manager refuses less, got "59m"`]],
+    ],
+    [
+      'the role signs for less than the mesh asks',
+      withCluster({ certificates: { workloadTtl: '24h' }, role: { maxTtl: '12h' } }),
+      [['clusters.0.role.maxTtl', `'maxTtl' must be at least the longest of certificates, e.g. "24h", got "12h"`]],
+    ],
+    [
+      'a certificate outlives the intermediate',
+      withCluster({ role: { maxTtl: '50000h' } }),
+      [
+        [
+          'clusters.0.role.maxTtl',
+          'a certificate must end before its issuer, the intermediate, e.g. "1h", got "50000h" below an intermediate of "43800h"',
+        ],
+      ],
+    ],
+    [
+      'the intermediate outlives what the root’s mount issues',
+      { ...base, root: { maxLeaseTtl: '1000h' } },
+      [
+        [
+          'clusters.0.intermediate.ttl',
+          `'ttl' must be at most that of its issuer, the root mount's maxLeaseTtl, e.g. "1000h", got "43800h"`,
+        ],
+      ],
+    ],
+    [
+      'the intermediate outlives a root that Vault generates',
+      { ...base, root: { source: 'generate', ttl: '1000h' } },
+      [['clusters.0.intermediate.ttl', `'ttl' must be at most that of its issuer, the root, e.g. "1000h", got "43800h"`]],
+    ],
+    [
+      'a generated root outlives its mount',
+      { ...base, root: { source: 'generate', ttl: '90000h' } },
+      [['root.ttl', `'ttl' must be at most the mount's maxLeaseTtl, e.g. "87600h", got "90000h"`]],
+    ],
+    [
+      'an imported root is told what a generated one is',
+      { ...base, root: { commonName: 'x' } },
+      [
+        [
+          'root.commonName',
+          `'commonName' is of a root that Vault generates, and this one is imported; remove it, or write source: generate, got "x"`,
+        ],
+      ],
+    ],
+    [
+      'a token outlives its own bound',
+      withCluster({ appRole: { tokenTtl: '5h' } }),
+      [['clusters.0.appRole.tokenTtl', `'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "5h"`]],
+    ],
+    [
+      'the policy is one of Vault’s own',
+      withCluster({ policy: { name: 'default' } }),
+      [['clusters.0.policy.name', `'name' must not be that of a policy of Vault's own, e.g. "cert-manager-cluster-1", got "default"`]],
+    ],
+    [
+      'two clusters have one name',
+      { ...base, clusters: [{ name: 'one' }, { name: 'one' }] },
+      [['clusters.1.name', 'each cluster needs its own name, e.g. "one-2", got "one", which "one" has']],
+    ],
+    [
+      'two clusters have one context',
+      two({ context: 'x' }, { context: 'x' }),
+      [['clusters.1.context', 'each cluster needs its own context, e.g. "two-2", got "x", which "one" has']],
+    ],
+    [
+      'two clusters have one clusterId',
+      two({}, { clusterId: 'one' }),
+      [['clusters.1.clusterId', 'each cluster needs its own clusterId, e.g. "two-2", got "one", which "one" has']],
+    ],
+    [
+      'two clusters have one policy',
+      two({}, { policy: { name: 'cert-manager-one' } }),
+      [['clusters.1.policy.name', 'each cluster needs its own policy, e.g. "two-2", got "cert-manager-one", which "one" has']],
+    ],
+    [
+      'two clusters have one role ID',
+      two({ appRole: { roleId: 'x' } }, { appRole: { roleId: 'x' } }),
+      [['clusters.1.appRole.roleId', 'each cluster needs its own roleId, e.g. "two-2", got "approle/x", which "one" has']],
+    ],
+    [
+      'two clusters have one AppRole',
+      two({}, { appRole: { name: 'cert-manager-one' } }),
+      [
+        [
+          'clusters.1.appRole.name',
+          'each cluster needs its own AppRole, e.g. "two-2", got "auth/approle/role/cert-manager-one", which "one" has',
+        ],
+      ],
+    ],
+    [
+      'two clusters have one mount',
+      { ...two({}, {}), intermediate: { mount: 'istioca' } },
+      [['intermediate.mount', 'each cluster needs its own mount, e.g. "two-2", got "istioca", which "one" has']],
+    ],
+    [
+      'a mount lies below another',
+      two({ intermediate: { mount: 'a' } }, { intermediate: { mount: 'a/b' } }),
+      [['clusters.1.intermediate.mount', `'mount' must not lie below another mount, e.g. "istioca", got "a/b" below "a"`]],
+    ],
+    [
+      'a mount is the root’s',
+      withCluster({ intermediate: { mount: 'pki/x' } }),
+      [['clusters.0.intermediate.mount', `'mount' must not be the root's, e.g. "istioca-cluster-1", got "pki/x"`]],
+    ],
+    [
+      'a cluster is called like a folder of dist/',
+      { ...base, clusters: [{ name: 'root' }] },
+      [['clusters.0.name', `'name' must not be "root", dist/ has a folder of that name, e.g. "cluster-1"`]],
+    ],
+  ])('%s', (_what, config, problems) => {
+    expect(problemsOf(config)).toStrictEqual(problems);
+  });
+
+  test('the intermediate outlives the root certificate', () => {
+    expect(problemsOf(base, 43_799 * 3600)).toStrictEqual([
+      ['clusters.0.intermediate.ttl', `'ttl' must end before the root certificate does, e.g. "43799h", got "43800h"`],
+    ]);
+    expect(problemsOf(base, 43_800 * 3600)).toStrictEqual([]);
+  });
+});
