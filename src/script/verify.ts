@@ -27,7 +27,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     config_root: root.certificate?.trim() ?? '',
     vault_server: vault.server,
     sign_path: role.signPath,
-    issuer: issuer.name,
+    issuer_name: issuer.name,
     csr: CHART,
     csr_namespace: istioCsr.namespace,
     csr_args: JSON.stringify(argumentsOf(istioCsr.values)),

@@ -43,7 +43,7 @@ test('a cluster: CA, role, policy, way in, delivery, and the trial last', () => 
   ]);
 });
 
-test('a secret ID without an end, or within the server\'s own bound, leaves the mount as it is', () => {
+test("a secret ID without an end, or within the server's own bound, leaves the mount as it is", () => {
   expect(clusterSteps(clusterOf('guide')).map(step => step.id)).not.toContain('approle/tune');
 });
 
@@ -76,7 +76,11 @@ test('the policy allows the sign path and nothing else', () => {
 test('the trial has the names that the mesh asks for, and each name that must be refused beside its right one', () => {
   const rows = trialCommands(clusterOf('recommended'));
   expect(rows.filter(([word]) => word === 'signs')).toEqual([
-    ['signs', 'istiod', 'CN=istiod.istio-system.svc,DNS:istiod.istio-system.svc,URI:spiffe://cluster.local/ns/istio-system/sa/istiod-service-account'],
+    [
+      'signs',
+      'istiod',
+      'CN=istiod.istio-system.svc,DNS:istiod.istio-system.svc,URI:spiffe://cluster.local/ns/istio-system/sa/istiod-service-account',
+    ],
     ['signs', "istio-csr's own server", 'DNS:cert-manager-istio-csr.cert-manager.svc'],
     ['signs', 'a workload', 'URI:spiffe://cluster.local/ns/mesh-ca-trial/sa/default'],
   ]);
@@ -102,11 +106,14 @@ describe.each(['recommended', 'guide'] as const)('the %s scripts', name => {
   });
 
   (has('shellcheck') || process.env.CI === 'true' ? test : test.skip)('are clean for ShellCheck', () => {
-    for (const input of scripts) expect(spawnSync('shellcheck', ['-'], { input, encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '' });
+    for (const input of scripts)
+      expect(spawnSync('shellcheck', ['-'], { input, encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '' });
   });
 
   test('warn of each unsafe choice at their head', () => {
     const head = scripts[1]?.split('\nreadonly')[0] ?? '';
-    expect(head.match(/^# WARNING: .*$/gm) ?? []).toEqual(clusterOf(name).warnings.map(({ key, message }) => `# WARNING: ${key}: ${message}`));
+    expect(head.match(/^# WARNING: .*$/gm) ?? []).toEqual(
+      clusterOf(name).warnings.map(({ key, message }) => `# WARNING: ${key}: ${message}`),
+    );
   });
 });

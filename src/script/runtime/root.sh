@@ -63,7 +63,7 @@ need_root_files() {
   openssl x509 -noout -ext basicConstraints <<<"$certificate" 2>/dev/null | grep CA:TRUE >/dev/null || die "$known_root_source is no CA certificate"
   openssl x509 -noout -checkend "$longest_intermediate" <<<"$certificate" >/dev/null ||
     die "$known_root_source ends ($(openssl x509 -noout -enddate <<<"$certificate" | sed 's/.*=//')) before the intermediates would (${longest_intermediate} s from now): use a root that lives longer, or a shorter intermediate.ttl"
-  openssl verify -CAfile <(printf '%s\n' "$certificate") <(printf '%s\n' "$certificate") >/dev/null 2>&1 || die "$known_root_source is not self-signed, so it is no root"
+  verified "$certificate" "$certificate" || die "$known_root_source is not self-signed, so it is no root"
   # the key is compared by its public half; it goes through pipes only, and an encrypted one is refused, not asked for.
   [[ $(printf '%s\n' "$root_key" | openssl pkey -pubout -passin pass: 2>/dev/null) == "$(openssl x509 -noout -pubkey <<<"$certificate")" ]] ||
     die "--root-key is not the unencrypted private key of $known_root_source; for an encrypted one: --root-key <(openssl pkey -in ca.key)"

@@ -170,6 +170,15 @@ first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print}
 fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
 subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
 
+# verified ROOT CERTIFICATE [CHAIN]: whether it verifies to that root, by OpenSSL, without what else the machine trusts.
+verified() {
+  printf '%s\n' "$1" >"$work/root.pem"
+  printf '%s\n' "$2" >"$work/certificate.pem"
+  printf '%s\n' "${3:-$1}" >"$work/chain.pem"
+  SSL_CERT_FILE=$work/none SSL_CERT_DIR=$work/none \
+    openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+}
+
 # issuer_of MOUNT: prints the default issuer of a mount as JSON; 1 where it has none.
 issuer_of() {
   local config id rc=0

@@ -308,7 +308,7 @@ check_root() {
 
 check_issuer() {
   check='issuer'
-  need 'apply manifests/1-issuer' issuers.cert-manager.io "$issuer" "$istio_namespace" issuer || return 0
+  need 'apply manifests/1-issuer' issuers.cert-manager.io "$issuer_name" "$istio_namespace" issuer || return 0
   local status cause message path server seen
   { read -r status && read -r cause && read -r message && read -r path && read -r server && read -r seen; } <<<"$got" || true
   if [[ $path != "$sign_path" || $server != "$vault_server" ]]; then
@@ -316,9 +316,9 @@ check_issuer() {
   elif [[ $seen != true ]]; then
     fail 'cert-manager has not looked at its last change yet' 'wait; is cert-manager running?'
   elif [[ $status == True && $cause == VaultVerified ]]; then
-    ok "$issuer is Ready, $message (it proves a login at some time, not that Vault signs now)"
+    ok "$issuer_name is Ready, $message (it proves a login at some time, not that Vault signs now)"
   else
-    fail "$issuer: Ready is $status, $cause $message" 'run setup.sh again: its trial names what Vault refuses'
+    fail "$issuer_name: Ready is $status, $cause $message" 'run setup.sh again: its trial names what Vault refuses'
   fi
 }
 
@@ -376,8 +376,8 @@ check_istiod_certificate() {
   else
     local status message ref
     { read -r status && read -r message && read -r ref; } <<<"$got" || true
-    if [[ $ref != "$issuer" ]]; then
-      fail "$name asks the issuer \"$ref\", the plan says \"$issuer\"" 'helm upgrade istio-csr with istio-csr.values.yml'
+    if [[ $ref != "$issuer_name" ]]; then
+      fail "$name asks the issuer \"$ref\", the plan says \"$issuer_name\"" 'helm upgrade istio-csr with istio-csr.values.yml'
     elif [[ $status == True ]]; then
       ok "$name is Ready"
     else
