@@ -21,8 +21,8 @@ export interface ControlPlaneProps {
    */
   readonly metadata?: ApiObjectMetadata;
 
-  /** What is wanted. A partial one lacks fields that TSB requires: it is merged into an object that has them. */
-  readonly spec: ControlPlaneSpec | Partial<ControlPlaneSpec>;
+  /** What is wanted. A partial object lacks fields that TSB requires: it is merged into an object that has them. */
+  readonly spec: Partial<ControlPlaneSpec>;
 }
 
 /** What is wanted of a control plane. */

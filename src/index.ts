@@ -1,6 +1,8 @@
 export type * from './config/config';
+export { loadConfig } from './config/load';
+export type { LoadedConfig, LoadOptions } from './config/load';
 export { ConfigError } from './config/problem';
-export type { Problem } from './config/problem';
+export type { Position, Problem } from './config/problem';
 export { planMeshCa } from './plan/plan';
 export type { ClusterPlan, MeshCaPlan, VaultPlan } from './plan/plan';
 export type { OverlayMode } from './plan/istio';
@@ -24,3 +26,5 @@ export type { VaultScriptProps } from './constructs/vault-script';
 export { clusterFiles } from './charts/cluster-files';
 export type { ClusterFilesOptions } from './charts/cluster-files';
 export type { OutputFile } from './output';
+export { synthesize } from './synth';
+export type { SynthesizeOptions } from './synth';

@@ -9,7 +9,11 @@ export interface OutputFile {
   /** What kind of file it is. */
   readonly kind: 'manifest' | 'helm-values' | 'script' | 'doc';
 
-  /** The cluster that it belongs to; none: all of them. */
+  /**
+   * The cluster that it belongs to; none: all of them.
+   *
+   * @default - it belongs to all of them
+   */
   readonly cluster?: string;
 
   /** One line of what it is. */

@@ -12,7 +12,10 @@ const config = parse(readFileSync('examples/guide/mesh-ca.yaml', 'utf8')) as Mes
 function files(more: Partial<MeshCaConfig> = {}, secretId?: string): Map<string, unknown[]> {
   const [cluster] = planMeshCa({ ...config, ...more }).clusters;
   return new Map(
-    clusterFiles(cluster!, { secretId }).map(({ path, content }) => [path, parseAllDocuments(content).map(document => document.toJS() as unknown)]),
+    clusterFiles(cluster!, { secretId }).map(({ path, content }) => [
+      path,
+      parseAllDocuments(content).map(document => document.toJS() as unknown),
+    ]),
   );
 }
 
@@ -24,7 +27,9 @@ test("the guide's config asks the same of istio-csr's chart, whatever the chart'
 });
 
 test("the guide's config gives the guide's Issuer; the role ID is decided here instead of read from Vault", () => {
-  expect(files().get('cluster-1/manifests/1-issuer/issuer.yaml')).toEqual([guide.issuer('https://vault.example.com:8200', 'cluster-1.cert-manager')]);
+  expect(files().get('cluster-1/manifests/1-issuer/issuer.yaml')).toEqual([
+    guide.issuer('https://vault.example.com:8200', 'cluster-1.cert-manager'),
+  ]);
 });
 
 test("the guide's config gives the guide's ControlPlane, and nothing else in it", () => {
@@ -41,7 +46,7 @@ test("the guide's config, its secret delivered as a manifest, gives the guide's 
   expect({ ...rest, ...encoded }).toEqual(guide.secret('a-secret-id'));
 });
 
-test("every unsafe choice of the guide is warned of, once", () => {
+test('every unsafe choice of the guide is warned of, once', () => {
   expect(planMeshCa(config).warnings.map(({ key }) => key)).toEqual([
     'intermediate.key',
     'intermediate.maxPathLength',
@@ -62,7 +67,10 @@ function chartDefaults(version: string): Record<string, unknown> {
   const facts = Object.entries(table as Record<string, { since: string; lastSeen?: string; default: Record<string, unknown> }>);
   return Object.fromEntries(
     facts
-      .filter(([, { since, lastSeen }]) => compareVersions(since, version) <= 0 && (lastSeen === undefined || compareVersions(version, lastSeen) <= 0))
+      .filter(
+        ([, { since, lastSeen }]) =>
+          compareVersions(since, version) <= 0 && (lastSeen === undefined || compareVersions(version, lastSeen) <= 0),
+      )
       .map(([key, { default: byVersion }]) => {
         const [last] = Object.entries(byVersion)
           .filter(([from]) => compareVersions(from, version) <= 0)

@@ -41,7 +41,9 @@ function jest(project, ...args) {
 
 /** Programs that the live part needs beside what it builds itself. */
 function missingPrograms() {
-  return ['go', 'bash', 'dash', 'openssl', 'jq', 'shellcheck'].filter(program => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
+  return ['go', 'bash', 'dash', 'openssl', 'jq', 'shellcheck'].filter(
+    program => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0,
+  );
 }
 
 if (only !== 'live') {

@@ -1,3 +1,4 @@
+import { parse } from 'yaml';
 import { Schema, example, resolve, schema } from '../src/config/schema';
 
 /** Keys and indices that lead to a value. */
@@ -19,22 +20,24 @@ export interface Leaf {
 export function textLeaves(given: Schema = schema, path: Path = []): Leaf[] {
   const rule = resolve(given);
   if (rule.type === 'object') {
-    const open = rule.additionalProperties === false ? [] : [{ path: [...path, 'nodeSelector', 'key'], right: 'text' }];
+    const open = rule.additionalProperties === false ? [] : [{ path: [...path, 'podAnnotations', 'key'], right: 'text' }];
     return [...Object.entries(rule.properties ?? {}).flatMap(([key, child]) => textLeaves(child, [...path, key])), ...open];
   }
   if (rule.type === 'array') return textLeaves(rule.items, [...path, 0]);
   if (rule.type !== 'string') return [];
-  return [{ path, rule, right: JSON.parse(example(rule)) as unknown }];
+  return [{ path, rule, right: parse(example(rule)) as unknown }];
 }
 
-/** A copy of a value with one place of it set. */
-export function withValue(value: unknown, [key, ...rest]: Path, leaf: unknown): unknown {
+/** A copy of a config with one place of it set, and what the objects on the way there require. */
+export function withLeaf(config: unknown, [key, ...rest]: Path, leaf: unknown, given: Schema = schema): unknown {
   if (key === undefined) return leaf;
+  const rule = resolve(given);
   if (typeof key === 'number') {
-    const list: unknown[] = Array.isArray(value) ? [...(value as unknown[])] : [];
-    list[key] = withValue(list[key], rest, leaf);
+    const list: unknown[] = Array.isArray(config) ? [...(config as unknown[])] : [];
+    list[key] = withLeaf(list[key], rest, leaf, rule.items);
     return list;
   }
-  const record = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  return { ...record, [key]: withValue(record[key], rest, leaf) };
+  const before =
+    typeof config === 'object' && config !== null ? (config as Record<string, unknown>) : (parse(example(rule)) as Record<string, unknown>);
+  return { ...before, [key]: withLeaf(before[key], rest, leaf, rule.properties?.[key] ?? {}) };
 }

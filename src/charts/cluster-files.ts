@@ -48,7 +48,14 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
   });
   return [
     ...(issuer.secret
-      ? [manifest('manifests/1-issuer/secret.yaml', "the secret ID of cert-manager's AppRole, in plain text", issuer.secret, warnings(cluster, 'secret.'))]
+      ? [
+          manifest(
+            'manifests/1-issuer/secret.yaml',
+            "the secret ID of cert-manager's AppRole, in plain text",
+            issuer.secret,
+            warnings(cluster, 'secret.'),
+          ),
+        ]
       : []),
     manifest('manifests/1-issuer/issuer.yaml', "cert-manager's way to Vault", issuer.issuer, [
       `It becomes Ready once the Secret ${cluster.secret.namespace}/${cluster.secret.name} holds a secret ID.`,
@@ -70,7 +77,9 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
       ...(controlPlane.partial ? partialHeader(cluster, overlayFile) : []),
       ...warnings(cluster, 'istio.'),
     ]),
-    manifest('sample/sample.yaml', 'a workload to look at the certificate of', workload, ['Not part of the mesh: a workload to try it with. Remove it after.']),
+    manifest('sample/sample.yaml', 'a workload to look at the certificate of', workload, [
+      'Not part of the mesh: a workload to try it with. Remove it after.',
+    ]),
   ];
 }
 
@@ -88,9 +97,9 @@ function manifestText(construct: Construct, header: readonly string[]): string {
 function partialHeader({ context, istio }: ClusterPlan, file: string): string[] {
   return [
     `A PARTIAL of ControlPlane ${istio.namespace}/${istio.controlPlane}: the fields that TSB requires are not in the config (tsb). Merge it into the one`,
-    'that is there; a plain "kubectl apply" may remove what this file does not name:',
-    `  kubectl --context ${context} apply --server-side --field-manager=mesh-ca -f ${file}`,
-    'A conflict there means that the ControlPlane has overlays already: add the patches below to them by hand.',
+    'that is there; any "kubectl apply", --server-side too, may remove what this file does not name:',
+    `  kubectl --context ${context} patch controlplane ${istio.controlPlane} -n ${istio.namespace} --type=merge --patch-file=${file}`,
+    'It replaces the list of overlays as a whole: where the ControlPlane has some already, add the patches below to them by hand.',
   ];
 }
 

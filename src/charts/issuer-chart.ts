@@ -18,7 +18,9 @@ export class IssuerChart extends Chart {
     const { name, namespace, key, delivery } = cluster.secret;
     if (delivery === 'manifest') {
       if (secretId === undefined) {
-        throw new Error(`'secretId' is missing: secret.delivery of "${cluster.name}" is "manifest", which needs it; write "script" to do without`);
+        throw new Error(
+          `'secretId' is missing: secret.delivery of "${cluster.name}" is "manifest", which needs it; write "script" to do without`,
+        );
       }
       this.secret = new ApproleSecret(this, 'secret', { secretId, name, namespace, key });
     }

@@ -41,11 +41,12 @@ export function readText(file: string, megabytes: number): string {
 export async function replaceFolder(folder: string, files: readonly OutputFile[]): Promise<NodeJS.Signals | undefined> {
   refuseForeign(folder);
   fs.mkdirSync(path.dirname(folder), { recursive: true });
-  const beside = fs.mkdtempSync(path.join(path.dirname(folder), `.${path.basename(folder)}.mesh-ca-`));
   const heard: NodeJS.Signals[] = [];
   const hear = (signal: NodeJS.Signals) => heard.push(signal);
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   signals.forEach(signal => process.on(signal, hear));
+  // only now: a signal between the two would leave the folder behind.
+  const beside = fs.mkdtempSync(path.join(path.dirname(folder), `.${path.basename(folder)}.mesh-ca-`));
   try {
     const fresh = path.join(beside, 'new');
     const made = new Set<string>();

@@ -84,18 +84,27 @@ export class ControlPlane extends Construct {
     const host = new RegExp(formats.host?.pattern ?? '');
     const [name, port] = props.caAddress.split(/:(?=\d{1,5}$)/);
     if (!host.test(name ?? '') || port === undefined) {
-      throw new Error(`'caAddress' must be a host and a port, e.g. "cert-manager-istio-csr.cert-manager.svc:443", got "${props.caAddress}"`);
+      throw new Error(
+        `'caAddress' must be a host and a port, e.g. "cert-manager-istio-csr.cert-manager.svc:443", got "${props.caAddress}"`,
+      );
     }
     const { hub, managementPlane, telemetryStore } = props;
     const missing = Object.entries({ hub, managementPlane, telemetryStore }).filter(([, value]) => value === undefined);
     if (missing.length === 1 || missing.length === 2) {
-      throw new Error(`'hub', 'managementPlane' and 'telemetryStore' come together, got none of ${missing.map(([key]) => `'${key}'`).join(', ')}`);
+      throw new Error(
+        `'hub', 'managementPlane' and 'telemetryStore' come together, got none of ${missing.map(([key]) => `'${key}'`).join(', ')}`,
+      );
     }
 
     const { overlay, deployment = 'istiod', istioOperator = 'tsb-istiocontrolplane', trustDomain } = props;
     const patches = overlayPatches(overlay, { caAddress: props.caAddress, deployment });
     const overlays = [
-      { apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', name: istioOperator, patches: patches.map(({ path, value }) => ({ path, value })) },
+      {
+        apiVersion: 'install.istio.io/v1alpha1',
+        kind: 'IstioOperator',
+        name: istioOperator,
+        patches: patches.map(({ path, value }) => ({ path, value })),
+      },
     ];
     new Resource(this, 'Resource', {
       metadata: { name: props.name ?? 'controlplane', namespace: props.namespace ?? 'istio-system' },
@@ -116,9 +125,14 @@ export class ControlPlane extends Construct {
     patches.forEach(({ reason }, i) => {
       if (reason !== undefined) noteReason(this, [...istio, 'kubeSpec', 'overlays', 0, 'patches', i], reason);
     });
-    if (trustDomain !== undefined) noteReason(this, [...istio, 'trustDomain'], "TSB's own would be CLUSTER.tsb.local, which the PKI role does not sign");
+    if (trustDomain !== undefined)
+      noteReason(this, [...istio, 'trustDomain'], "TSB's own would be CLUSTER.tsb.local, which the PKI role does not sign");
     if (overlay !== 'guide') {
-      noteReason(this, ['spec', 'components', 'internalCertProvider', 'certManager', 'managed'], 'TSB must leave the cert-manager that is there alone');
+      noteReason(
+        this,
+        ['spec', 'components', 'internalCertProvider', 'certManager', 'managed'],
+        'TSB must leave the cert-manager that is there alone',
+      );
     }
   }
 }

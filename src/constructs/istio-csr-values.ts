@@ -13,7 +13,8 @@ const ROOT_MOUNT = '/var/run/secrets/istio-csr';
 const REASONS: Readonly<Record<string, string>> = {
   'app.certmanager.issuer.name': "the chart's own default is istio-ca",
   'app.certmanager.namespace': "istiod's: the Issuer is there",
-  'app.controller.disableKubernetesClientRateLimiter': 'with the limiter it signs 1.7 certificates a second, without it 34 (measured on two cores)',
+  'app.controller.disableKubernetesClientRateLimiter':
+    'with the limiter it signs 1.7 certificates a second, without it 34 (measured on two cores)',
   'app.server.clusterID': "the mesh's ID of this cluster; a workload that comes with another one is refused",
   'app.server.maxCertificateDuration': 'the PKI role signs for as long, and Vault cuts what is longer',
   'app.tls.certificateDNSNames': 'the name in caAddress; the PKI role signs it',
@@ -96,7 +97,10 @@ export class IstioCsrValues extends Construct {
       ...props.values,
     };
     for (const key of Object.keys(values)) {
-      if (!isKnown(key, chartVersion)) throw new Error(`'values' must be keys of the chart, e.g. "app.tls.trustDomain", got "${key}", which ${chartVersion} does not know`);
+      if (!isKnown(key, chartVersion))
+        throw new Error(
+          `'values' must be keys of the chart, e.g. "app.tls.trustDomain", got "${key}", which ${chartVersion} does not know`,
+        );
     }
 
     const nested = Object.entries(values).reduce<unknown>((all, [key, value]) => merge(all, nest(key.split('.'), value)), extraValues);
@@ -126,7 +130,11 @@ function merge(below: unknown, above: unknown): unknown {
 
 function sorted(value: unknown): unknown {
   if (!isRecord(value)) return value;
-  return Object.fromEntries(Object.keys(value).sort().map(key => [key, sorted(own(value, key))]));
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map(key => [key, sorted(own(value, key))]),
+  );
 }
 
 const own = (record: Readonly<Record<string, unknown>>, key: string) => (Object.hasOwn(record, key) ? record[key] : undefined);

@@ -3,7 +3,11 @@ import { OverlayMode } from '../plan/istio';
 
 /** A patch, and why it is there. */
 export interface ReasonedPatch extends ControlPlanePatch {
-  /** The reason, in one line; none where the path says it. */
+  /**
+   * The reason, in one line.
+   *
+   * @default - none, the path says it
+   */
   readonly reason?: string;
 }
 
@@ -16,7 +20,10 @@ const DEPLOYMENT_OVERLAYS = 'spec.components.pilot.k8s.overlays';
 const ENV = 'spec.values.pilot.env.ENABLE_CA_SERVER';
 
 /** Patches of the IstioOperator by overlay mode. */
-export function overlayPatches(mode: OverlayMode, { caAddress, deployment }: { readonly caAddress: string; readonly deployment: string }): ReasonedPatch[] {
+export function overlayPatches(
+  mode: OverlayMode,
+  { caAddress, deployment }: { readonly caAddress: string; readonly deployment: string },
+): ReasonedPatch[] {
   const address: ReasonedPatch = {
     path: 'spec.values.global.caAddress',
     value: caAddress,
@@ -29,7 +36,15 @@ export function overlayPatches(mode: OverlayMode, { caAddress, deployment }: { r
     case 'append':
       return [address, noCa, changes(deployment, certificatePatches(-1, -1, -1), '[-1] appends: no index to overwrite something with')];
     case 'wellKnown':
-      return [address, noCa, changes(deployment, [REQUIRED], 'istiod reads its certificate once, at start: a pod that is too early waits for it, and the old one serves on')];
+      return [
+        address,
+        noCa,
+        changes(
+          deployment,
+          [REQUIRED],
+          'istiod reads its certificate once, at start: a pod that is too early waits for it, and the old one serves on',
+        ),
+      ];
   }
 }
 

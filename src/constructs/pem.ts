@@ -13,7 +13,8 @@ const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----[A-Za-z0-9+/=\s]*-----END \1----
  */
 export function certificatesOf(property: string, pem: string): X509Certificate[] {
   const blocks = [...pem.matchAll(BLOCK)];
-  const fail = (got: string) => new Error(`'${property}' must hold PEM blocks of type CERTIFICATE only, e.g. "-----BEGIN CERTIFICATE-----…", got ${got}`);
+  const fail = (got: string) =>
+    new Error(`'${property}' must hold PEM blocks of type CERTIFICATE only, e.g. "-----BEGIN CERTIFICATE-----…", got ${got}`);
   if (/PRIVATE KEY/.test(pem)) throw fail('a private key');
   if (blocks.length === 0) throw fail('none');
   if (pem.split('-----BEGIN').length - 1 !== blocks.length) throw fail('a block without its end');

@@ -24,13 +24,13 @@ export interface TextFileProps {
 /** A plain file that is synthesized beside the manifests: `app.synth()` writes Kubernetes objects only. */
 export class TextFile extends Construct {
   /** Whether `x` is a `TextFile`, even one of another copy of this package. */
-  public static isTextFile(this: void, x: unknown): x is TextFile {
+  public static isTextFile(x: unknown): x is TextFile {
     return x !== null && typeof x === 'object' && TEXT_FILE in x;
   }
 
   /** Writes every `TextFile` of the app. Call it after `app.synth()`. */
   public static writeAll(app: App): void {
-    for (const file of app.node.findAll().filter(TextFile.isTextFile)) {
+    for (const file of app.node.findAll().filter(node => TextFile.isTextFile(node))) {
       const target = path.join(app.outdir, file.path);
       fs.mkdirSync(path.dirname(target), { recursive: true });
       fs.writeFileSync(target, file.text);

@@ -86,7 +86,11 @@ export class VaultIssuer extends Construct {
 
     noteReason(this, ['metadata', 'namespace'], "istiod's: istio-csr asks for every certificate there");
     noteReason(this, ['spec', 'vault', 'auth', 'appRole', 'path'], 'the mount of the AppRole auth method, without auth/');
-    noteReason(this, ['spec', 'vault', 'auth', 'appRole', 'roleId'], 'a name, not a secret: decided at synth, and given to the AppRole by the setup script');
+    noteReason(
+      this,
+      ['spec', 'vault', 'auth', 'appRole', 'roleId'],
+      'a name, not a secret: decided at synth, and given to the AppRole by the setup script',
+    );
     noteReason(this, ['spec', 'vault', 'path'], 'sign, not issue: a key never leaves the workload that made it');
     if (bundle !== undefined) noteReason(this, ['spec', 'vault', 'caBundle'], "what Vault's own certificate is checked with");
   }

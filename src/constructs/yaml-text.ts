@@ -22,13 +22,18 @@ export interface YamlTextOptions {
 export function yamlText(value: unknown, { header = [], reasons = [] }: YamlTextOptions = {}): string {
   const doc = new Document(value, { version: '1.2', customTags: quoteWhatReadersDiffer, aliasDuplicateObjects: false });
   for (const { path, text } of reasons) comment(doc, path, text);
-  return header.flatMap(lines).map(line => `#${line}\n`).join('') + doc.toString({ lineWidth: 0 });
+  return (
+    header
+      .flatMap(lines)
+      .map(line => `#${line}\n`)
+      .join('') + doc.toString({ lineWidth: 0 })
+  );
 }
 
 const STRING = 'tag:yaml.org,2002:str';
 
 /** Numbers, dates and infinities of any reader begin so. Some of what begins so is none; a quote more does no harm. */
-const LIKE_A_NUMBER = /^[-+]?\.?\d|^[-+]?\.(inf|nan)$/i;
+const LIKE_A_NUMBER = /^[-+]?([.\d]|e[-+]?\d)/i;
 
 /** Words that some reader takes for a boolean, null, or a key with a meaning of its own. */
 const RESERVED = /^(y|n|yes|no|on|off|true|false|null|nan|inf|~|=|<<)$/i;
@@ -50,17 +55,17 @@ const isCollectionTag = (tag: ScalarTag | CollectionTag): tag is CollectionTag =
 function stringifyWith(tag: ScalarTag): NonNullable<ScalarTag['stringify']> {
   return (item, ctx, ...rest) => {
     const text = String(item.value);
-    const plain = BLOCK.test(text) ? ctx.implicitKey !== true : !isUnsafe(text);
-    return plain && tag.stringify ? tag.stringify(item, ctx, ...rest) : quoted(text);
+    return (BLOCK.test(text) || !isUnsafe(text)) && tag.stringify ? tag.stringify(item, ctx, ...rest) : quoted(text);
   };
 }
 
-const isUnsafe = (text: string) => text.trim() !== text || text === '' || LIKE_A_NUMBER.test(text) || RESERVED.test(text) || text.search(UNSEEN) >= 0;
+const isUnsafe = (text: string) => LIKE_A_NUMBER.test(text) || RESERVED.test(text) || text.search(UNSEEN) >= 0;
 
 /** JSON's quotes are YAML's; only what YAML does not let stand as it is needs an escape more. */
 function quoted(text: string): string {
   // no UTF-8 file can hold half of a surrogate pair, and Kubernetes' reader refuses its escape.
-  if (/\p{Cs}/u.test(text)) throw new Error(`a string must be whole Unicode, got one with half of a surrogate pair, e.g. write "\\U0001F600"`);
+  if (/\p{Cs}/u.test(text))
+    throw new Error(`a string must be whole Unicode, got one with half of a surrogate pair, e.g. write "\\U0001F600"`);
   return JSON.stringify(text).replace(UNSEEN, c => {
     const code = (c.codePointAt(0) ?? 0).toString(16);
     return code.length > 4 ? `\\U${code.padStart(8, '0')}` : `\\u${code.padStart(4, '0')}`;
@@ -81,4 +86,3 @@ function comment(doc: Document, path: Reason['path'], text: string): void {
 
 /** A line break cannot end a comment. */
 const lines = (text: string) => text.split(/[\r\n\u0085\u2028\u2029]/).map(line => ` ${line.replace(UNSEEN, '?')}`.trimEnd());
-

@@ -147,7 +147,7 @@ function refuseExtra(path: readonly string[], chartVersion: string, decided: Rec
     return;
   }
   const known = Object.keys(facts).find(name => knownIn(facts[name], chartVersion) && (key === name || key.startsWith(`${name}.`)));
-  if (known !== undefined || leafTakesAnything(path, chartVersion)) return;
+  if (known !== undefined || leafTakesAnything(path, chartVersion) || isOpen(path, chartVersion)) return;
   const fact = facts[key];
   const near = Object.keys(facts)
     .filter(name => knownIn(facts[name], chartVersion))
@@ -164,6 +164,14 @@ function refuseExtra(path: readonly string[], chartVersion: string, decided: Rec
 function leafTakesAnything(path: readonly string[], chartVersion: string): boolean {
   const parent = `${path.join('.')}.`;
   return Object.keys(facts).some(name => name.startsWith(parent) && knownIn(facts[name], chartVersion));
+}
+
+/** A key of the user's below an object that was empty once and has a default key since, e.g. `nodeSelector`. */
+function isOpen(path: readonly string[], chartVersion: string): boolean {
+  return path.some((_, i) => {
+    const parent = path.slice(0, i);
+    return JSON.stringify(firstDefault(parent.join('.'))) === '{}' && leafTakesAnything(parent, chartVersion);
+  });
 }
 
 function knownIn(fact: ValueFacts | undefined, version: string): boolean {

@@ -76,7 +76,10 @@ function istioVersionOf({ istioVersion, tsbVersion, refuse }: Settings): string 
     refuse(['istioVersion'], `'istioVersion' is missing, the overlay depends on it, e.g. istioVersion: "1.22"`);
   }
   if (istioVersion !== undefined && shipped !== undefined && compareVersions(minor(istioVersion), minor(shipped)) !== 0) {
-    refuse(['istioVersion'], `'istioVersion' must be the one that TSB ${tsbVersion} ships, e.g. "${minor(shipped)}", got "${istioVersion}"`);
+    refuse(
+      ['istioVersion'],
+      `'istioVersion' must be the one that TSB ${tsbVersion} ships, e.g. "${minor(shipped)}", got "${istioVersion}"`,
+    );
   }
   return istioVersion ?? shipped ?? '1.22';
 }

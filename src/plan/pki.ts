@@ -11,7 +11,11 @@ export interface RootPlan {
   /** Whether it is imported from PEM files or generated in Vault. */
   readonly source: 'import' | 'generate';
 
-  /** PEM text of the root certificate, where it is known before the script runs. */
+  /**
+   * PEM text of the root certificate, where it is known before the script runs.
+   *
+   * @default - it is known when the script has run
+   */
   readonly certificate?: string;
 
   /** The mount's longest lifetime. */

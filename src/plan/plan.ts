@@ -29,7 +29,11 @@ export interface VaultPlan {
   /** Address as the clusters reach it. */
   readonly server: string;
 
-  /** PEM text of the CA certificates that its certificate is checked with; none: the system's. */
+  /**
+   * PEM text of the CA certificates that its certificate is checked with; none: the system's.
+   *
+   * @default - the system's
+   */
   readonly caBundle?: string;
 }
 
@@ -83,7 +87,11 @@ export interface ClusterPlan {
   /** istiod and what configures it. */
   readonly istio: IstioPlan;
 
-  /** The fields that a whole ControlPlane needs; none: the output is a partial one. */
+  /**
+   * The fields that a whole ControlPlane needs; none: the output is a partial one.
+   *
+   * @default - the output is a partial ControlPlane
+   */
   readonly tsb?: TsbConfig;
 
   /** This cluster's unsafe choices. */

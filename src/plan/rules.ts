@@ -29,7 +29,8 @@ export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: re
     });
   }
   clusters.forEach(({ name, intermediate }, i) => {
-    if (RESERVED.includes(name)) settings[i]?.refuse(['name'], `'name' must not be "${name}", dist/ has a folder of that name, e.g. "cluster-1"`);
+    if (RESERVED.includes(name))
+      settings[i]?.refuse(['name'], `'name' must not be "${name}", dist/ has a folder of that name, e.g. "cluster-1"`);
     if (overlaps(intermediate.mount, root.mount)) {
       settings[i]?.refuse(['intermediate', 'mount'], `'mount' must not be the root's, e.g. "istioca-${name}", got "${intermediate.mount}"`);
     }
@@ -38,7 +39,10 @@ export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: re
   clusters.forEach(({ intermediate: { mount } }, i) => {
     const above = parents(mount).find(parent => mounts.has(parent));
     if (above === undefined) return;
-    settings[i]?.refuse(['intermediate', 'mount'], `'mount' must not lie below another mount, e.g. "istioca", got "${mount}" below "${above}"`);
+    settings[i]?.refuse(
+      ['intermediate', 'mount'],
+      `'mount' must not lie below another mount, e.g. "istioca", got "${mount}" below "${above}"`,
+    );
   });
 }
 

@@ -55,7 +55,7 @@ export function warningsOf(
     [
       ['role', 'storeCertificates'],
       role.storeCertificates === true,
-      "Vault keeps every certificate, so its storage grows with each renewal of each workload; write false",
+      'Vault keeps every certificate, so its storage grows with each renewal of each workload; write false',
     ],
     [
       ['appRole', 'tokenType'],
@@ -75,7 +75,7 @@ export function warningsOf(
     [
       ['istioCsr', 'rootFile'],
       istioCsr.rootFile === 'intermediate',
-      "the workloads' ROOTCA is the intermediate, so their chains do not end in the root; write \"root\"",
+      'the workloads\' ROOTCA is the intermediate, so their chains do not end in the root; write "root"',
     ],
     [
       ['istioCsr', 'disableKubernetesClientRateLimiter'],

@@ -41,6 +41,8 @@ export function controlPlane({ cluster, files, at, kube }: ClusterContext): stri
   const partial = files.find(file => file.path.endsWith('/control-plane.partial.yaml'));
   const path = partial ? at('manifests/3-control-plane/control-plane.partial.yaml') : at('manifests/3-control-plane');
   const field = '.spec.components.istio.kubeSpec.overlays';
+  const merge = ['--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${path}`];
+  const patch = kube('patch', 'controlplane', istio.controlPlane, '-n', istio.namespace, ...merge);
   return [
     '## 5. The ControlPlane, last',
     '',
@@ -61,10 +63,10 @@ export function controlPlane({ cluster, files, at, kube }: ClusterContext): stri
               '-o',
               'jsonpath={.spec.components.pilot.k8s.overlays}',
             ),
-            kube('diff', '--server-side', '--field-manager=cdk8s-mesh-ca', '-f', path),
-            kube('apply', '--server-side', '--field-manager=cdk8s-mesh-ca', '-f', path),
+            `${patch} --dry-run=server -o yaml | ${kube('diff', '-f', '-')}`,
+            patch,
           ),
-          'See: nothing, the lines of the file with `+`, then `serverside-applied`. A conflict names who else owns a field: settle it with them, or add `--force-conflicts` when what you saw is yours to replace.',
+          'See: nothing, nothing, the lines of the file with `+`, then `patched`. Do not use `kubectl apply` here, with `--server-side` or without: on an object that was applied before it takes over all fields, and removes those that the file does not name (measured).',
           '',
         ]
       : [...shell(kube('diff', '-f', path), kube('apply', '-f', path)), 'See: the lines that change, then `configured` or `created`.', '']),

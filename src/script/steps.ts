@@ -67,7 +67,7 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
       title: `Try it as cert-manager and istio-csr will: log in, sign at ${cluster.role.signPath}`,
       why: [
         'An Issuer that says Ready proves one login at some time; only a signature proves the rest.',
-        'Words: the names in the CSR; for a refusal, what its message must say, and the same CSR with the name put right.',
+        'Words: the names in the CSR; for a refusal, what its message must say.',
       ],
       run: trialCommands(cluster),
       needs: {},

@@ -13,26 +13,22 @@ export function trialCommands({ trustDomain, istio, istioCsr }: ClusterPlan): st
   const workload: Names = `URI:spiffe://${trustDomain}/ns/mesh-ca-trial/sa/default`;
 
   const dns = (name: string) => `name ${literal(name)} not allowed`;
-  const refusals: [what: string, names: Names, message: string, right: Names][] = [
-    ['a workload of another trust domain', `URI:spiffe://other.${trustDomain}/ns/mesh-ca-trial/sa/default`, 'URI Subject Alternative', workload],
-    ['another service', 'DNS:mesh-ca-trial.default.svc', dns('mesh-ca-trial.default.svc'), serving],
-    ["a subdomain of istio-csr's name", `DNS:mesh-ca-trial.${istioCsr.dnsName}`, dns(`mesh-ca-trial.${istioCsr.dnsName}`), serving],
-    ['an IP address', 'IP:10.0.0.1', 'IP Subject Alternative', serving],
-    ['localhost', 'DNS:localhost', dns('localhost'), serving],
-    ['a wildcard', `DNS:*.${istioCsr.dnsName}`, dns(`*.${istioCsr.dnsName}`), serving],
-    [
-      'a foreign common name',
-      `CN=mesh-ca-trial.default.svc,${istiodDns},${istiodId}`,
-      dns('mesh-ca-trial.default.svc'),
-      istiod,
-    ],
+  // each is one of the three above with one name changed, so that nothing but the name can be what Vault refuses.
+  const refusals: [what: string, names: Names, message: string][] = [
+    ['a workload of another trust domain', `URI:spiffe://other.${trustDomain}/ns/mesh-ca-trial/sa/default`, 'URI Subject Alternative'],
+    ['another service', 'DNS:mesh-ca-trial.default.svc', dns('mesh-ca-trial.default.svc')],
+    ["a subdomain of istio-csr's name", `DNS:mesh-ca-trial.${istioCsr.dnsName}`, dns(`mesh-ca-trial.${istioCsr.dnsName}`)],
+    ['an IP address', 'IP:10.0.0.1', 'IP Subject Alternative'],
+    ['localhost', 'DNS:localhost', dns('localhost')],
+    ['a wildcard', `DNS:*.${istioCsr.dnsName}`, dns(`*.${istioCsr.dnsName}`)],
+    ['a foreign common name', `CN=mesh-ca-trial.default.svc,${istiodDns},${istiodId}`, dns('mesh-ca-trial.default.svc')],
   ];
   return [
     ['trial_login'],
     ['signs', 'istiod', istiod],
     ['signs', "istio-csr's own server", serving],
     ['signs', 'a workload', workload],
-    ...refusals.map(([what, names, message, right]) => ['refuses', what, names, message, right]),
+    ...refusals.map(row => ['refuses', ...row]),
     ['trial_end'],
   ];
 }

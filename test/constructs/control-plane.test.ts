@@ -62,7 +62,15 @@ test('wellKnown: the volume that istiod has is made required', () => {
 
 test('append: flags and volumes go to the end, and everything can be named', () => {
   expect(
-    synth({ ...tsb, overlay: 'append', deployment: 'istiod-v1', istioOperator: 'xcp-iop-v1', trustDomain: 'example.com', name: 'a', namespace: 'b' }),
+    synth({
+      ...tsb,
+      overlay: 'append',
+      deployment: 'istiod-v1',
+      istioOperator: 'xcp-iop-v1',
+      trustDomain: 'example.com',
+      name: 'a',
+      namespace: 'b',
+    }),
   ).toStrictEqual([
     {
       apiVersion: 'install.tetrate.io/v1alpha1',
@@ -91,9 +99,18 @@ test('append: flags and volumes go to the end, and everything can be named', () 
                           kind: 'Deployment',
                           name: 'istiod-v1',
                           patches: [
-                            { path: 'spec.template.spec.containers.[name:discovery].args[-1]', value: '--tlsCertFile=/etc/cert-manager/tls/tls.crt' },
-                            { path: 'spec.template.spec.containers.[name:discovery].args[-1]', value: '--tlsKeyFile=/etc/cert-manager/tls/tls.key' },
-                            { path: 'spec.template.spec.containers.[name:discovery].args[-1]', value: '--caCertFile=/etc/cert-manager/ca/root-cert.pem' },
+                            {
+                              path: 'spec.template.spec.containers.[name:discovery].args[-1]',
+                              value: '--tlsCertFile=/etc/cert-manager/tls/tls.crt',
+                            },
+                            {
+                              path: 'spec.template.spec.containers.[name:discovery].args[-1]',
+                              value: '--tlsKeyFile=/etc/cert-manager/tls/tls.key',
+                            },
+                            {
+                              path: 'spec.template.spec.containers.[name:discovery].args[-1]',
+                              value: '--caCertFile=/etc/cert-manager/ca/root-cert.pem',
+                            },
                             {
                               path: 'spec.template.spec.containers.[name:discovery].volumeMounts[-1]',
                               value: { mountPath: '/etc/cert-manager/tls', name: 'cert-manager', readOnly: true },
@@ -102,7 +119,10 @@ test('append: flags and volumes go to the end, and everything can be named', () 
                               path: 'spec.template.spec.containers.[name:discovery].volumeMounts[-1]',
                               value: { mountPath: '/etc/cert-manager/ca', name: 'ca-root-cert', readOnly: true },
                             },
-                            { path: 'spec.template.spec.volumes[-1]', value: { name: 'cert-manager', secret: { secretName: 'istiod-tls' } } },
+                            {
+                              path: 'spec.template.spec.volumes[-1]',
+                              value: { name: 'cert-manager', secret: { secretName: 'istiod-tls' } },
+                            },
                             {
                               path: 'spec.template.spec.volumes[-1]',
                               value: { configMap: { defaultMode: 420, name: 'istio-ca-root-cert' }, name: 'ca-root-cert' },
@@ -155,9 +175,18 @@ test("guide: the page's own patches, and nothing else", () => {
                           kind: 'Deployment',
                           name: 'istiod',
                           patches: [
-                            { path: 'spec.template.spec.containers.[name:discovery].args[7]', value: '--tlsCertFile=/etc/cert-manager/tls/tls.crt' },
-                            { path: 'spec.template.spec.containers.[name:discovery].args[8]', value: '--tlsKeyFile=/etc/cert-manager/tls/tls.key' },
-                            { path: 'spec.template.spec.containers.[name:discovery].args[9]', value: '--caCertFile=/etc/cert-manager/ca/root-cert.pem' },
+                            {
+                              path: 'spec.template.spec.containers.[name:discovery].args[7]',
+                              value: '--tlsCertFile=/etc/cert-manager/tls/tls.crt',
+                            },
+                            {
+                              path: 'spec.template.spec.containers.[name:discovery].args[8]',
+                              value: '--tlsKeyFile=/etc/cert-manager/tls/tls.key',
+                            },
+                            {
+                              path: 'spec.template.spec.containers.[name:discovery].args[9]',
+                              value: '--caCertFile=/etc/cert-manager/ca/root-cert.pem',
+                            },
                             {
                               path: 'spec.template.spec.containers.[name:discovery].volumeMounts[6]',
                               value: { mountPath: '/etc/cert-manager/tls', name: 'cert-manager', readOnly: true },
@@ -166,7 +195,10 @@ test("guide: the page's own patches, and nothing else", () => {
                               path: 'spec.template.spec.containers.[name:discovery].volumeMounts[7]',
                               value: { mountPath: '/etc/cert-manager/ca', name: 'ca-root-cert', readOnly: true },
                             },
-                            { path: 'spec.template.spec.volumes[6]', value: { name: 'cert-manager', secret: { secretName: 'istiod-tls' } } },
+                            {
+                              path: 'spec.template.spec.volumes[6]',
+                              value: { name: 'cert-manager', secret: { secretName: 'istiod-tls' } },
+                            },
                             {
                               path: 'spec.template.spec.volumes[7]',
                               value: { configMap: { defaultMode: 420, name: 'istio-ca-root-cert' }, name: 'ca-root-cert' },
@@ -194,11 +226,14 @@ test('it says whether it is a partial one, and can be patched', () => {
   expect(ApiObject.of(whole).kind).toBe('ControlPlane');
 });
 
-test.each(['cert-manager-istio-csr.cert-manager.svc', 'https://a:443', 'a b:443', ':443', 'a:'])('fails if the CA address is %j', caAddress => {
-  expect(() => synth({ caAddress })).toThrow(
-    new Error(`'caAddress' must be a host and a port, e.g. "cert-manager-istio-csr.cert-manager.svc:443", got "${caAddress}"`),
-  );
-});
+test.each(['cert-manager-istio-csr.cert-manager.svc', 'https://a:443', 'a b:443', ':443', 'a:'])(
+  'fails if the CA address is %j',
+  caAddress => {
+    expect(() => synth({ caAddress })).toThrow(
+      new Error(`'caAddress' must be a host and a port, e.g. "cert-manager-istio-csr.cert-manager.svc:443", got "${caAddress}"`),
+    );
+  },
+);
 
 test('fails if only some of the fields that TSB requires are set', () => {
   expect(() => synth({ hub: tsb.hub })).toThrow(

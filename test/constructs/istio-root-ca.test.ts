@@ -36,8 +36,8 @@ test('two roots, and names of their own', () => {
 });
 
 test.each([
-  ['an intermediate', intermediatePem, 'CN=Mesh intermediate CA'],
-  ['a root with its intermediate', rootPem + intermediatePem, 'CN=Mesh intermediate CA'],
+  ['an intermediate', intermediatePem, 'CN=Mesh intermediate'],
+  ['a root with its intermediate', rootPem + intermediatePem, 'CN=Mesh intermediate'],
   ['no CA', leafPem, 'CN=leaf'],
 ])('fails if it is %s', (_, certificate, subject) => {
   expect(() => new IstioRootCa(Testing.chart(), 'root-ca', { certificate })).toThrow(

@@ -28,7 +28,13 @@ test('the text is there without writing', () => {
 
 test('it is known by a symbol that copies of the package share', () => {
   const file = new TextFile(Testing.chart(), 'a', { path: 'a.txt', content: () => '' });
-  expect([file, { [Symbol.for('cdk8s-mesh-ca.TextFile')]: true }, {}, null, 'a'].map(TextFile.isTextFile)).toEqual([true, true, false, false, false]);
+  expect([file, { [Symbol.for('cdk8s-mesh-ca.TextFile')]: true }, {}, null, 'a'].map(x => TextFile.isTextFile(x))).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
 });
 
 test.each(['/etc/passwd', '../a', '..', 'a/../../b', './a', '', 'a//b', '.'])('fails if the path is %j', file => {

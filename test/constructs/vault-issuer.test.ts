@@ -75,11 +75,14 @@ test('the underlying object can be patched', () => {
   expect(ApiObject.of(build({})).kind).toBe('Issuer');
 });
 
-test.each(['istioca/issue/cluster-local', '/istioca/sign/cluster-local', 'sign/cluster-local', 'istioca/sign/'])('fails if the path is %j', path => {
-  expect(() => build({ path })).toThrow(
-    new Error(`'path' must be the sign endpoint of a PKI role, e.g. "istioca/sign/cluster-local", got "${path}"`),
-  );
-});
+test.each(['istioca/issue/cluster-local', '/istioca/sign/cluster-local', 'sign/cluster-local', 'istioca/sign/'])(
+  'fails if the path is %j',
+  path => {
+    expect(() => build({ path })).toThrow(
+      new Error(`'path' must be the sign endpoint of a PKI role, e.g. "istioca/sign/cluster-local", got "${path}"`),
+    );
+  },
+);
 
 test.each(['vault.example.com', 'https://vault.example.com/v1', 'https://a b'])('fails if the server is %j', server => {
   expect(() => build({ server })).toThrow(

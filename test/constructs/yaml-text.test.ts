@@ -2,9 +2,9 @@ import * as fc from 'fast-check';
 import { parseAllDocuments, parseDocument } from 'yaml';
 import { yamlText } from '../../src/constructs/yaml-text';
 
-/** What readers of YAML 1.1 (merge keys too), of 1.2, and the parser of a plain JSON-like reader make of a text. */
+/** What readers of YAML 1.1, with merge keys, and of 1.2 make of a text. */
 function readings(text: string): unknown[] {
-  return ([{ version: '1.1', merge: true }, { version: '1.2' }, { version: '1.2', schema: 'json' }] as const).slice(0, 2).map(options => {
+  return ([{ version: '1.1', merge: true }, { version: '1.2' }] as const).map(options => {
     const doc = parseDocument(text, options);
     expect(doc.errors).toEqual([]);
     const value: unknown = doc.toJS();
@@ -18,7 +18,30 @@ const places = (text: string) => ({ list: [text, [text]], map: { [text]: 1 }, bo
 // what one reader or another takes for something else than the text.
 test.each([
   ...['yes', 'No', 'ON', 'off', 'y', 'N', 'true', 'FALSE', 'null', 'Null', '~', '=', '<<'],
-  ...['0', '-0', '+1', '012', '0o17', '0x1F', '0b11', '1_000', '190:20:30', '1.', '.5', '1e3', '1E-3', '685_230.15', '.inf', '-.INF', '+.inf', '.nan', 'NaN'],
+  ...[
+    '0',
+    '-0',
+    '+1',
+    '012',
+    '0o17',
+    '0x1F',
+    '0b11',
+    '1_000',
+    '190:20:30',
+    '1.',
+    '.5',
+    '1e3',
+    '1E-3',
+    'E0',
+    '-e+1',
+    '685_230.15',
+    '.',
+    '.inf',
+    '-.INF',
+    '+.inf',
+    '.nan',
+    'NaN',
+  ],
   ...['2001-01-01', '2001-12-14t21:59:43.10-05:00'],
   ...['', ' ', ' a', 'a ', '\ta', 'a\t'],
 ])('%j is quoted', text => {
@@ -27,9 +50,52 @@ test.each([
 });
 
 test.each([
-  ...['-', '- a', '?', '? a', ':', 'a: b', 'a:', '#', 'a #b', '&a', '*a', '!!str a', '|', '>', '%a', '@a', '`a`', '"a"', "'a'", '{a', '[a', ']', ',', '--- a', '---', '...'],
+  ...[
+    '-',
+    '- a',
+    '?',
+    '? a',
+    ':',
+    'a: b',
+    'a:',
+    '#',
+    'a #b',
+    '&a',
+    '*a',
+    '!!str a',
+    '|',
+    '>',
+    '%a',
+    '@a',
+    '`a`',
+    '"a"',
+    "'a'",
+    '{a',
+    '[a',
+    ']',
+    ',',
+    '--- a',
+    '---',
+    '...',
+  ],
   ...['a\nb', 'a\nb\n', '\n', 'a\n\nb\n', ' a\nb\n', 'a\n b\n', 'a \nb\n', 'a\r\nb', '---\n', '%YAML 1.1\n', '#\n'],
-  ...['a\u0085b', 'a\u2028b', '\ufeffa', '\0', '\u0007', '\u007f', '\u202ea', 'é', '日本', '😀', 'x'.repeat(3000), 'word '.repeat(400) + '.', '$(id)', '\\n', '\\'],
+  ...[
+    'a\u0085b',
+    'a\u2028b',
+    '\ufeffa',
+    '\0',
+    '\u0007',
+    '\u007f',
+    '\u202ea',
+    'é',
+    '日本',
+    '😀',
+    'x'.repeat(3000),
+    'word '.repeat(400) + '.',
+    '$(id)',
+    '\\n',
+    '\\',
+  ],
 ])('%j is read as it is', text => {
   expect(readings(yamlText(places(text)))).toStrictEqual([places(text), places(text)]);
 });
@@ -41,7 +107,15 @@ test('what a reader cannot see is escaped', () => {
 test('any object is read as it was', () => {
   const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('yes', '0o17', '1e3', '\n', ' ', '# ', ': ', '- '));
   const { tree } = fc.letrec(tie => ({
-    tree: fc.oneof({ maxDepth: 3 }, text, fc.integer(), fc.boolean(), fc.constant(null), fc.array(tie('tree')), fc.dictionary(text, tie('tree'), { noNullPrototype: true })),
+    tree: fc.oneof(
+      { maxDepth: 3 },
+      text,
+      fc.integer(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.array(tie('tree')),
+      fc.dictionary(text, tie('tree'), { noNullPrototype: true }),
+    ),
   }));
   fc.assert(
     fc.property(tree, value => {
@@ -99,7 +173,7 @@ test.each(['a\nb: 1', 'a\rb: 1', 'a\u0085b: 1', 'a\u2028b: 1', '\u0000', '---', 
   const written = yamlText({ a: 1 }, { header: [text], reasons: [{ path: ['a'], text }] });
   expect(readings(written)).toStrictEqual([{ a: 1 }, { a: 1 }]);
   expect(parseAllDocuments(written)).toHaveLength(1);
-  expect(written.split('\n').filter(line => !line.startsWith('#'))).toEqual(['a: 1', '']);
+  expect(written.split('\n').filter(line => !/^(#|$)/.test(line))).toEqual(['a: 1']);
 });
 
 test('fails if a reason is of a value that is not there', () => {

@@ -112,7 +112,11 @@ test.each([
   ['the AppRole', 'auth/approle/role/cert-manager', []],
   ["the AppRole's mount", 'sys/auth/approle/tune', []],
   ["the root's issuer", 'pki/issuer/default', ['issuer_id', 'key_id']],
-  ["the intermediate's issuer", 'istioca/issuer/default', ['ca_chain', 'certificate', 'issuer_id', 'key_id', 'revocation_time', 'manual_chain']],
+  [
+    "the intermediate's issuer",
+    'istioca/issuer/default',
+    ['ca_chain', 'certificate', 'issuer_id', 'key_id', 'revocation_time', 'manual_chain'],
+  ],
 ])('%s reads back the same', async (_what, path, anew) => {
   const read = async (vault: Vault) => {
     const data = dataOf((await vault.request('GET', path)).body);
@@ -124,7 +128,10 @@ test.each([
 });
 
 test('the policy reads back the same, but for blanks', async () => {
-  const read = async (vault: Vault) => String(dataOf((await vault.request('GET', 'sys/policies/acl/cert-manager')).body).policy).replaceAll(/\s+/g, ' ').trim();
+  const read = async (vault: Vault) =>
+    String(dataOf((await vault.request('GET', 'sys/policies/acl/cert-manager')).body).policy)
+      .replaceAll(/\s+/g, ' ')
+      .trim();
   expect(await read(ours)).toBe('path "istioca/sign/cluster-local" { capabilities = ["update"] }');
   expect(await read(ours)).toBe(await read(theirs));
 });
@@ -135,7 +142,14 @@ test('the intermediate has the same name, key, length of path, usages and lifeti
     const { subject, issuer, publicKey, ca, validFrom, validTo } = new X509Certificate(pem);
     const days = (Date.parse(validTo) - Date.parse(validFrom)) / 86_400_000;
     const extensions = ok(await run('openssl', ['x509', '-noout', '-ext', 'basicConstraints,keyUsage,extendedKeyUsage'], { input: pem }));
-    return { subject, issuer, ca, days: Math.round(days), key: [publicKey.asymmetricKeyType, publicKey.asymmetricKeyDetails?.modulusLength], extensions };
+    return {
+      subject,
+      issuer,
+      ca,
+      days: Math.round(days),
+      key: [publicKey.asymmetricKeyType, publicKey.asymmetricKeyDetails?.modulusLength],
+      extensions,
+    };
   };
   const found = await facts(ours);
   expect(found).toMatchObject({ subject: 'CN=test-subordinate.tetrate.info', ca: true, days: 1825, key: ['rsa', 2048] });
@@ -144,7 +158,9 @@ test('the intermediate has the same name, key, length of path, usages and lifeti
 });
 
 test("what lands in the cluster is what the guide's Secrets hold: the secret ID, and the intermediate as root file", async () => {
-  const secret = JSON.parse(readFileSync(join(secrets, 'istio-system-cert-manager-vault-approle.json'), 'utf8')) as ReturnType<typeof guide.secret>;
+  const secret = JSON.parse(readFileSync(join(secrets, 'istio-system-cert-manager-vault-approle.json'), 'utf8')) as ReturnType<
+    typeof guide.secret
+  >;
   const secretId = Buffer.from(secret.data.secretId, 'base64').toString();
   const wanted = guide.secret(secretId);
   expect(secret).toEqual({ ...wanted, metadata: { ...wanted.metadata, labels: { 'app.kubernetes.io/managed-by': 'cdk8s-mesh-ca' } } });
@@ -158,14 +174,12 @@ test("what lands in the cluster is what the guide's Secrets hold: the secret ID,
 });
 
 test("the trial says what the guide's role wrongly signs, and goes on", () => {
-  expect(trial.split('\n').filter(line => line.includes('WRONGLY SIGNED')).map(line => line.replace(/ *WRONGLY SIGNED: (.*) \(.*/, '$1'))).toEqual([
-    'another service',
-    "a subdomain of istio-csr's name",
-    'an IP address',
-    'localhost',
-    'a wildcard',
-    'a foreign common name',
-  ]);
+  expect(
+    trial
+      .split('\n')
+      .filter(line => line.includes('WRONGLY SIGNED'))
+      .map(line => line.replace(/ *WRONGLY SIGNED: (.*) \(.*/, '$1')),
+  ).toEqual(['another service', "a subdomain of istio-csr's name", 'an IP address', 'localhost', 'a wildcard', 'a foreign common name']);
   expect(trial).toContain('refused, as it must be: a workload of another trust domain');
   expect(trial).toMatch(/cluster cluster-1 is ready in Vault/);
 });
@@ -173,8 +187,8 @@ test("the trial says what the guide's role wrongly signs, and goes on", () => {
 /** One way to write a value: Vault takes "true" for true, "1h" for 3600, "a,b" for a list. */
 function same(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(String).sort().join(',');
-  if (typeof value === 'object') return JSON.stringify(value);
-  const duration = /^(\d+)([hms])$/.exec(String(value));
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const duration = /^(\d+)([hms])$/.exec(text);
   if (duration) return String(Number(duration[1]) * { h: 3600, m: 60, s: 1 }[duration[2] as 'h' | 'm' | 's']);
-  return String(value).trim().replaceAll(/\s+/g, ' ');
+  return text.trim().replaceAll(/\s+/g, ' ');
 }

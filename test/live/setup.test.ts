@@ -56,7 +56,9 @@ describe.each(['recommended', 'guide'] as const)('the %s config', name => {
     expect(first).toMatchObject({ code: 0, stderr: '' });
     expect(first.stdout).toMatch(/cluster cluster-1 is ready in Vault: \d+ trials passed/);
     const state = await stateOf(vault, world.cluster);
-    expect(new X509Certificate(String(dataOf({ data: state.issuer }).certificate)).subject).toBe(`CN=${world.cluster.intermediate.commonName}`);
+    expect(new X509Certificate(String(dataOf({ data: state.issuer }).certificate)).subject).toBe(
+      `CN=${world.cluster.intermediate.commonName}`,
+    );
 
     const again = await world.script('root');
     expect(again).toMatchObject({ code: 0, stderr: '' });
@@ -115,7 +117,15 @@ describe.each(['recommended', 'guide'] as const)('the %s config', name => {
 });
 
 test('the recommended trial refuses each name that it must, and the guide reports what its role wrongly signs', async () => {
-  const refused = ['a workload of another trust domain', 'another service', "a subdomain of istio-csr's name", 'an IP address', 'localhost', 'a wildcard', 'a foreign common name'];
+  const refused = [
+    'a workload of another trust domain',
+    'another service',
+    "a subdomain of istio-csr's name",
+    'an IP address',
+    'localhost',
+    'a wildcard',
+    'a foreign common name',
+  ];
   for (const name of ['recommended', 'guide'] as const) {
     const vault = await devVault();
     const world = await makeWorld(configs[name], vault, [kube]);
@@ -123,9 +133,13 @@ test('the recommended trial refuses each name that it must, and the guide report
     const { stdout, code } = await world.script('cluster-1', name === 'guide' ? ['--exported-key', 'istioca.key'] : []);
     expect(code).toBe(0);
     const lines = stdout.split('\n').map(line => line.trim());
-    const wrongly = lines.filter(line => line.startsWith('WRONGLY SIGNED: ')).map(line => line.replace(/^WRONGLY SIGNED: (.*) \(.*$/, '$1'));
+    const wrongly = lines
+      .filter(line => line.startsWith('WRONGLY SIGNED: '))
+      .map(line => line.replace(/^WRONGLY SIGNED: (.*) \(.*$/, '$1'));
     if (name === 'recommended') {
-      expect(lines.filter(line => line.startsWith('refused, as it must be: '))).toEqual(refused.map(what => `refused, as it must be: ${what}`));
+      expect(lines.filter(line => line.startsWith('refused, as it must be: '))).toEqual(
+        refused.map(what => `refused, as it must be: ${what}`),
+      );
       expect(wrongly).toEqual([]);
     } else {
       // another trust domain is the one thing that the page's role refuses.
@@ -143,7 +157,10 @@ test('the trial fails if a role that must be exact signs too much', async () => 
   const file = join(world.folder, 'dist/cluster-1/setup.sh');
   writeFileSync(file, readFileSync(file, 'utf8').replace('"allow_localhost": false', '"allow_localhost": true'));
   const { code, stdout, stderr } = await world.script('cluster-1');
-  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('trial: the role signs 1 of the names that it must refuse') as string });
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringContaining('trial: the role signs 1 of the names that it must refuse') as string,
+  });
   expect(stdout).toContain('WRONGLY SIGNED: localhost (DNS:localhost)');
 });
 
@@ -161,12 +178,20 @@ test('signing leaves nothing in Vault: no certificate, no lease', async () => {
 describe('the root', () => {
   test('can be generated in Vault; its certificate is written beside the config, and is then known', async () => {
     const vault = await devVault();
-    const world = await makeWorld({ ...configs.recommended, root: { source: 'generate', commonName: "Bob's $(root) CA", keyType: 'ec' } }, vault, [kube]);
+    const world = await makeWorld(
+      { ...configs.recommended, root: { source: 'generate', commonName: "Bob's $(root) CA", keyType: 'ec' } },
+      vault,
+      [kube],
+    );
     ok(await world.script('root'));
     const pem = readFileSync(join(world.folder, 'root.pem'), 'utf8');
     expect(new X509Certificate(pem).subject).toBe("CN=Bob's $(root) CA");
     ok(await world.script('cluster-1'));
-    const known = await makeWorld({ ...configs.recommended, root: { source: 'generate', commonName: "Bob's $(root) CA", keyType: 'ec', certificate: pem } }, vault, [kube]);
+    const known = await makeWorld(
+      { ...configs.recommended, root: { source: 'generate', commonName: "Bob's $(root) CA", keyType: 'ec', certificate: pem } },
+      vault,
+      [kube],
+    );
     expect((await known.script('cluster-1', ['--plan'])).stdout).not.toContain('to do');
     expect(statSync(join(world.folder, 'root.pem')).mode & 0o777).toBe(0o644);
   });
@@ -178,7 +203,19 @@ describe('the root', () => {
     const other = await makeRoot(tempDir('other'), 'Other Root');
     const at = (name: string) => join(world.folder, name);
     const req = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=x'];
-    ok(await run('openssl', [...req, '-keyout', at('leaf.key'), '-out', at('leaf.crt'), '-addext', 'basicConstraints=critical,CA:FALSE', '-days', '3650']));
+    ok(
+      await run('openssl', [
+        ...req,
+        '-keyout',
+        at('leaf.key'),
+        '-out',
+        at('leaf.crt'),
+        '-addext',
+        'basicConstraints=critical,CA:FALSE',
+        '-days',
+        '3650',
+      ]),
+    );
     ok(await run('openssl', [...req, '-keyout', at('short.key'), '-out', at('short.crt'), '-days', '30']));
     ok(await run('openssl', ['pkey', '-in', key, '-aes256', '-passout', 'pass:test', '-out', at('encrypted.key')]));
     const refused: [string[], string][] = [
@@ -204,7 +241,10 @@ describe('the root', () => {
     const issuers = dataOf((await vault.request('LIST', 'pki/issuers')).body);
     const other = await makeRoot(tempDir('other'), 'Other Root');
     const second = await makeWorld(configs.recommended, vault, [kube]);
-    expect(await second.script('root', rootFiles(other))).toMatchObject({ code: 1, stderr: expect.stringContaining('pki holds another CA (Test Root CA') as string });
+    expect(await second.script('root', rootFiles(other))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('pki holds another CA (Test Root CA') as string,
+    });
     writeFileSync(join(second.folder, 'root.pem'), other.pem);
     expect(await second.script('root')).toMatchObject({ code: 1, stderr: expect.stringContaining('than ./root.pem') as string });
     expect(dataOf((await vault.request('LIST', 'pki/issuers')).body)).toEqual(issuers);
@@ -215,7 +255,9 @@ describe('before the first step', () => {
   test('says all that is missing at once, and changes nothing', async () => {
     const vault = await devVault();
     const world = await makeWorld(configs.recommended, vault, [kube]);
-    const nobody = (await vault.request('POST', 'auth/token/create', { policies: ['default'], ttl: '1h' })).body as { auth: { client_token: string } };
+    const nobody = (await vault.request('POST', 'auth/token/create', { policies: ['default'], ttl: '1h' })).body as {
+      auth: { client_token: string };
+    };
     const { code, stderr } = await world.script('cluster-1', [], { VAULT_TOKEN: nobody.auth.client_token, KUBECONFIG: '/dev/null' });
     expect(code).toBe(1);
     expect(stderr).toContain('this is missing, and nothing was changed:');
@@ -238,7 +280,10 @@ describe('before the first step', () => {
   test('fails with 2 and the usage if an option is unknown', async () => {
     const vault = await devVault();
     const world = await makeWorld(configs.recommended, vault, [kube]);
-    expect(await world.script('root', ['--pln'])).toMatchObject({ code: 2, stderr: expect.stringMatching(/unknown option '--pln'[^]*usage: /) as string });
+    expect(await world.script('root', ['--pln'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/unknown option '--pln'[^]*usage: /) as string,
+    });
     expect(await world.script('root', ['--help'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^usage: /) as string });
   });
 });
@@ -273,7 +318,10 @@ test('a Vault with TLS, a private CA and file storage serves across a restart, a
   ok(await world.script('cluster-1', [], env));
   const state = await stateOf(vault, world.cluster);
   await vault.restart({ unseal: false });
-  expect(await world.script('cluster-1', [], env)).toMatchObject({ code: 1, stderr: expect.stringContaining('an unsealed Vault at') as string });
+  expect(await world.script('cluster-1', [], env)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('an unsealed Vault at') as string,
+  });
   await vault.unseal();
   const again = await world.script('cluster-1', [], env);
   expect(doneAlready(again.stdout)).toBe(steps(again.stdout).length - 1);
@@ -290,7 +338,17 @@ test('a secret ID that ends soon, never ends, or is unknown to Vault is replaced
     return Buffer.from(secret.data.secretId, 'base64').toString();
   };
   const put = async (secretId: string) =>
-    ok(await kube.kubectl(['patch', 'secret', 'cert-manager-vault-approle', '-n', 'istio-system', '-p', JSON.stringify({ stringData: { secretId } })]));
+    ok(
+      await kube.kubectl([
+        'patch',
+        'secret',
+        'cert-manager-vault-approle',
+        '-n',
+        'istio-system',
+        '-p',
+        JSON.stringify({ stringData: { secretId } }),
+      ]),
+    );
   const mint = async (ttl: number) => {
     await vault.request('POST', 'auth/approle/role/cert-manager-cluster-1', { ...world.cluster.appRole.fields, secret_id_ttl: ttl });
     return String(dataOf((await vault.request('POST', 'auth/approle/role/cert-manager-cluster-1/secret-id', {})).body).secret_id);
@@ -311,6 +369,37 @@ test('a secret ID that ends soon, never ends, or is unknown to Vault is replaced
   }
 });
 
+test('a cluster that holds another root stops the script, which says how to go on; a bundle with both is left as it is', async () => {
+  const vault = await devVault();
+  const world = await makeWorld(configs.recommended, vault, [kube]);
+  const root = await makeRoot(world.folder);
+  const other = await makeRoot(tempDir('other'), 'Other Root');
+  ok(await world.script('root', rootFiles(root)));
+  const hold = (pem: string) =>
+    kube.apply(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: 'istio-root-ca', namespace: 'cert-manager' },
+        stringData: { 'ca.cert.pem': pem },
+      }),
+    );
+  const held = async () => {
+    const secret = (await kube.get(['secret', 'istio-root-ca', '-n', 'cert-manager'])) as { data: Record<string, string> };
+    return Buffer.from(secret.data['ca.cert.pem'] ?? '', 'base64').toString();
+  };
+  await hold(other.pem);
+  const { code, stderr } = await world.script('cluster-1');
+  expect(code).toBe(1);
+  expect(stderr).toContain('Secret cert-manager/istio-root-ca holds another CA than the planned one');
+  expect(stderr).toContain('kubectl --context cluster-1 delete secret istio-root-ca -n cert-manager');
+  expect(await held()).toBe(other.pem);
+
+  await hold(other.pem + root.pem);
+  ok(await world.script('cluster-1'));
+  expect(await held()).toBe(other.pem + root.pem);
+});
+
 test('bao is used where it is named, with the same words; no secret stands in an argument', async () => {
   const vault = await devVault();
   const { kubectl } = await buildPrograms(['kubectl']);
@@ -329,7 +418,11 @@ test('bao is used where it is named, with the same words; no secret stands in an
   expect(words).toContainEqual(['bao', 'secrets', 'enable', '-path=istioca-cluster-1', 'pki']);
   expect(words).toContainEqual(['bao', 'write', '-format=json', 'auth/approle/role/cert-manager-cluster-1', '-']);
   const secret = (await kube.get(['secret', 'cert-manager-vault-approle', '-n', 'istio-system'])) as { data: { secretId: string } };
-  const secrets = [Buffer.from(secret.data.secretId, 'base64').toString(), secret.data.secretId, ...readFileSync(key, 'utf8').split('\n').slice(1, -2)];
+  const secrets = [
+    Buffer.from(secret.data.secretId, 'base64').toString(),
+    secret.data.secretId,
+    ...readFileSync(key, 'utf8').split('\n').slice(1, -2),
+  ];
   for (const one of secrets) expect(calls).not.toContain(one);
   // every call to a cluster names it.
   for (const [program, ...args] of words.filter(([program]) => program === 'kubectl')) {

@@ -62,7 +62,10 @@ export async function makeWorld(config: MeshCaConfig, vault: Vault, kubes: reado
 }
 
 /** What a second run must find and leave as it was. */
-export async function stateOf(vault: Vault, { intermediate, role, policy, appRole, root: rootPlan }: ClusterPlan): Promise<Record<string, unknown>> {
+export async function stateOf(
+  vault: Vault,
+  { intermediate, role, policy, appRole, root: rootPlan }: ClusterPlan,
+): Promise<Record<string, unknown>> {
   const read = async (path: string) => dataOf((await vault.request('GET', path)).body);
   const { default: issuer } = await read(`${intermediate.mount}/config/issuers`);
   const { default: root } = await read(`${rootPlan.mount}/config/issuers`);
@@ -78,7 +81,7 @@ export async function stateOf(vault: Vault, { intermediate, role, policy, appRol
 
 /** `data` of an answer of Vault. */
 export function dataOf(body: unknown): Record<string, unknown> {
-  return ((body as { data?: Record<string, unknown> } | undefined)?.data ?? {}) as Record<string, unknown>;
+  return (body as { data?: Record<string, unknown> } | undefined)?.data ?? {};
 }
 
 /** A folder of programs that stand before the real ones: each a Bash text that is given the real one's path as `$real`. */

@@ -1,0 +1,245 @@
+import { parseAllDocuments } from 'yaml';
+import { clusterFiles } from '../../src/charts/cluster-files';
+import { ClusterConfig, MeshCaConfig } from '../../src/config/config';
+import { OutputFile } from '../../src/output';
+import { ClusterPlan, planMeshCa } from '../../src/plan/plan';
+import { rootPem } from '../config/certificates';
+
+function plan(cluster: Partial<ClusterConfig> = {}, config: Partial<MeshCaConfig> = {}): ClusterPlan {
+  const { clusters } = planMeshCa({
+    vault: { server: 'https://vault.example.com:8200' },
+    istioVersion: '1.22',
+    ...config,
+    clusters: [{ name: 'cluster-1', ...cluster }],
+  });
+  return clusters[0]!;
+}
+
+const tsb = {
+  hub: 'registry.example.com/tsb',
+  managementPlane: { host: 'tsb.example.com', port: 8443 },
+  telemetryStore: { elastic: { host: 'elastic.example.com', port: 9200 } },
+};
+
+function file(files: readonly OutputFile[], ending: string): OutputFile {
+  const found = files.find(({ path }) => path.endsWith(ending));
+  if (!found) throw new Error(`no ${ending} in ${files.map(({ path }) => path).join(', ')}`);
+  return found;
+}
+
+const objects = ({ content }: OutputFile) => parseAllDocuments(content).map(doc => doc.toJS() as unknown);
+
+const comments = ({ content }: OutputFile) =>
+  content
+    .split('\n')
+    .filter(line => /^\s*#/.test(line))
+    .map(line => line.trim());
+
+test('the files stand in apply order', () => {
+  expect(clusterFiles(plan()).map(({ content: _content, ...rest }) => rest)).toEqual([
+    { path: 'cluster-1/manifests/1-issuer/issuer.yaml', kind: 'manifest', cluster: 'cluster-1', about: "cert-manager's way to Vault" },
+    { path: 'cluster-1/istio-csr.values.yml', kind: 'helm-values', cluster: 'cluster-1', about: 'Helm values of istio-csr v0.17.0' },
+    {
+      path: 'cluster-1/manifests/3-control-plane/control-plane.partial.yaml',
+      kind: 'manifest',
+      cluster: 'cluster-1',
+      about: 'istiod and the workloads turn to istio-csr; apply it last',
+    },
+    { path: 'cluster-1/sample/sample.yaml', kind: 'manifest', cluster: 'cluster-1', about: 'a workload to look at the certificate of' },
+  ]);
+});
+
+test('what is known, or wanted in plain text, is in files of its own', () => {
+  const files = clusterFiles(plan({ secret: { delivery: 'manifest' }, tsb }, { root: { certificate: rootPem } }), { secretId: 'abc' });
+  expect(files.map(({ path }) => path)).toEqual([
+    'cluster-1/manifests/1-issuer/secret.yaml',
+    'cluster-1/manifests/1-issuer/issuer.yaml',
+    'cluster-1/manifests/2-istio-csr/root-ca.yaml',
+    'cluster-1/istio-csr.values.yml',
+    'cluster-1/manifests/3-control-plane/control-plane.yaml',
+    'cluster-1/sample/sample.yaml',
+  ]);
+  expect(objects(file(files, 'secret.yaml'))).toEqual([
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'cert-manager-vault-approle', namespace: 'istio-system' },
+      type: 'Opaque',
+      data: { secretId: 'YWJj' },
+    },
+  ]);
+  expect(objects(file(files, 'root-ca.yaml'))).toEqual([
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'istio-root-ca', namespace: 'cert-manager' },
+      type: 'Opaque',
+      stringData: { 'ca.cert.pem': rootPem },
+    },
+  ]);
+  expect(objects(file(files, 'control-plane.yaml'))).toMatchObject([
+    {
+      spec: {
+        ...tsb,
+        managementPlane: { ...tsb.managementPlane, clusterName: 'cluster-1' },
+        components: { istio: { trustDomain: 'cluster.local' } },
+      },
+    },
+  ]);
+});
+
+test('a secret ID is nowhere unless it is wanted', () => {
+  expect(JSON.stringify(clusterFiles(plan(), { secretId: 'abc' }))).not.toMatch(/abc|YWJj/);
+});
+
+test("where the intermediate is the root file, the script delivers it: the root's manifest would be the wrong one", () => {
+  const files = clusterFiles(plan({ istioCsr: { rootFile: 'intermediate' } }, { root: { certificate: rootPem } }));
+  expect(files.map(({ path }) => path).filter(path => path.includes('root-ca'))).toEqual([]);
+});
+
+test('what the plan decides arrives', () => {
+  const files = clusterFiles(
+    plan(
+      {
+        clusterId: 'east',
+        trustDomain: 'example.com',
+        intermediate: { mount: 'ca/east' },
+        role: { name: 'r' },
+        appRole: { mount: 'login', roleId: 'id' },
+        secret: { name: 's', key: 'k' },
+        certManager: { issuer: 'i' },
+        istio: { namespace: 'n', revision: 'v1', controlPlane: 'c', istioOperator: 'xcp-iop-v1' },
+        istioCsr: { namespace: 'csr', values: { replicaCount: 2, podLabels: { 'a/b': 'yes' } } },
+      },
+      { vault: { server: 'https://vault.example.com:8200', caBundle: rootPem } },
+    ),
+  );
+  expect(objects(file(files, 'issuer.yaml'))).toEqual([
+    {
+      apiVersion: 'cert-manager.io/v1',
+      kind: 'Issuer',
+      metadata: { name: 'i', namespace: 'n' },
+      spec: {
+        vault: {
+          server: 'https://vault.example.com:8200',
+          caBundle: Buffer.from(rootPem).toString('base64'),
+          path: 'ca/east/sign/r',
+          auth: { appRole: { path: 'login', roleId: 'id', secretRef: { name: 's', key: 'k' } } },
+        },
+      },
+    },
+  ]);
+  expect(objects(file(files, 'values.yml'))).toMatchObject([
+    {
+      replicaCount: 2,
+      podLabels: { 'a/b': 'yes' },
+      app: {
+        server: { clusterID: 'east' },
+        istio: { namespace: 'n', revisions: ['v1'] },
+        tls: { trustDomain: 'example.com', certificateDNSNames: ['cert-manager-istio-csr.csr.svc'] },
+        certmanager: { namespace: 'n', issuer: { name: 'i' } },
+      },
+    },
+  ]);
+  expect(objects(file(files, 'control-plane.partial.yaml'))).toMatchObject([
+    {
+      metadata: { name: 'c', namespace: 'n' },
+      spec: {
+        components: {
+          istio: {
+            trustDomain: 'example.com',
+            kubeSpec: {
+              overlays: [
+                {
+                  name: 'xcp-iop-v1',
+                  patches: [
+                    { value: 'cert-manager-istio-csr.csr.svc:443' },
+                    { value: 'false' },
+                    { path: 'spec.components.pilot.k8s.overlays', value: [{ name: 'istiod-v1' }] },
+                  ],
+                },
+              ],
+            },
+          },
+        },
+      },
+    },
+  ]);
+  expect(objects(file(files, 'sample.yaml'))[0]).toMatchObject({ kind: 'Namespace', metadata: { labels: { 'istio.io/rev': 'v1' } } });
+});
+
+test('the guide leaves trust domain and internalCertProvider to TSB', () => {
+  const [controlPlane] = objects(file(clusterFiles(plan({ istio: { overlay: 'guide' } })), 'control-plane.partial.yaml'));
+  const { components } = (controlPlane as { spec: { components: object } }).spec;
+  expect(components).toEqual({ istio: { kubeSpec: expect.anything() as unknown } });
+});
+
+test('each file opens with what made it, and what must be true first', () => {
+  const files = clusterFiles(plan({ context: 'admin@east' }));
+  for (const { content } of files) {
+    expect(content).toMatch(/^# Made by mesh-ca synth \(cdk8s-mesh-ca\) from mesh-ca\.yaml\./);
+  }
+  expect(comments(file(files, 'control-plane.partial.yaml')).slice(1, 7)).toEqual([
+    '# Apply last: istio-csr must be serving, and Certificate istio-system/istiod must be Ready:',
+    '#   kubectl --context admin@east -n cert-manager rollout status deployment/cert-manager-istio-csr',
+    '#   kubectl --context admin@east -n istio-system wait --for=condition=Ready certificate/istiod',
+    '# A PARTIAL of ControlPlane istio-system/controlplane: the fields that TSB requires are not in the config (tsb). Merge it into the one',
+    '# that is there; any "kubectl apply", --server-side too, may remove what this file does not name:',
+    '#   kubectl --context admin@east patch controlplane controlplane -n istio-system --type=merge --patch-file=control-plane.partial.yaml',
+  ]);
+  expect(comments(file(files, 'values.yml'))[1]).toBe(
+    '# Helm values of chart cert-manager-istio-csr v0.17.0, release cert-manager-istio-csr in namespace cert-manager of admin@east.',
+  );
+  expect(comments(file(clusterFiles(plan({ tsb })), 'control-plane.yaml')).join()).not.toContain('PARTIAL');
+});
+
+test('an unsafe choice is said in the file that it touches, and in no other', () => {
+  const files = clusterFiles(
+    plan({
+      secret: { delivery: 'manifest' },
+      istioCsr: { rootFile: 'intermediate', disableKubernetesClientRateLimiter: false },
+      istio: { overlay: 'guide' },
+      role: { hosts: 'anyService' },
+    }),
+    { secretId: 'abc' },
+  );
+  const said = files.map(({ path, content }) => [
+    path.split('/').at(-1),
+    [...content.matchAll(/^# WARNING: (\S+):/gm)].map(match => match[1]),
+  ]);
+  expect(said).toEqual([
+    ['secret.yaml', ['secret.delivery']],
+    ['issuer.yaml', []],
+    ['istio-csr.values.yml', ['istioCsr.rootFile', 'istioCsr.disableKubernetesClientRateLimiter']],
+    ['control-plane.partial.yaml', ['istio.overlay']],
+    ['sample.yaml', []],
+  ]);
+});
+
+test('a value that is not obvious has its reason beside it', () => {
+  const text = clusterFiles(plan())
+    .map(({ content }) => content)
+    .join('');
+  expect(text).toContain(
+    '    # sign, not issue: a key never leaves the workload that made it\n    path: istioca-cluster-1/sign/cluster-1\n',
+  );
+  expect(text).toContain(
+    '              # workloads send their requests to istio-csr instead of istiod\n              - path: spec.values.global.caAddress\n',
+  );
+  expect(text).toContain('      # its SPIFFE ID ends in /ns/foo/sa/sleep\n      serviceAccountName: sleep\n');
+});
+
+test('the same plan gives the same bytes, and another cluster changes none of them', () => {
+  const two = planMeshCa({
+    vault: { server: 'https://vault.example.com:8200' },
+    istioVersion: '1.22',
+    clusters: [{ name: 'cluster-1' }, { name: 'cluster-2' }],
+  });
+  expect(clusterFiles(two.clusters[0]!)).toEqual(clusterFiles(plan()));
+});
+
+test('fails if the secret ID is missing where it is to be in the output', () => {
+  expect(() => clusterFiles(plan({ secret: { delivery: 'manifest' } }))).toThrow(
+    new Error(`'secretId' is missing: secret.delivery of "cluster-1" is "manifest", which needs it; write "script" to do without`),
+  );
+});

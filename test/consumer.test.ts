@@ -1,0 +1,157 @@
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { parse, parseAllDocuments } from 'yaml';
+import { rootPem } from './config/certificates';
+
+const root = path.join(__dirname, '..');
+const work = fs.mkdtempSync(path.join(os.tmpdir(), 'consumer-'));
+const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+
+const run = (program: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) =>
+  execFileSync(program, args, { cwd, encoding: 'utf8', env: { ...process.env, npm_config_cache: path.join(work, 'npm'), ...env } });
+
+/** Packs what is built from the sources as they are now; lib/ may be another state, or absent. */
+function pack(): string {
+  const folder = path.join(work, 'package');
+  run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', path.join(folder, 'lib')], root);
+  for (const file of ['package.json', 'mesh-ca.schema.json']) fs.copyFileSync(path.join(root, file), path.join(folder, file));
+  const tarball = run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', work], folder).trim();
+  return path.join(work, tarball);
+}
+
+/** A folder with the packed package in it; its peers and dependencies are the repository's, as there is no registry here. */
+function install(folder: string, tarball: string): void {
+  const modules = path.join(folder, 'node_modules');
+  fs.mkdirSync(path.join(modules, 'cdk8s-mesh-ca'), { recursive: true });
+  run('tar', ['-xzf', tarball, '-C', path.join(modules, 'cdk8s-mesh-ca'), '--strip-components=1'], folder);
+  for (const name of ['cdk8s', 'cdk8s-plus-27', 'constructs', '@types', 'yaml', 'ajv', 'commander', 'fastest-levenshtein']) {
+    fs.symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name));
+  }
+}
+
+const consumer = path.join(work, 'consumer');
+let tarball = '';
+
+beforeAll(() => {
+  tarball = pack();
+  fs.cpSync(path.join(__dirname, 'consumer'), consumer, { recursive: true, filter: source => !source.includes('node_modules') });
+  install(consumer, tarball);
+  fs.writeFileSync(path.join(consumer, 'root.pem'), rootPem);
+}, 120_000);
+
+afterAll(() => fs.rmSync(work, { recursive: true }));
+
+test('an app of its own is type-checked against the packed package, and synthesizes', () => {
+  run(process.execPath, [tsc, '-p', '.'], consumer);
+  run(process.execPath, ['main.js'], consumer, { SECRET_ID: 'a18a7f36' });
+
+  const out = (file: string) => fs.readFileSync(path.join(consumer, 'out', file), 'utf8');
+  expect(parseAllDocuments(out('mesh-ca.k8s.yaml')).map(doc => doc.toJS() as unknown)).toEqual([
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'istio-root-ca', namespace: 'cert-manager' },
+      type: 'Opaque',
+      stringData: { 'ca.cert.pem': rootPem },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'cert-manager-vault-approle', namespace: 'istio-system' },
+      type: 'Opaque',
+      data: { secretId: 'YTE4YTdmMzY=' },
+    },
+    {
+      apiVersion: 'cert-manager.io/v1',
+      kind: 'Issuer',
+      metadata: { name: 'vault-issuer', namespace: 'istio-system' },
+      spec: {
+        vault: {
+          server: 'https://vault.example.com:8200',
+          path: 'istioca/sign/cluster-local',
+          auth: {
+            appRole: {
+              path: 'approle',
+              roleId: 'cluster-1.cert-manager',
+              secretRef: { name: 'cert-manager-vault-approle', key: 'secretId' },
+            },
+          },
+        },
+      },
+    },
+    {
+      apiVersion: 'install.tetrate.io/v1alpha1',
+      kind: 'ControlPlane',
+      metadata: { name: 'controlplane', namespace: 'istio-system' },
+      spec: {
+        components: {
+          internalCertProvider: { certManager: { managed: 'EXTERNAL' } },
+          istio: {
+            trustDomain: 'example.com',
+            kubeSpec: {
+              overlays: [
+                {
+                  apiVersion: 'install.istio.io/v1alpha1',
+                  kind: 'IstioOperator',
+                  name: 'tsb-istiocontrolplane',
+                  patches: [
+                    { path: 'spec.values.global.caAddress', value: 'cert-manager-istio-csr.cert-manager.svc:443' },
+                    { path: 'spec.values.pilot.env.ENABLE_CA_SERVER', value: 'false' },
+                    {
+                      path: 'spec.components.pilot.k8s.overlays',
+                      value: [
+                        {
+                          apiVersion: 'apps/v1',
+                          kind: 'Deployment',
+                          name: 'istiod',
+                          patches: [{ path: 'spec.template.spec.volumes.[name:istio-csr-dns-cert].secret.optional', value: false }],
+                        },
+                      ],
+                    },
+                  ],
+                },
+              ],
+            },
+          },
+        },
+      },
+    },
+  ]);
+  expect(parse(out('istio-csr.values.yml'))).toEqual({
+    app: {
+      certmanager: { issuer: { name: 'vault-issuer' } },
+      server: { clusterID: 'cluster-1' },
+      tls: { rootCAFile: '/var/run/secrets/istio-csr/ca.cert.pem', trustDomain: 'example.com' },
+    },
+    volumeMounts: [{ name: 'root-ca', mountPath: '/var/run/secrets/istio-csr' }],
+    volumes: [{ name: 'root-ca', secret: { secretName: 'istio-root-ca' } }],
+  });
+  for (const script of ['root/setup.sh', 'cluster-1/setup.sh']) {
+    run('bash', ['-n', path.join('out', script)], consumer);
+    expect(fs.statSync(path.join(consumer, 'out', script)).mode & 0o777).toBe(0o755);
+  }
+}, 60_000);
+
+test('two copies of the package in one tree work together', () => {
+  // GIVEN a library of somebody else with a copy of its own
+  const library = path.join(consumer, 'node_modules/platform');
+  fs.mkdirSync(library);
+  install(library, tarball);
+  fs.writeFileSync(path.join(library, 'index.js'), `module.exports = require('cdk8s-mesh-ca');`);
+
+  // WHEN
+  const script = `
+    const { App, Chart } = require('cdk8s');
+    const [ours, theirs] = [require('cdk8s-mesh-ca'), require('platform')];
+    const app = new App({ outdir: 'two' });
+    new theirs.IstioCsrValues(new Chart(app, 'chart'), 'values', { clusterId: 'cluster-1' });
+    ours.TextFile.writeAll(app);
+    process.stdout.write(String(ours.TextFile === theirs.TextFile));`;
+  const same = run(process.execPath, ['-e', script], consumer);
+
+  // THEN
+  expect(same).toBe('false');
+  expect(fs.readdirSync(path.join(consumer, 'two'))).toEqual(['istio-csr.values.yml']);
+});

@@ -1,0 +1,168 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { Project } from 'ts-morph';
+import { parse } from 'yaml';
+import schema from '../mesh-ca.schema.json';
+import { MeshCaConfig } from '../src/config/config';
+import { loadConfig } from '../src/config/load';
+import { planMeshCa } from '../src/plan/plan';
+import { clusterSteps, rootSteps } from '../src/script/steps';
+import { trialCommands } from '../src/script/trial';
+import { synthesize } from '../src/synth';
+import { commands } from './guide-page';
+
+const DOCS = ['README.md', 'CONTRIBUTING.md', 'docs/seed.md', 'docs/glossary.md', 'docs/surprises.md'];
+const read = (file: string) => readFileSync(file, 'utf8');
+const fences = (text: string, language: string) =>
+  [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, body = '']) => body);
+/** What stands as code inside the lines of a text. */
+const spans = (text: string) => [...text.replaceAll(/^```[^]*?^```$/gm, '').matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code);
+const load = (text: string) =>
+  loadConfig(text, {
+    file: 'mesh-ca.yaml',
+    read: file => {
+      throw new Error(`no ${file} here`);
+    },
+    now: new Date('2026-01-01'),
+    plan: planMeshCa,
+  });
+
+const config = parse(read('mesh-ca.yaml')) as MeshCaConfig;
+const guide = parse(read('examples/guide/mesh-ca.yaml')) as MeshCaConfig;
+
+describe('docs/seed.md', () => {
+  const rows = read('docs/seed.md')
+    .split('\n')
+    .filter(line => line.startsWith('|'));
+
+  test.each(commands.map(({ run }) => run.replaceAll('\n', ' ')))('has a row for: %s', command => {
+    const cells = rows.find(row => row.includes(`\`${command}\``))?.split(/(?<!\\)\|/) ?? [];
+    // the guide, here, why.
+    expect(cells.slice(1, 4).map(cell => cell.trim() !== '')).toEqual([true, true, true]);
+  });
+
+  test('names every step of the scripts', () => {
+    const named = new Set(spans(read('docs/seed.md')));
+    expect(stepIds().filter(id => !named.has(id))).toEqual([]);
+  });
+});
+
+describe.each(DOCS)('%s', file => {
+  const text = read(file);
+
+  test('names only steps and keys of the config that there are', () => {
+    const steps = new Set(stepIds());
+    const keys = configKeys();
+    const tops = new Set([...keys].map(key => key.split('.')[0]));
+    const wrong = spans(text)
+      .map(span => span.replace(/:? .*/, ''))
+      .filter(span => {
+        if (/^(root|intermediate|role|policy|approle|cluster)\/[a-z-]+$/.test(span)) return !steps.has(span);
+        if (!/^[a-z]\w*(\.[a-z]\w*)+$/.test(span) || /\.(pem|sh|ts|key|crt)$/.test(span)) return false;
+        return tops.has(span.split('.')[0]) && !keys.has(span);
+      });
+    expect(wrong).toEqual([]);
+  });
+
+  test('links to files that there are', () => {
+    const links = [...text.matchAll(/\]\(([^)#\s]+)/g)].map(([, link = '']) => link).filter(link => !link.startsWith('https:'));
+    expect(links.filter(link => !existsSync(join(dirname(file), link)))).toEqual([]);
+  });
+});
+
+describe('README.md', () => {
+  const readme = read('README.md');
+  const [files = '', run = '', problem = ''] = fences(readme, 'text');
+
+  test('shows the config that this repository has', () => {
+    expect(parse(fences(readme, 'yaml')[0]!)).toEqual(config);
+  });
+
+  test('shows configs that are in order', () => {
+    const texts = fences(readme, 'yaml');
+    expect(texts).toHaveLength(2);
+    for (const text of texts) expect(() => load(text)).not.toThrow();
+  });
+
+  test('lists the files that come out', () => {
+    expect(files.trim().split('\n').sort()).toEqual(
+      synthesize(planMeshCa(config))
+        .map(({ path }) => `dist/${path}`)
+        .sort(),
+    );
+  });
+
+  test('shows the trial as the script prints it', () => {
+    const [cluster] = planMeshCa(config).clusters;
+    const steps = clusterSteps(cluster!);
+    const trial = steps.at(-1)!;
+    const said = { signs: '      signed, verified to the root: ', refuses: '      refused, as it must be: ' };
+    const lines = trialCommands(cluster!).flatMap(([word, what]) =>
+      word === 'signs' || word === 'refuses' ? [`${said[word]}${what}`] : [],
+    );
+    expect(run.trimEnd().split('\n')).toEqual([
+      `[${steps.length}/${steps.length}] ${trial.id}: ${trial.title}`,
+      ...lines,
+      `cluster cluster-1 is ready in Vault: ${lines.length} trials passed. next: README.md beside this script`,
+    ]);
+    // and the words are the runtime's.
+    const runtime = read('src/script/runtime/cluster.sh');
+    for (const words of Object.values(said)) expect(runtime).toContain(`say "${words}`);
+    expect(runtime).toContain('is ready in Vault: $trial_done trials passed. next: README.md beside this script');
+  });
+
+  test('shows an error as it is printed', () => {
+    const wrong = fences(readme, 'yaml')[0]!.replace('name: cluster-1', 'name: Cluster_1');
+    expect(() => load(wrong)).toThrow(new Error(problem.trim()));
+  });
+
+  test('shows TypeScript that compiles', () => {
+    const project = new Project({ tsConfigFilePath: 'tsconfig.json', skipAddingFilesFromTsConfig: true });
+    project.compilerOptions.set({ paths: { 'cdk8s-mesh-ca': [join(process.cwd(), 'src/index.ts')] }, noEmit: true });
+    const sources = fences(readme, 'ts').map((text, i) => project.createSourceFile(`readme-${i}.ts`, text));
+    // the consumer's app, which is run as well.
+    expect(fences(readme, 'ts')).toEqual([read('test/consumer/main.ts')]);
+    const problems = sources.flatMap(source => source.getPreEmitDiagnostics());
+    expect(project.formatDiagnosticsWithColorAndContext(problems)).toBe('');
+  });
+
+  test('names commands that package.json has', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const named = DOCS.flatMap(file => [
+      ...read(file).matchAll(/npm (?:run )?(test|synth|generate|bench|mutate|lint|format|build)\b/g),
+    ]).map(([, name = '']) => name);
+    expect(named.length).toBeGreaterThan(4);
+    expect(named.filter(name => !(name in scripts))).toEqual([]);
+  });
+});
+
+/** The steps of every way that a config can go. */
+function stepIds(): string[] {
+  const ways: MeshCaConfig[] = [config, guide, { ...config, root: { source: 'generate' } }];
+  return [
+    ...new Set(
+      ways
+        .map(way => planMeshCa(way))
+        .flatMap(({ root, clusters }) => [...rootSteps(root), ...clusters.flatMap(clusterSteps)])
+        .map(({ id }) => id),
+    ),
+  ];
+}
+
+/** Every key of the config, as docs write it: `root.mount`, and what a cluster may set without `clusters` before it. */
+function configKeys(): Set<string> {
+  interface Node {
+    readonly $ref?: string;
+    readonly properties?: Readonly<Record<string, Node>>;
+    readonly items?: Node;
+  }
+  const definitions = schema.definitions as Readonly<Record<string, Node>>;
+  const walk = (node: Node, above: string): string[] => {
+    const { properties = {}, items } = node.$ref === undefined ? node : (definitions[node.$ref.replace(/.*\//, '')] ?? {});
+    return [
+      ...Object.entries(properties).flatMap(([key, child]) => [`${above}${key}`, ...walk(child, `${above}${key}.`)]),
+      ...(items ? walk(items, above.replace(/clusters\.$/, '')) : []),
+    ];
+  };
+  return new Set(walk(schema as Node, ''));
+}

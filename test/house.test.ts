@@ -1,0 +1,98 @@
+import * as path from 'node:path';
+import { Project, SourceFile, SyntaxKind } from 'ts-morph';
+
+const root = path.join(__dirname, '..');
+const project = new Project({ tsConfigFilePath: path.join(root, 'tsconfig.build.json') });
+const nameOf = (file: SourceFile) => path.relative(root, file.getFilePath());
+const sources = project.getSourceFiles().filter(file => nameOf(file).startsWith('src/'));
+
+/** The rooms from the ground up; each may look into those that are listed, and into itself. */
+const rooms: Record<string, string[]> = {
+  config: [],
+  plan: ['config'],
+  constructs: ['imports', 'config', 'plan', 'script', 'output'],
+  charts: ['imports', 'constructs', 'config', 'plan', 'output'],
+  script: ['config', 'plan', 'output'],
+  report: ['config', 'plan', 'output', 'script'],
+  output: [],
+  synth: ['charts', 'script', 'report', 'plan', 'output'],
+  cli: ['synth', 'plan', 'config', 'output'],
+};
+
+const roomOf = (name: string) => {
+  const [top = '', next = ''] = name.split('/');
+  return top === 'src' ? next.replace(/\.ts$/, '') : top;
+};
+
+test('there are sources to look at', () => {
+  expect(sources.length).toBeGreaterThan(30);
+});
+
+test('imports go one way', () => {
+  const wrong = sources.flatMap(file => {
+    const from = roomOf(nameOf(file));
+    if (from === 'index') return [];
+    return file
+      .getImportDeclarations()
+      .map(one => one.getModuleSpecifierValue())
+      .filter(specifier => specifier.startsWith('.') && !specifier.endsWith('.json'))
+      .map(specifier => roomOf(path.relative(root, path.resolve(path.dirname(file.getFilePath()), specifier))))
+      .filter(to => to !== from && !rooms[from]?.includes(to))
+      .map(to => `${nameOf(file)} imports from ${to}`);
+  });
+  expect(wrong).toStrictEqual([]);
+});
+
+test('nothing below the command reads the clock, the environment, the arguments or the disk', () => {
+  const wrong = sources
+    .filter(file => roomOf(nameOf(file)) !== 'cli')
+    .flatMap(file => {
+      const modules = file.getImportDeclarations().map(one => one.getModuleSpecifierValue().replace('node:', ''));
+      const used = modules.filter(name => /^(fs|os|child_process|process|http|https|net|timers|perf_hooks)(\/|$)/.test(name));
+      const names = file.getDescendantsOfKind(SyntaxKind.Identifier).map(one => one.getText());
+      const globals = names.filter(name => name === 'process' || name === 'performance' || name === 'globalThis');
+      const clock = file.getDescendantsOfKind(SyntaxKind.NewExpression).filter(one => one.getText() === 'new Date()');
+      const now = file
+        .getDescendantsOfKind(SyntaxKind.PropertyAccessExpression)
+        .filter(one => /^(Date\.now|Math\.random|console\.\w+)$/.test(one.getText()));
+      return [...used, ...globals, ...[...clock, ...now].map(one => one.getText())].map(what => `${nameOf(file)} uses ${what}`);
+    });
+  // a text file of a user's own cdk8s app is written by that app.
+  expect(wrong.filter(line => !line.startsWith('src/constructs/text-file.ts uses fs'))).toStrictEqual([]);
+});
+
+test('every exported thing is documented', () => {
+  const wrong = sources.flatMap(file =>
+    [...file.getFunctions(), ...file.getClasses(), ...file.getInterfaces(), ...file.getTypeAliases(), ...file.getVariableStatements()]
+      .filter(one => one.isExported() && one.getJsDocs().length === 0)
+      .map(one => `${nameOf(file)}:${one.getStartLineNumber()}`),
+  );
+  expect(wrong).toStrictEqual([]);
+});
+
+test('every property of an exported interface is documented, and an optional one says its default', () => {
+  const wrong = sources
+    .flatMap(file => file.getInterfaces())
+    .filter(one => one.isExported())
+    // Vault's own words are explained by Vault.
+    .filter(one => !/^(RoleFields|.*Fields)$/.test(one.getName()))
+    .flatMap(one => one.getProperties())
+    .filter(property => {
+      const tags = property.getJsDocs().flatMap(doc => doc.getTags().map(tag => tag.getTagName()));
+      return property.getJsDocs().length === 0 || property.hasQuestionToken() !== tags.includes('default');
+    });
+  expect(wrong.map(one => `${nameOf(one.getSourceFile())}:${one.getStartLineNumber()} ${one.getName()}`)).toStrictEqual([]);
+});
+
+test('nothing is of type any', () => {
+  const texts = sources.flatMap(file =>
+    file.getDescendantsOfKind(SyntaxKind.AnyKeyword).map(one => `${nameOf(file)}:${one.getStartLineNumber()}`),
+  );
+  expect(texts).toStrictEqual([]);
+});
+
+test('no source file is longer than 300 lines, but the config’s keys', () => {
+  const code = sources.filter(file => file.getExtension() === '.ts');
+  const long = code.filter(file => file.getEndLineNumber() > 300).map(nameOf);
+  expect(long.filter(name => name !== 'src/config/config.ts')).toStrictEqual([]);
+});

@@ -1,0 +1,133 @@
+// The setup scripts, killed with SIGKILL after each call of vault and of kubectl, and started again. Calls of other programs (jq, openssl)
+// change nothing outside the script, so a stop between them is a stop between the two calls around them.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type MeshCaConfig } from '../../src/config/config';
+import { buildPrograms, type Kube, ok, startKube, startVaultDev, tempDir, type Vault } from './harness';
+import { configs, dataOf, makeRoot, makeWorld, programsBefore, stateOf, type World } from './world';
+
+let vault: Vault;
+let kube: Kube;
+let bin: string;
+
+/** Defines what starts and ends the programs of a file of such tests. */
+export function startForKills(): void {
+  jest.setTimeout(15 * 60_000);
+  beforeAll(start, 45 * 60_000);
+  afterAll(async () => {
+    await kube.stop();
+    await vault.stop();
+  });
+}
+
+async function start(): Promise<void> {
+  await buildPrograms();
+  [vault, kube] = [await startVaultDev(), await startKube()];
+  const { kubectl } = await buildPrograms(['kubectl']);
+  // counts the calls; after the one that is asked for it ends the script, all its children, and itself.
+  const text = `n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; "$real" "$@"; rc=$?; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
+  bin = programsBefore({ vault: text, kubectl: text }, { vault: vault.bin, kubectl });
+}
+
+/** Runs a script until its call number `after`; 0: to its end. Gives the code and the count of calls. */
+async function stopAfter(
+  world: World,
+  script: string,
+  args: readonly string[],
+  after: number,
+): Promise<{ code: number; calls: number; stdout: string; stderr: string }> {
+  const COUNT = join(tempDir('count'), 'count');
+  writeFileSync(COUNT, '0');
+  const result = await world.script(script, args, { COUNT, KILL_AFTER: String(after), PATH: `${bin}:${world.env.PATH ?? ''}` });
+  return { ...result, calls: Number(readFileSync(COUNT, 'utf8')) };
+}
+
+/** What is the same for every run, whatever its names: the fields, and how many issuers there are. */
+async function outcome(world: World): Promise<unknown> {
+  const { intermediate, root } = world.cluster;
+  const state = await stateOf(vault, world.cluster);
+  const issuers = async (mount: string) =>
+    (dataOf((await vault.request('LIST', `${mount}/issuers`)).body).keys as string[] | undefined)?.length;
+  const named = JSON.stringify({ ...state, issuer: undefined, root: undefined }).replaceAll(world.cluster.name, 'NAME');
+  return { named: JSON.parse(named) as unknown, issuers: await issuers(intermediate.mount), roots: await issuers(root.mount) };
+}
+
+/** A cluster of its own for each stop, so that one Vault and one API server serve them all. */
+function configOf(config: MeshCaConfig, name: string): MeshCaConfig {
+  const [cluster] = config.clusters;
+  return {
+    ...config,
+    clusters: [
+      {
+        ...cluster,
+        name,
+        context: 'cluster-1',
+        intermediate: { ...cluster?.intermediate, mount: `istioca-${name}` },
+        policy: { name: `cert-manager-${name}` },
+        appRole: { ...cluster?.appRole, mount: `approle-${name}`, name: `cert-manager-${name}` },
+        role: { ...cluster?.role, name },
+        secret: { ...cluster?.secret, name: `approle-${name}` },
+        istioCsr: { ...cluster?.istioCsr, rootSecret: `root-${name}` },
+      },
+    ],
+  };
+}
+
+/** The root script, stopped everywhere. */
+export function testKilledRoot(): void {
+  test('the root script ends the same, killed after each of its calls and run again', async () => {
+    const { cert, key } = await makeRoot(tempDir('root'));
+    const args = ['--root-cert', cert, '--root-key', key];
+    const at = (n: string) => makeWorld({ ...configs.recommended, root: { mount: `pki-${n}` } }, vault, [kube]);
+    const { calls } = await stopAfter(await at('whole'), 'root', args, 0);
+    expect(calls).toBeGreaterThan(10);
+    for (let n = 1; n <= calls; n++) {
+      const world = await at(String(n));
+      expect([n, (await stopAfter(world, 'root', args, n)).code]).toEqual([n, 137]);
+      const again = await world.script('root', args);
+      expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
+      expect(dataOf((await vault.request('LIST', `pki-${n}/issuers`)).body).keys).toHaveLength(1);
+      expect((await world.script('root', ['--plan'])).stdout).not.toContain('to do');
+    }
+    process.stderr.write(`root: killed at ${calls} of ${calls} boundaries\n`);
+  });
+}
+
+/** A cluster's script, stopped everywhere. */
+export function testKilledCluster(name: 'recommended' | 'guide'): void {
+  test(`the ${name} cluster script ends the same, killed after each of its calls and run again`, async () => {
+    const rootWorld = await makeWorld(configs.recommended, vault, [kube]);
+    mkdirSync(join(rootWorld.folder, 'root'));
+    const { cert, key } = await makeRoot(join(rootWorld.folder, 'root'), `Root of ${name}`);
+    const root = { ...configs[name].root, mount: `pki-${name}` };
+    const at = (n: string) => makeWorld({ ...configOf(configs[name], `${name}-${n}`), root }, vault, [kube]);
+    ok(await (await at('root')).script('root', ['--root-cert', cert, '--root-key', key]));
+    const keyFile = (n: string) => (name === 'guide' ? ['--exported-key', `key-${n}`] : []);
+
+    const whole = await at('whole');
+    const { calls, stdout } = await stopAfter(whole, `${name}-whole`, keyFile('whole'), 0);
+    const trials = /\d+ trials passed/.exec(stdout)?.[0] ?? 'no trial';
+    const expected = await outcome(whole);
+    expect(calls).toBeGreaterThan(30);
+    let orphans = 0;
+    for (let n = 1; n <= calls; n++) {
+      const world = await at(String(n));
+      expect([n, (await stopAfter(world, `${name}-${n}`, keyFile('1'), n)).code]).toEqual([n, 137]);
+      const again = await world.script(`${name}-${n}`, keyFile('2'));
+      expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
+      expect([n, again.stdout]).toEqual([n, expect.stringContaining(trials)]);
+      expect([n, await outcome(world)]).toEqual([n, expected]);
+      // what the stopped run left is reported, not guessed at.
+      const keys = dataOf((await vault.request('LIST', `istioca-${name}-${n}/keys`)).body).keys as string[];
+      if (keys.length > 1) {
+        orphans++;
+        expect(again.stdout).toMatch(/key \S+ has no certificate, a stopped run left it/);
+      }
+      const accessors = dataOf((await vault.request('LIST', `auth/approle-${name}-${n}/role/cert-manager-${name}-${n}/secret-id`)).body)
+        .keys as string[];
+      if (accessors.length > 1) expect(again.stdout).toContain('secret IDs of the AppRole besides the delivered one');
+    }
+    expect(orphans).toBeGreaterThan(0);
+    process.stderr.write(`${name} cluster: killed at ${calls} of ${calls} boundaries\n`);
+  });
+}

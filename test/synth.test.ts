@@ -1,0 +1,55 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { MeshCaConfig } from '../src/config/config';
+import { loadConfig } from '../src/config/load';
+import { planMeshCa } from '../src/plan/plan';
+import { synthesize } from '../src/synth';
+
+const base: MeshCaConfig = { vault: { server: 'https://vault.example.com:8200' }, istioVersion: '1.22', clusters: [{ name: 'one' }] };
+
+const filesOf = (config: MeshCaConfig) => new Map(synthesize(planMeshCa(config)).map(file => [file.path, file]));
+
+const load = (file: string) => {
+  const text = fs.readFileSync(path.join(__dirname, '..', file), 'utf8');
+  return { text, ...loadConfig(text, { file, read: () => '', now: new Date('2027-01-01'), plan: planMeshCa }) };
+};
+
+test('adding a cluster changes no byte of another cluster’s files', () => {
+  const before = filesOf(base);
+  const after = filesOf({ ...base, clusters: [{ name: 'zero' }, ...base.clusters, { name: 'two' }] });
+  const own = [...before.values()].filter(file => file.cluster === 'one');
+  expect(own.length).toBeGreaterThan(5);
+  for (const file of own) expect(after.get(file.path)).toStrictEqual(file);
+});
+
+test('index.json lists every other file in its order', () => {
+  const files = synthesize(planMeshCa(base));
+  const { files: listed } = JSON.parse(files.at(-1)!.content) as { files: unknown[] };
+  expect(listed).toStrictEqual(files.slice(0, -1).map(({ content: _content, ...rest }, i) => ({ ...rest, order: i + 1 })));
+  expect(files.map(file => file.path)).toStrictEqual([
+    'README.md',
+    'root/setup.sh',
+    'one/README.md',
+    'one/setup.sh',
+    'one/manifests/1-issuer/issuer.yaml',
+    'one/istio-csr.values.yml',
+    'one/manifests/3-control-plane/control-plane.partial.yaml',
+    'one/sample/sample.yaml',
+    'one/verify.sh',
+    'index.json',
+  ]);
+});
+
+test('the recommended config is short, names its schema in the first line, and is warned of nothing', () => {
+  const { text, plan } = load('mesh-ca.yaml');
+  expect(text.split('\n').length).toBeLessThan(15);
+  expect(text).toMatch(/^# yaml-language-server: \$schema=\.\/mesh-ca\.schema\.json\n/);
+  expect(plan.warnings).toStrictEqual([]);
+});
+
+test('each unsafe choice of the guide stands beside its key, and is warned of there', () => {
+  const { text, plan, locate } = load('examples/guide/mesh-ca.yaml');
+  const marked = text.split('\n').flatMap((line, i) => (line.includes('# unsafe') ? [i + 1] : []));
+  expect(plan.warnings.map(warning => locate(warning.path).line)).toStrictEqual(marked);
+  expect(marked).toHaveLength(11);
+});
