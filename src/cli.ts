@@ -104,7 +104,7 @@ function readSecretIds({ plan, locate }: LoadedConfig<MeshCaPlan>, file: string,
     if (secret.delivery !== 'manifest') continue;
     const at = warnings.find(warning => warning.key === 'secret.delivery')?.path ?? [];
     const refuse = (message: string) => problems.push({ path: at, message, position: locate(at) });
-    const variable = `MESH_CA_SECRET_ID_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
+    const { variable } = secret;
     const value = process.env[variable] ?? '';
     if (!allowed)
       refuse(

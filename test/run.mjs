@@ -61,7 +61,7 @@ if (only !== 'unit') {
   const missing = missingPrograms();
   if (missing.length === 0) {
     check('generated: imports', process.execPath, 'scripts/import-crds.mjs', '--check');
-    jest('live', '--runInBand');
+    jest('live', '--maxWorkers', '2');
   } else {
     const files = readdirSync('test/live').filter(name => name.endsWith('.test.ts'));
     for (const file of files) console.log(`${ci ? 'FAIL' : 'skip'} test/live/${file}: not here: ${missing.join(', ')}`);

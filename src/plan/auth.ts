@@ -50,6 +50,9 @@ export interface SecretPlan {
 
   /** Key below which the secret ID stands. */
   readonly key: string;
+
+  /** Environment variable that a synthesis takes the secret ID from, where a manifest delivers it. */
+  readonly variable: string;
 }
 
 /** The policy lets its holder sign with the role, and nothing else. */
@@ -87,11 +90,12 @@ export function planAppRole({ name: cluster, appRole = {}, refuse }: Settings, p
 }
 
 /** Decides the Secret. */
-export function planSecret({ secret = {} }: Settings, namespace: string): SecretPlan {
+export function planSecret({ name: cluster, secret = {} }: Settings, namespace: string): SecretPlan {
   return {
     delivery: secret.delivery ?? 'script',
     name: secret.name ?? 'cert-manager-vault-approle',
     namespace,
     key: secret.key ?? 'secretId',
+    variable: `MESH_CA_SECRET_ID_${cluster.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`,
   };
 }

@@ -45,7 +45,6 @@ export function vault({ cluster, at }: ClusterContext): string[] {
   const steps = clusterSteps(cluster);
   const trials = trialCommands(cluster).filter(([word]) => word === 'signs' || word === 'refuses').length;
   const exported = intermediate.key === 'exported' ? ['--exported-key', `${intermediate.mount.replaceAll('/', '-')}.key`] : [];
-  const variable = `MESH_CA_SECRET_ID_${cluster.name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
   return [
     '## 2. Vault: the intermediate CA and the way in',
     '',
@@ -71,8 +70,8 @@ export function vault({ cluster, at }: ClusterContext): string[] {
           `The secret ID is delivered as a manifest, so the trial waits for it. Make one now that the AppRole is there, synthesize again, and run setup.sh once more after step 3:`,
           '',
           ...shell(
-            `${variable}=$(${words(['vault', 'write', '-force', '-field=secret_id', `${appRole.path}/secret-id`])})`,
-            `export ${variable}`,
+            `${secret.variable}=$(${words(['vault', 'write', '-force', '-field=secret_id', `${appRole.path}/secret-id`])})`,
+            `export ${secret.variable}`,
             words(['npx', 'mesh-ca', 'synth', '--allow-plaintext-secret']),
           ),
         ]

@@ -50,13 +50,21 @@ function stock(charts, outdir) {
 /** The objects of a config by chart: parsed once, outside the time. */
 function chartsOf(config) {
   const manifests = synthesize(planMeshCa(config)).filter(file => file.kind === 'manifest');
-  return manifests.map(({ path, content }) => [path.replaceAll(/[^a-z0-9]+/g, '-').replace(/-yaml$/, ''), parseAllDocuments(content).map(doc => doc.toJS())]);
+  return manifests.map(({ path, content }) => [
+    path.replaceAll(/[^a-z0-9]+/g, '-').replace(/-yaml$/, ''),
+    parseAllDocuments(content).map(doc => doc.toJS()),
+  ]);
 }
 
 const rounds = 21;
-const pairs = Array.from({ length: rounds }, (_, i) => [node('lib/src/cli.js', 'synth', '--out', join(folder, `cold-${i}`)), node('-e', '0')]);
+const pairs = Array.from({ length: rounds }, (_, i) => [
+  node('lib/src/cli.js', 'synth', '--out', join(folder, `cold-${i}`)),
+  node('-e', '0'),
+]);
 const [synth, empty] = [median(pairs.map(([a]) => a)), median(pairs.map(([, b]) => b))];
-console.log(`cold synth of mesh-ca.yaml: ${seconds(synth)}, node -e 0: ${seconds(empty)}; ${(synth / empty).toFixed(1)} times (median of ${rounds} pairs; bound 5)`);
+console.log(
+  `cold synth of mesh-ca.yaml: ${seconds(synth)}, node -e 0: ${seconds(empty)}; ${(synth / empty).toFixed(1)} times (median of ${rounds} pairs; bound 5)`,
+);
 
 const thousand = configOf(1000);
 const charts = chartsOf(thousand);
@@ -67,7 +75,9 @@ for (let i = 0; i < 3; i++) {
   theirs.push(timed(() => stock(charts, join(folder, `stock-${i}`))));
 }
 const one = median(mine);
-console.log(`1,000 clusters, all files: ${seconds(one)}; their ${charts.length} manifests alone in one stock cdk8s App: ${seconds(median(theirs))} (median of 3)`);
+console.log(
+  `1,000 clusters, all files: ${seconds(one)}; their ${charts.length} manifests alone in one stock cdk8s App: ${seconds(median(theirs))} (median of 3)`,
+);
 
 const five = median([0, 1, 2].map(i => timed(() => ours(configOf(5000), join(folder, `five-${i}`)))));
 console.log(`5,000 clusters: ${seconds(five)}; ${(five / one).toFixed(1)} times 1,000 (median of 3; bound 6)`);

@@ -1,0 +1,695 @@
+#!/usr/bin/env bash
+# Made by mesh-ca synth (cdk8s-mesh-ca) from mesh-ca.yaml. Do not edit: change the config and synthesize again.
+#
+# Checks that Vault signs the mesh of cluster cluster-1, and that what runs there is what was planned. It changes nothing.
+# usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--json] [--help]
+
+readonly about='Checks that Vault signs the mesh of cluster cluster-1, and that what runs there is what was planned. It changes nothing.'
+readonly context=cluster-1
+readonly cluster_id=cluster-1
+readonly trust_domain=cluster.local
+readonly config_root=''
+readonly vault_server=https://vault.example.com:8200
+readonly sign_path=istioca/sign/cluster-local
+readonly issuer_name=vault-issuer
+readonly csr=cert-manager-istio-csr
+readonly csr_namespace=cert-manager
+readonly csr_args='{"--cluster-id":["cluster-1"],"--trust-domain":["cluster.local"],"--issuer-name":["vault-issuer"],"--certificate-namespace":["istio-system"],"--root-ca-file":["/var/run/secrets/istio-csr/ca.cert.pem"],"--serving-certificate-dns-names":["cert-manager-istio-csr.cert-manager.svc"]}'
+readonly root_secret=istio-root-ca
+readonly root_secret_key=ca.cert.pem
+readonly root_file=intermediate
+readonly istio_namespace=istio-system
+readonly istiod=istiod
+readonly istiod_names=istiod.istio-system.svc
+readonly ca_address=cert-manager-istio-csr.cert-manager.svc:443
+readonly mesh_config_map=istio
+readonly injector_config_map=istio-sidecar-injector
+
+# ---------------------------------------------------------------------------------------------------------------------------------
+# From here on the text is the same in every verify script. It only reads: the cluster, istioctl's answer, and the root certificate.
+# ---------------------------------------------------------------------------------------------------------------------------------
+
+set -o errexit -o nounset -o pipefail
+umask 077
+export LC_ALL=C
+
+usage() {
+  printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--json] [--help]\n\n%s\n\n' "$0" "$about"
+  printf '  --workload NAMESPACE/POD  also check the certificates of this pod, as istioctl reads them\n'
+  printf '  --config-dump FILE        istioctl reads them from this Envoy config dump instead of the pod\n'
+  printf '  --root FILE               the root certificate, PEM (default: that of the config, else ./root.pem)\n'
+  printf '  --json                    print one JSON object a check\n'
+  printf '  --help                    print this\n\n'
+  printf 'It ends with 0 where every check is ok, 1 where one failed, 3 where none failed but one could not be made, 2 for bad usage.\n'
+}
+bad_usage() {
+  printf '%s: error: %s\n\n' "$0" "$(shown "$1")" >&2
+  usage >&2
+  exit 2
+}
+# what the cluster says is data: no control character of it reaches the terminal, and no line gets endless.
+shown() {
+  local text=${1//[[:cntrl:]]/ }
+  printf '%s' "${text:0:600}"
+}
+
+# --- results ---------------------------------------------------------------------------------------------------------------------
+
+check=''
+count_ok=0
+count_failed=0
+count_unknown=0
+
+ok() {
+  count_ok=$((count_ok + 1))
+  result ok '32' "$1" ''
+}
+# fail WHAT TODO
+fail() {
+  count_failed=$((count_failed + 1))
+  result FAIL '31' "$1" "$2"
+}
+# unknown WHY: not checked is not passed.
+unknown() {
+  count_unknown=$((count_unknown + 1))
+  result unknown '33' "$1" ''
+}
+result() {
+  local message todo
+  message=$(shown "$3")
+  todo=$(shown "$4")
+  if [[ $format == json ]]; then
+    jq --null-input --compact-output --arg check "$check" --arg status "$1" --arg message "$message" --arg todo "$todo" \
+      '{check: $check, status: ($status | ascii_downcase), message: $message} + if $todo == "" then {} else {todo: $todo} end'
+    return
+  fi
+  local word
+  printf -v word '%-7s' "$1"
+  if [[ $colour == yes ]]; then word=$'\e['"$2m$word"$'\e[0m'; fi
+  printf '%s %s: %s%s\n' "$word" "$check" "$message" "${todo:+ ($todo)}"
+}
+
+# --- the cluster -----------------------------------------------------------------------------------------------------------------
+
+kube() { kubectl --context "$context" --request-timeout=20s "$@" 2>"$tmp/errors"; }
+
+# the last line that a program complained with.
+reason() {
+  local line last=''
+  while IFS= read -r line || [[ -n $line ]]; do
+    if [[ $line == *[![:space:]]* ]]; then last=$line; fi
+  done <"$tmp/errors"
+  printf '%s' "${last:-no reason given}"
+}
+
+# asked once: a cluster that can't be reached would be waited for by each check anew.
+no_answer=''
+ask_cluster() {
+  if ! kube get --raw /version >"$tmp/version" && ! grep --quiet --ignore-case forbidden "$tmp/errors"; then
+    no_answer="kubectl gets no answer: $(reason)"
+  fi
+}
+
+# what is asked of the answers. Several values stand one a line; a value of the plan comes as `$ARGS.named`.
+read -r -d '' questions <<'JQ' || true
+def line: tostring | gsub("[[:cntrl:]]"; " ");
+def ready: .status.conditions // [] | map(select(.type == "Ready")) | last // {};
+def container($name): .spec.template.spec.containers | (map(select(.name == $name)) + .)[0];
+def issuer:
+  ready as $ready
+  | $ready.status // "missing", $ready.reason // "", $ready.message // "", .spec.vault.path // "", .spec.vault.server // "",
+    (($ready.observedGeneration // .metadata.generation) == .metadata.generation)
+  | line;
+def replicas: .spec.replicas // 1, .status.availableReplicas // 0 | line;
+def pods:
+  [.items[] | select(.metadata.deletionTimestamp == null)]
+  | "\([.[] | select(any(.status.conditions[]?; .type == "Ready" and .status == "True"))] | length) \(length)";
+# a flag stands as --flag=value or as two words; one that takes a list may also stand more than once.
+def given($args; $flag):
+  [range($args | length) as $i | $args[$i]
+    | if startswith($flag + "=") then .[($flag | length) + 1:] elif . == $flag then $args[$i + 1] // "" else empty end
+    | split(",")[]] | unique;
+def words: if . == [] then "not set" else map(tojson) | join(", ") end;
+def wrong_arguments:
+  (container($ARGS.named.container).args // []) as $args
+  | $ARGS.named.wanted | to_entries[] | given($args; .key) as $given | select($given != (.value | unique))
+  | "\(.key) is \($given | words), the plan says \(.value | words)" | line;
+def pem($key): .data[$key] // "" | @base64d;
+def root_file: pem($ARGS.named.key);
+def certificate: ready as $ready | $ready.status // "missing", "\($ready.reason // "") \($ready.message // "")", .spec.issuerRef.name // "" | line;
+def variable:
+  (container("discovery").env // [] | map(select(.name == $ARGS.named.variable)) | last // {})
+  | if .valueFrom != null then "elsewhere", "" elif (.value // "") == "" then "unset", "" else "set", .value end | line;
+def mesh: if .data.mesh == null then "missing" else "mesh", .data.mesh end;
+def injected(f): .data.values // "" | try (fromjson | f | line) catch "unreadable";
+def ca_address: .global.caAddress // "";
+def cluster_id: .global.multiCluster.clusterName // "" | if . == "" then "Kubernetes" else . end;
+def account: .spec.serviceAccountName // "default" | line;
+def secret($name): [.dynamicActiveSecrets[]? | select(.name == $name) | .secret][0];
+def workload:
+  "chain", (secret("default").tlsCertificate.certificateChain.inlineBytes // "" | @base64d),
+  "trusted", (secret("ROOTCA").validationContext.trustedCa.inlineBytes // "" | @base64d);
+JQ
+
+# fetch KIND NAME NAMESPACE QUESTION [JQ-OPTION...]: sets `got` to the answer. 1: it is not there. 2: it can't be
+# asked for, `why` says why. The object goes straight into jq, so that a Secret's key is never kept, and jq may not quote it either.
+fetch() {
+  local kind=$1 name=$2 namespace=$3 question=$4 out
+  shift 4
+  why=$no_answer
+  if [[ -n $why ]]; then return 2; fi
+  if ! out=$(kube get "$kind" "$name" --namespace "$namespace" --ignore-not-found --output json |
+    jq --raw-output "$@" "$questions \"found\", ($question)" 2>/dev/null); then
+    why="kubectl get $kind $name: $(reason)"
+    return 2
+  fi
+  if [[ -z $out ]]; then return 1; fi
+  got=${out#found}
+  got=${got#$'\n'}
+}
+
+# need TODO KIND NAME NAMESPACE QUESTION [JQ-OPTION...]: fetch, where the object must be there; says itself where it isn't.
+need() {
+  local todo=$1 rc=0
+  shift
+  fetch "$@" || rc=$?
+  case $rc in
+    0) return 0 ;;
+    1) fail "there is no $1 $2 in namespace $3" "$todo" ;;
+    *) unknown "$why" ;;
+  esac
+  return 1
+}
+
+# --- certificates ----------------------------------------------------------------------------------------------------------------
+
+# lay_out NAME TEXT: lays the certificates of a PEM text into $tmp/NAME as 1.pem, 2.pem, …; anything else in it, such as a key, is left
+# out. Sets `blocks` to their number. 1, and `why`: there is none, or one is damaged.
+lay_out() {
+  local i
+  rm -rf -- "${tmp:?}/$1"
+  mkdir -- "$tmp/$1"
+  blocks=$(printf '%s\n' "$2" | folder="$tmp/$1" awk '
+    /-----BEGIN CERTIFICATE-----/ { n++; inside = 1 }
+    inside { print > (ENVIRON["folder"] "/" n ".pem") }
+    /-----END CERTIFICATE-----/ { inside = 0 }
+    END { print n + 0 }')
+  why='it holds no certificate'
+  if ((blocks == 0)); then return 1; fi
+  for ((i = 1; i <= blocks; i++)); do
+    why="its certificate $i cannot be read"
+    x509 "$1/$i" -subject >/dev/null || return 1
+  done
+}
+
+# x509 NAME/I OPTION...: what OpenSSL says of a certificate that was laid out.
+x509() {
+  local file=$tmp/$1.pem
+  shift
+  openssl x509 -in "$file" -noout -nameopt RFC2253 "$@" 2>/dev/null
+}
+fingerprint() {
+  local print
+  print=$(x509 "$1" -fingerprint -sha256)
+  printf '%s' "${print#*=}"
+}
+subject() {
+  local subject
+  subject=$(x509 "$1" -subject)
+  subject=${subject#subject=}
+  printf '%s' "${subject:-(no subject)}"
+}
+ends() {
+  local end
+  end=$(x509 "$1" -enddate)
+  printf '%s' "${end#notAfter=}"
+}
+# described NAME/I: in plain words, with the fingerprint.
+described() {
+  local issuer
+  issuer=$(x509 "$1" -issuer)
+  issuer=${issuer#issuer=}
+  if [[ $issuer == "$(subject "$1")" ]]; then printf '%s, a root' "$issuer"; else printf '%s, an intermediate below %s' "$(subject "$1")" "$issuer"; fi
+  printf ', SHA-256 %s' "$(fingerprint "$1")"
+}
+# names NAME/I: its subject alternative names, one a line, e.g. DNS:istiod.istio-system.svc.
+names() {
+  local text
+  text=$(x509 "$1" -ext subjectAltName | sed -n '2,$ { s/^ *//; p; }')
+  printf '%s\n' "${text//, /$'\n'}"
+}
+# has LINE TEXT: whether the line is one of the text.
+has() { [[ $'\n'$2$'\n' == *$'\n'"$1"$'\n'* ]]; }
+
+# verified NAME: whether the chain laid out there, leaf first, ends in the root; `why` says why not. Nothing else is trusted, not even what
+# the machine trusts.
+verified() {
+  local i name=$1 trust=(-no-CApath -CAfile "$tmp/root.pem")
+  : >"$tmp/rest.pem"
+  for ((i = 2; i <= blocks; i++)); do cat "$tmp/$name/$i.pem" >>"$tmp/rest.pem"; done
+  if ((blocks > 1)); then trust+=(-untrusted "$tmp/rest.pem"); fi
+  if SSL_CERT_DIR=$tmp/none SSL_CERT_FILE=$tmp/none openssl verify "${trust[@]}" "$tmp/$name/1.pem" >"$tmp/verify" 2>&1; then return 0; fi
+  why=$(sed -n '/ depth lookup:/ { s/^.*error [0-9]* at \([0-9]*\) depth lookup: *\(.*\)$/\2, at depth \1/; p; q; }' "$tmp/verify")
+  why=${why:-OpenSSL refuses it}
+  return 1
+}
+
+# fingerprints NAME: one a line.
+fingerprints() {
+  local i
+  for ((i = 1; i <= blocks; i++)); do printf '%s\n' "$(fingerprint "$1/$i")"; done
+}
+
+# compare_with_root WHAT TEXT TODO: the root must be among the text's certificates; more than it is allowed, as in a rotation, and said.
+compare_with_root() {
+  local what=$1 todo=$3 i print found='' extra=''
+  if [[ -z $root_prints ]]; then
+    unknown "$no_root"
+    return
+  fi
+  if ! lay_out other "$2"; then
+    fail "$what: $why" "$todo"
+    return
+  fi
+  for ((i = 1; i <= blocks; i++)); do
+    print=$(fingerprint "other/$i")
+    found+=$print$'\n'
+    if ! has "$print" "$root_prints"; then extra+="${extra:+; }$(described "other/$i")"; fi
+  done
+  while IFS= read -r print; do
+    if has "$print" "$found"; then continue; fi
+    if [[ $root_file == intermediate ]]; then todo="mesh-ca.yaml says istioCsr.rootFile: intermediate, as the guide does; write root"; fi
+    fail "$what is not the root $root_subject, SHA-256 $print: it is $extra" "$todo"
+    return
+  done <<<"$root_prints"
+  ok "$what is the root, SHA-256 ${root_prints//$'\n'/ and }${extra:+; it also holds $extra}"
+}
+
+# --- the checks ------------------------------------------------------------------------------------------------------------------
+
+root_prints=''
+root_subject=''
+no_root='the root is not known: name it with --root FILE'
+
+check_root() {
+  check='root'
+  local text=$config_root source='of the config' given=''
+  if [[ -n $root_option ]]; then given=$(<"$root_option"); fi
+  if [[ -z $text && -n $given ]]; then
+    text=$given source="of $root_option"
+  elif [[ -z $text && -r ./root.pem ]]; then
+    text=$(<./root.pem) source='of ./root.pem'
+  elif [[ -z $text && -z $root_option ]]; then
+    unknown 'neither the config nor ./root.pem nor --root names it, so nothing can be compared with it'
+    return
+  fi
+  if ! lay_out root "$text"; then
+    fail "the root $source: $why" 'give the PEM file of the root certificate'
+    return
+  fi
+  local i
+  for ((i = 1; i <= blocks; i++)); do cat "$tmp/root/$i.pem"; done >"$tmp/root.pem"
+  root_prints=$(fingerprints root)
+  root_subject=$(subject root/1)
+  local roots=$blocks
+  blocks=1
+  for ((i = 1; i <= roots; i++)); do
+    mkdir -p "$tmp/one"
+    cp "$tmp/root/$i.pem" "$tmp/one/1.pem"
+    if verified one; then continue; fi
+    fail "the root $source is not fit to end a chain: $why, $(described "one/1")" 'give the PEM file of the root certificate, self-signed and in date'
+    return
+  done
+  if [[ -n $config_root && -n $root_option ]]; then
+    if ! lay_out given "$given"; then
+      fail "the root of $root_option: $why" 'give the PEM file of the root certificate'
+      return
+    fi
+    if [[ $(fingerprints given | sort) != "$(sort <<<"$root_prints")" ]]; then
+      fail "the root of $root_option is $(described given/1), that of the config has SHA-256 ${root_prints//$'\n'/ and }" 'find out which one is right; the config is used'
+      return
+    fi
+  fi
+  ok "$root_subject $source, ends $(ends root/1), SHA-256 ${root_prints//$'\n'/ and }"
+}
+
+check_issuer() {
+  check='issuer'
+  need 'apply manifests/1-issuer' issuers.cert-manager.io "$issuer_name" "$istio_namespace" issuer || return 0
+  local status cause message path server seen
+  { read -r status && read -r cause && read -r message && read -r path && read -r server && read -r seen; } <<<"$got" || true
+  if [[ $path != "$sign_path" || $server != "$vault_server" ]]; then
+    fail "it signs at \"$path\" of \"$server\", the plan says \"$sign_path\" of \"$vault_server\"" 'apply manifests/1-issuer'
+  elif [[ $seen != true ]]; then
+    fail 'cert-manager has not looked at its last change yet' 'wait; is cert-manager running?'
+  elif [[ $status == True && $cause == VaultVerified ]]; then
+    ok "$issuer_name is Ready, $message (it proves a login at some time, not that Vault signs now)"
+  else
+    fail "$issuer_name: Ready is $status, $cause $message" 'run setup.sh again: its trial names what Vault refuses'
+  fi
+}
+
+check_csr() {
+  check='istio-csr'
+  local todo='helm upgrade --install istio-csr with istio-csr.values.yml, then look at its log'
+  need "$todo" deployments.apps "$csr" "$csr_namespace" replicas || return 0
+  local wanted available
+  { read -r wanted && read -r available; } <<<"$got" || true
+  local pods
+  # a list is not asked for by name, and is never "not there".
+  if ! pods=$(kube get pods --namespace "$csr_namespace" --selector "app=$csr" --output json | jq --raw-output "$questions pods" 2>/dev/null); then
+    unknown "kubectl get pods of $csr: $(reason)"
+    return
+  fi
+  local ready=${pods% *} all=${pods#* }
+  if ((wanted > 0 && available == wanted && ready == all && ready >= wanted)); then
+    ok "$available of $wanted replicas available, $ready pods ready"
+  else
+    fail "$available of $wanted replicas available, $ready of $all pods ready" "$todo"
+  fi
+}
+
+check_csr_args() {
+  check='istio-csr arguments'
+  local todo='helm upgrade istio-csr with istio-csr.values.yml'
+  need "$todo" deployments.apps "$csr" "$csr_namespace" wrong_arguments --arg container "$csr" --argjson wanted "$csr_args" || return 0
+  if [[ -n $got ]]; then
+    fail "${got//$'\n'/; }" "$todo"
+  else
+    ok "$(jq --raw-output 'keys_unsorted | join(", ")' <<<"$csr_args") as planned"
+  fi
+}
+
+check_csr_root() {
+  check='istio-csr root file'
+  local todo='apply manifests/2-istio-csr, or run setup.sh'
+  need "$todo" secrets "$root_secret" "$csr_namespace" root_file --arg key "$root_secret_key" || return 0
+  compare_with_root "$root_secret_key of Secret $root_secret" "$got" "$todo"
+}
+
+check_istiod_certificate() {
+  check='istiod certificate'
+  local name rc=1
+  # from chart 0.12 on istio-csr can make it by itself, by another name.
+  for name in istiod istiod-dynamic; do
+    rc=0
+    fetch certificates.cert-manager.io "$name" "$istio_namespace" certificate || rc=$?
+    if ((rc != 1)); then break; fi
+  done
+  if ((rc == 2)); then
+    unknown "$why"
+  elif ((rc == 1)); then
+    fail "there is no Certificate istiod, nor istiod-dynamic, in namespace $istio_namespace" 'helm upgrade --install istio-csr with istio-csr.values.yml'
+  else
+    local status message ref
+    { read -r status && read -r message && read -r ref; } <<<"$got" || true
+    if [[ $ref != "$issuer_name" ]]; then
+      fail "$name asks the issuer \"$ref\", the plan says \"$issuer_name\"" 'helm upgrade istio-csr with istio-csr.values.yml'
+    elif [[ $status == True ]]; then
+      ok "$name is Ready"
+    else
+      fail "$name: Ready is $status, $message" "look at: kubectl --context $context describe certificaterequests --namespace $istio_namespace"
+    fi
+  fi
+}
+
+check_istiod_tls() {
+  check='istiod-tls'
+  local todo="look at: kubectl --context $context describe certificate --namespace $istio_namespace"
+  need "$todo" secrets istiod-tls "$istio_namespace" 'pem("tls.crt")' || return 0
+  if ! lay_out chain "$got"; then
+    fail "tls.crt: $why" "$todo"
+    return
+  fi
+  local name given
+  given=$(names chain/1)
+  for name in $istiod_names; do
+    if has "DNS:$name" "$given"; then continue; fi
+    fail "its certificate is for ${given//$'\n'/, }, not for DNS:$name" 'helm upgrade istio-csr with istio-csr.values.yml'
+    return
+  done
+  report_chain "for ${istiod_names// /, }" "$todo"
+}
+
+# report_chain NAMES TODO: of the chain that is laid out.
+report_chain() {
+  if [[ -z $root_prints ]]; then
+    unknown "$no_root"
+  elif verified chain; then
+    ok "$1, $blocks certificates, the chain ends in the root; valid until $(ends chain/1)"
+  else
+    fail "$1, the chain does not end in the root: $why; the certificate ends $(ends chain/1)" "$2"
+  fi
+}
+
+# check_root_map NAMESPACE
+check_root_map() {
+  check="istio-ca-root-cert in $1"
+  local todo='istio-csr writes it: look at its log; does istiod still write it (ENABLE_CA_SERVER)?'
+  need "$todo" configmaps istio-ca-root-cert "$1" '.data["root-cert.pem"] // ""' || return 0
+  compare_with_root 'root-cert.pem' "$got" "$todo"
+}
+
+# check_env CHECK VARIABLE WANTED DEFAULT: an environment variable of istiod. Of two with the same name Kubernetes takes the last.
+check_env() {
+  check=$1
+  need 'is the mesh installed?' deployments.apps "$istiod" "$istio_namespace" variable --arg variable "$2" || return 0
+  local state value=''
+  { read -r state && IFS= read -r value; } <<<"$got" || true
+  if [[ $state == elsewhere ]]; then
+    unknown "$2 of istiod is taken from another object, which is not read"
+  elif [[ $state == unset && $4 == "$3" ]]; then
+    ok "$2 of istiod is not set, which means \"$4\""
+  elif [[ $state == unset ]]; then
+    fail "$2 of istiod is not set, which means \"$4\", the plan says \"$3\"" 'apply manifests/3-control-plane'
+  elif [[ $value == "$3" ]]; then
+    ok "$2 of istiod is \"$3\""
+  else
+    fail "$2 of istiod is \"$value\", the plan says \"$3\"" 'apply manifests/3-control-plane'
+  fi
+}
+
+# trust_domain_of: reads the mesh config on standard input and prints `value X`, `unset`, or `unclear` where it takes a YAML program to be
+# sure. Keys of the top level stand at the first key's depth; lists, comments and all that lies deeper are passed over.
+trust_domain_of() {
+  awk '
+    { sub(/\r$/, "") }
+    /^[ \t]*(#|$)/ { next }
+    /^---[ \t]*$/ && !seen { next }
+    { match($0, /^ */); depth = RLENGTH; rest = substr($0, depth + 1) }
+    !seen { top = depth; seen = 1 }
+    depth < top || rest ~ /^\t/ { unclear = 1 }
+    depth != top || rest ~ /^-([ \t]|$)/ { next }
+    rest !~ /^([A-Za-z][A-Za-z0-9_]*|"[A-Za-z0-9_]*"|\047[A-Za-z0-9_]*\047)[ \t]*:([ \t]|$)/ { unclear = 1; next }
+    rest ~ /^["\047]?trustDomain["\047]?[ \t]*:/ {
+      count++
+      value = rest
+      sub(/^[^:]*:[ \t]*/, "", value)
+      sub(/[ \t]+#.*$/, "", value)
+      sub(/[ \t]+$/, "", value)
+      if (value ~ /^"[^"\\]*"$/ || value ~ /^\047[^\047]*\047$/) value = substr(value, 2, length(value) - 2)
+      else if (value !~ /^[A-Za-z0-9][A-Za-z0-9._-]*$/) unclear = 1
+    }
+    END {
+      if (unclear || count > 1) print "unclear"
+      else if (count == 0) print "unset"
+      else print "value " value
+    }'
+}
+
+check_trust_domain() {
+  check='trust domain'
+  need 'is the mesh installed?' configmaps "$mesh_config_map" "$istio_namespace" mesh || return 0
+  local found mesh=${got#mesh}
+  if [[ $got == missing ]]; then
+    unknown "ConfigMap $mesh_config_map has no key mesh"
+    return
+  fi
+  if ! found=$(jq --exit-status --raw-output 'if (.trustDomain // "") == "" then "unset" else "value \(.trustDomain)" end' 2>/dev/null <<<"$mesh"); then
+    found=$(trust_domain_of <<<"$mesh")
+  fi
+  if [[ $found == unset ]]; then found='value cluster.local'; fi
+  if [[ $found == "value $trust_domain" ]]; then
+    ok "the mesh config says \"$trust_domain\""
+  elif [[ $found == value\ * ]]; then
+    fail "the mesh config says \"${found#value }\", the plan says \"$trust_domain\"" 'apply manifests/3-control-plane, or put trustDomain of mesh-ca.yaml right'
+  else
+    unknown "trustDomain cannot be read from ConfigMap $mesh_config_map without a YAML program"
+  fi
+}
+
+# check_injected CHECK QUESTION WANTED: a value that the injector gives to every sidecar.
+check_injected() {
+  check=$1
+  need 'is the mesh installed?' configmaps "$injector_config_map" "$istio_namespace" "injected($2)" || return 0
+  if [[ $got == unreadable ]]; then
+    unknown "values of ConfigMap $injector_config_map are no JSON"
+  elif [[ $got == "$3" ]]; then
+    ok "the injector says \"$3\""
+  else
+    fail "the injector says \"$got\", the plan says \"$3\"" 'apply manifests/3-control-plane'
+  fi
+}
+
+# ask_workload: sets `chain` and `trusted`, as the sidecar holds them. 1, and `why`: istioctl can't tell. Its answer goes straight into jq:
+# an old Envoy may have left a key in it.
+chain=''
+trusted=''
+ask_workload() {
+  local out source=("$pod.$namespace")
+  if [[ -n $config_dump ]]; then source=(--file "$config_dump"); fi
+  if ! out=$(istioctl --context "$context" proxy-config secret "${source[@]}" --output json 2>"$tmp/errors" |
+    jq --raw-output "$questions workload" 2>/dev/null); then
+    why="istioctl proxy-config secret: $(reason)"
+    return 1
+  fi
+  trusted=${out##*$'\n'trusted}
+  chain=${out%$'\n'trusted*}
+}
+
+check_workload() {
+  local rc=0 account='' no_account='' want_namespace=${namespace:-'*'}
+  if [[ -n $pod ]]; then
+    fetch pods "$pod" "$namespace" account || rc=$?
+    account=$got no_account="the cluster does not say which one: ${why:-}"
+    if ((rc == 1)); then
+      no_account="there is no pod $pod in namespace $namespace to compare it with"
+      if [[ -z $config_dump ]]; then
+        check='workload'
+        fail "there is no pod $pod in namespace $namespace" 'name one with --workload NAMESPACE/POD'
+        return
+      fi
+    fi
+  fi
+  local known=yes laid_out=no uri=''
+  ask_workload || known=no
+  local lost=$why todo='delete the pod, so that its sidecar asks anew; then look at the log of istio-csr'
+
+  check='workload chain'
+  if [[ $known == no ]]; then
+    unknown "$lost"
+  elif ! lay_out chain "$chain"; then
+    fail "the sidecar's secret default: $why" "$todo"
+  else
+    laid_out=yes
+    uri=$(names chain/1 | sed -n 's/^URI://p')
+    report_chain 'leaf first' "$todo"
+  fi
+
+  check='workload name'
+  if [[ $known == no ]]; then
+    unknown "$lost"
+  elif [[ $laid_out == no ]]; then
+    unknown 'there is no certificate to read it from'
+  elif name_fits "$uri"; then
+    ok "$uri"
+  else
+    fail "it is \"$uri\", the plan says \"spiffe://$trust_domain/ns/$want_namespace/sa/*\"" 'compare trust domain and namespace with mesh-ca.yaml'
+  fi
+
+  if [[ -n $pod ]]; then
+    check='workload service account'
+    if [[ -z $uri ]]; then
+      unknown 'there is no name to read it from'
+    elif ((rc != 0)); then
+      unknown "$no_account"
+    elif [[ ${uri##*/sa/} == "$account" ]]; then
+      ok "$account, as the pod's"
+    else
+      fail "it is \"${uri##*/sa/}\", the pod's is \"$account\"" 'is it the config dump of another pod?'
+    fi
+  fi
+
+  check='workload ROOTCA'
+  if [[ $known == no ]]; then
+    unknown "$lost"
+  else
+    compare_with_root "the sidecar's ROOTCA" "$trusted" 'istio-csr gives its root file on renewal: put it right, then delete the pod'
+  fi
+}
+
+# name_fits URI: whether it is spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT, of the namespace where one was named.
+name_fits() {
+  local rest=${1#"spiffe://$trust_domain/ns/"}
+  [[ $rest != "$1" && $rest =~ ^([a-z0-9-]+)/sa/([a-z0-9.-]+)$ ]] && [[ -z $namespace || ${BASH_REMATCH[1]} == "$namespace" ]]
+}
+
+# --- the start -------------------------------------------------------------------------------------------------------------------
+
+format=text
+namespace=''
+pod=''
+config_dump=''
+root_option=''
+while (($# > 0)); do
+  case $1 in
+    --help)
+      usage
+      exit 0
+      ;;
+    --json) format=json ;;
+    --workload | --config-dump | --root)
+      if (($# < 2)) || [[ -z $2 ]]; then bad_usage "$1 needs a value"; fi
+      case $1 in
+        --workload)
+          if [[ ! $2 =~ ^([a-z0-9]([-a-z0-9]*[a-z0-9])?)/([a-z0-9]([-.a-z0-9]*[a-z0-9])?)$ ]]; then
+            bad_usage "--workload must be NAMESPACE/POD, e.g. foo/sleep-557747455f-rcsmr, got \"$2\""
+          fi
+          namespace=${2%%/*} pod=${2#*/}
+          ;;
+        --config-dump) config_dump=$2 ;;
+        --root) root_option=$2 ;;
+      esac
+      if [[ $1 != --workload && ! (-f $2 && -r $2) ]]; then bad_usage "$1 must name a file that can be read, got \"$2\""; fi
+      shift
+      ;;
+    *) bad_usage "no such option, got \"$1\"" ;;
+  esac
+  shift
+done
+
+missing=''
+for program in kubectl jq openssl awk sed istioctl; do
+  if [[ $program == istioctl && -z $pod$config_dump ]]; then continue; fi
+  if ! command -v "$program" >/dev/null; then missing+="${missing:+, }$program"; fi
+done
+if [[ -n $missing ]]; then
+  printf '%s: error: nothing can be checked without %s: install it\n' "$0" "$missing" >&2
+  exit 3
+fi
+
+colour=no
+if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then colour=yes; fi
+
+tmp=$(mktemp -d)
+trap 'rm -rf -- "$tmp"' EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+got=''
+why=''
+
+check_root
+ask_cluster
+check_issuer
+check_csr
+check_csr_args
+check_csr_root
+check_istiod_certificate
+check_istiod_tls
+check_root_map "$istio_namespace"
+check_env 'istiod cluster ID' CLUSTER_ID "$cluster_id" Kubernetes
+check_env 'istiod CA server' ENABLE_CA_SERVER false true
+check_trust_domain
+check_injected 'CA address' ca_address "$ca_address"
+check_injected 'sidecar cluster ID' cluster_id "$cluster_id"
+if [[ -n $pod$config_dump ]]; then
+  if [[ -n $namespace && $namespace != "$istio_namespace" ]]; then check_root_map "$namespace"; fi
+  check_workload
+else
+  printf 'no workload was named, so none was checked: --workload NAMESPACE/POD\n' >&2
+fi
+
+if [[ $format == text ]]; then printf '%s ok, %s failed, %s unknown\n' "$count_ok" "$count_failed" "$count_unknown"; fi
+if ((count_failed > 0)); then exit 1; fi
+if ((count_unknown > 0)); then exit 3; fi
