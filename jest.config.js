@@ -12,7 +12,8 @@ const shared = {
 };
 
 /**
- * `unit` needs no program but node, bash and openssl; `live` runs the real servers and wants `--runInBand`.
+ * `unit` needs no program but node and bash. `verify` runs verify.sh with stand-ins for kubectl and istioctl, and wants openssl, jq and
+ * shellcheck. `live` runs the real servers.
  *
  * @type {import('jest').Config}
  */
@@ -22,8 +23,9 @@ module.exports = {
       ...shared,
       displayName: 'unit',
       testMatch: ['<rootDir>/test/**/*.test.ts'],
-      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/live/'],
+      testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/live/', '<rootDir>/test/verify/'],
     },
+    { ...shared, displayName: 'verify', testMatch: ['<rootDir>/test/verify/**/*.test.ts'] },
     { ...shared, displayName: 'live', testMatch: ['<rootDir>/test/live/**/*.test.ts'] },
   ],
   testTimeout: 30_000,

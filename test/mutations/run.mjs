@@ -50,8 +50,8 @@ process.exitCode = survived === 0 && chosen.length > 0 ? 0 : 1;
 function judge(project, test, red) {
   const result = join(copy, 'result.json');
   rmSync(result, { force: true });
-  const args = ['--no', 'jest', '--selectProjects', project, '--runInBand', '--json', '--outputFile', result, '-t', red, test];
-  spawnSync('npx', args, { cwd: copy, stdio: 'ignore' });
+  const args = ['--selectProjects', project, '--runInBand', '--json', '--outputFile', result, '-t', red, test];
+  spawnSync(join(process.cwd(), 'node_modules/.bin/jest'), args, { cwd: copy, stdio: 'ignore' });
   if (!existsSync(result)) return 'NO RESULT: jest did not run';
   const tests = JSON.parse(readFileSync(result, 'utf8')).testResults.flatMap(one => one.assertionResults);
   const failed = tests.filter(one => one.status === 'failed');

@@ -93,7 +93,13 @@ test('a minimal config has every name after its cluster', () => {
         bind_secret_id: true,
       },
     },
-    secret: { delivery: 'script', name: 'cert-manager-vault-approle', namespace: 'istio-system', key: 'secretId' },
+    secret: {
+      delivery: 'script',
+      name: 'cert-manager-vault-approle',
+      namespace: 'istio-system',
+      key: 'secretId',
+      variable: 'MESH_CA_SECRET_ID_CLUSTER_1',
+    },
     issuer: { name: 'vault-issuer', namespace: 'istio-system' },
     certManager: { namespace: 'cert-manager', version: 'v1.21.2' },
     istio: {
