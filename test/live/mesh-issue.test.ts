@@ -40,6 +40,9 @@ describe.each([
     intermediate = String(dataOf((await vault.request('GET', `${mesh.world.cluster.intermediate.mount}/issuer/default`)).body).certificate);
     ok(await mesh.run('kubectl', ['--context', 'cluster-1', 'apply', '--validate=strict', '-f', 'dist/cluster-1/manifests/1-issuer']));
     await readiness(kube, ['issuer', 'vault-issuer', '-n', 'istio-system']);
+    // as istio-csr's chart makes it of our values.
+    await kube.apply(JSON.stringify(istiodCertificate(value)));
+    await readiness(kube, ['certificate', 'istiod', '-n', 'istio-system']);
   });
   afterAll(async () => {
     for (const one of running.reverse()) await one.stop();
@@ -62,8 +65,6 @@ describe.each([
   });
 
   test("istiod's Certificate, as istio-csr's chart makes it of our values, is issued", async () => {
-    await kube.apply(JSON.stringify(istiodCertificate(value)));
-    await readiness(kube, ['certificate', 'istiod', '-n', 'istio-system']);
     const secret = (await kube.get(['secret', 'istiod-tls', '-n', 'istio-system'])) as { type: string; data: Record<string, string> };
     const chain = unbase64(secret.data['tls.crt'] ?? '');
     expect(secret.type).toBe('kubernetes.io/tls');

@@ -1,5 +1,5 @@
 // Every manifest of dist/ on the real API server, strictly. The ControlPlane's CRD is made from our own types: Tetrate publishes none.
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type MeshCaConfig } from '../../src/config/config';
 import { planMeshCa } from '../../src/plan/plan';
 import { buildPrograms, certManagerCrds, ensureNamespace, type Kube, ok, startKube, tempDir } from './harness';
@@ -52,13 +52,14 @@ beforeEach(async () => {
 
 const apply = (dist: Dist, ...args: string[]) =>
   kube.kubectl(['--context', 'cluster-1', 'apply', '--validate=strict', ...args], { cwd: dist.folder });
+const partial = '3-control-plane/control-plane.partial.yaml';
 const manifests = ({ files }: Dist) => files.filter(({ kind }) => kind === 'manifest');
 const live = async () =>
   (await kube.get(['controlplane', 'controlplane', '-n', 'istio-system'])) as { spec: Record<string, unknown> } | undefined;
 
 test.each([
-  ['recommended', ['1-issuer/issuer.yaml', '3-control-plane/control-plane.partial.yaml']],
-  ['guide', ['1-issuer/issuer.yaml', '3-control-plane/control-plane.partial.yaml']],
+  ['recommended', ['1-issuer/issuer.yaml', partial]],
+  ['guide', ['1-issuer/issuer.yaml', partial]],
   ['everything', ['1-issuer/secret.yaml', '1-issuer/issuer.yaml', '2-istio-csr/root-ca.yaml', '3-control-plane/control-plane.yaml']],
 ] as const)('each manifest of %s is taken by itself, and comes out as it went in', async (name, paths) => {
   const dist = dists[name];
@@ -68,7 +69,7 @@ test.each([
   ]);
   // a partial one is merged into TSB's.
   if (name !== 'everything') await kube.apply(JSON.stringify(controlPlaneOfTsb));
-  for (const { path } of manifests(dist)) ok(await apply(dist, '--server-side', '--field-manager=mesh-ca', '-f', `dist/${path}`));
+  for (const { path } of manifests(dist)) ok(await (path.endsWith(partial) ? merge(dist) : apply(dist, '-f', `dist/${path}`)));
   for (const object of manifests(dist).flatMap(({ content }) => objectsOf(content))) {
     const { kind, metadata } = object;
     expect(await kube.get([kind, metadata.name, ...(metadata.namespace ? ['-n', metadata.namespace] : [])])).toMatchObject(
@@ -76,6 +77,13 @@ test.each([
     );
   }
 });
+
+/** Runs the command that the header of the partial ControlPlane gives, in the file's folder. */
+function merge(dist: Dist) {
+  const command = /^# +kubectl (--context cluster-1 patch controlplane .*)$/m.exec(dist.text(`cluster-1/manifests/${partial}`))?.[1];
+  if (command === undefined) throw new Error('the header gives no command');
+  return kube.kubectl(command.split(' '), { cwd: join(dist.folder, 'dist/cluster-1/manifests', dirname(partial)) });
+}
 
 /** The API server keeps the text of a Secret as base64. */
 function asStored({ stringData, ...object }: KubeObject & { readonly stringData?: Readonly<Record<string, string>> }): object {
@@ -162,30 +170,30 @@ describe('everything at once', () => {
 });
 
 describe('a partial ControlPlane', () => {
-  const file = 'dist/cluster-1/manifests/3-control-plane/control-plane.partial.yaml';
-
-  test('is merged by the command that its header gives, also into one that kubectl applied', async () => {
+  test('is merged by the command that its header gives: what TSB set stays', async () => {
     await kube.apply(JSON.stringify(controlPlaneOfTsb));
-    const command = /^# +(kubectl .* patch .*)$/m.exec(dists.recommended.text(file.replace('dist/', '')))?.[1] ?? '';
-    const patch = 'patch controlplane controlplane -n istio-system --type=merge --patch-file=control-plane.partial.yaml';
-    expect(command).toBe(`kubectl --context cluster-1 ${patch}`);
-    const cwd = join(dists.recommended.folder, 'dist/cluster-1/manifests/3-control-plane');
-    // twice: kubectl apply --server-side would have taken over what a client applied, and removed it the second time.
-    ok(await kube.kubectl(command.split(' ').slice(1), { cwd }));
-    ok(await kube.kubectl(command.split(' ').slice(1), { cwd }));
-    expect(await live()).toMatchObject({
-      spec: { ...controlPlaneOfTsb.spec, components: { istio: { tsbVersion: '1.12.0', trustDomain: 'cluster.local' } } },
-    });
+    ok(await merge(dists.recommended));
+    const istio = { tsbVersion: '1.12.0', trustDomain: 'cluster.local' };
+    expect(await live()).toMatchObject({ spec: { ...controlPlaneOfTsb.spec, components: { istio } } });
   });
 
-  test('conflicts under kubectl apply --server-side with one that has overlays already', async () => {
+  test('replaces overlays that are there already, and its header says so', async () => {
     const overlays = [
       { apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', name: 'tsb-gateways', patches: [{ path: 'spec.tag', value: 'x' }] },
     ];
-    const components = { istio: { kubeSpec: { overlays } } };
-    await kube.apply(JSON.stringify({ ...controlPlaneOfTsb, spec: { ...controlPlaneOfTsb.spec, components } }));
-    const { code, stderr } = await apply(dists.recommended, '--server-side', '--field-manager=mesh-ca', '-f', file);
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('.spec.components.istio.kubeSpec.overlays') as string });
-    expect(await live()).toMatchObject({ spec: { components } });
+    await kube.apply(
+      JSON.stringify({ ...controlPlaneOfTsb, spec: { ...controlPlaneOfTsb.spec, components: { istio: { kubeSpec: { overlays } } } } }),
+    );
+    ok(await merge(dists.recommended));
+    const wanted = objectsOf(dists.recommended.text(`cluster-1/manifests/${partial}`))[0] as KubeObject;
+    expect(await live()).toMatchObject({ spec: wanted.spec });
+    expect(dists.recommended.text(`cluster-1/manifests/${partial}`)).toContain('# It replaces the list of overlays as a whole');
+  });
+
+  test('is refused as a whole, not merged by halves, where kubectl apply would take fields of TSB away', async () => {
+    await kube.apply(JSON.stringify(controlPlaneOfTsb));
+    const { code, stderr } = await apply(dists.recommended, '-f', `dist/cluster-1/manifests/${partial}`);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('spec.hub: Required value') as string });
+    expect(await live()).toMatchObject({ spec: controlPlaneOfTsb.spec });
   });
 });

@@ -242,4 +242,104 @@ export const mutations = [
     ...SETUP,
     red: 'signing leaves nothing in Vault',
   },
+
+  // overlay
+  {
+    name: 'overlay: an index of the guide is off by one',
+    file: 'src/constructs/overlay.ts',
+    from: 'certificatePatches(7, 6, 6)',
+    to: 'certificatePatches(6, 6, 6)',
+    test: 'test/guide.test.ts',
+    red: "gives the guide's ControlPlane",
+  },
+  {
+    name: 'overlay: append replaces the first argument',
+    file: 'src/constructs/overlay.ts',
+    from: 'certificatePatches(-1, -1, -1)',
+    to: 'certificatePatches(0, -1, -1)',
+    test: 'test/live/mesh-istiod.test.ts',
+    project: 'live',
+    red: 'append',
+  },
+  {
+    name: "overlay: TSB's own variables are replaced",
+    file: 'src/constructs/overlay.ts',
+    from: "const ENV = 'spec.values.pilot.env.ENABLE_CA_SERVER'",
+    to: "const ENV = 'spec.values.pilot.env'",
+    test: 'test/live/mesh-istiod.test.ts',
+    project: 'live',
+    red: 'wellKnown',
+  },
+  {
+    name: 'overlay: istiod does not wait for its certificate',
+    file: 'src/constructs/overlay.ts',
+    from: "secret.optional', value: false",
+    to: "secret.optional', value: true",
+    test: 'test/constructs/control-plane.test.ts',
+    red: 'wellKnown: the volume',
+  },
+
+  // the root file
+  {
+    name: 'root file: always the root, also where the guide wants its intermediate',
+    file: 'src/script/runtime/cluster.sh',
+    from: '    intermediate) printf \'%s\\n\' "$intermediate" ;;',
+    to: '    intermediate) printf \'%s\\n\' "$root" ;;',
+    test: 'test/live/mesh-issue.test.ts',
+    project: 'live',
+    red: 'guide',
+  },
+  {
+    name: 'root file: the manifest holds the root also where it must not',
+    file: 'src/charts/istio-csr-chart.ts',
+    from: "certificate !== undefined && rootFile === 'root'",
+    to: 'certificate !== undefined',
+    test: 'test/charts/cluster-files.test.ts',
+    red: 'where the intermediate is the root file',
+  },
+  {
+    name: "verify: the machine's own CAs are trusted",
+    file: 'src/script/runtime/verify.sh',
+    from: 'SSL_CERT_DIR=$tmp/none SSL_CERT_FILE=$tmp/none openssl',
+    to: 'openssl',
+    test: 'test/verify/verify-root.test.ts',
+    project: 'verify',
+    red: 'that the machine trusts is no root',
+  },
+
+  // the position of an error
+  {
+    name: 'position: the column is one too far',
+    file: 'src/config/yaml.ts',
+    from: 'column: Math.max(col, 1) }',
+    to: 'column: Math.max(col, 1) + 1 }',
+    test: 'test/config/load.test.ts',
+    red: 'fails if',
+  },
+  {
+    name: 'position: not in the order of the file',
+    file: 'src/config/load.ts',
+    from: 'a.position.line - b.position.line',
+    to: 'b.position.line - a.position.line',
+    test: 'test/config/load.test.ts',
+    red: 'every problem is reported at once',
+  },
+
+  // what leaves the command
+  {
+    name: "synth: a cluster's files speak of another cluster",
+    file: 'src/synth.ts',
+    from: 'const content = clusterRunbook(cluster, plan, used);',
+    to: 'const content = clusterRunbook(cluster, plan, used) + plan.clusters.length;',
+    test: 'test/synth.test.ts',
+    red: 'cluster',
+  },
+  {
+    name: 'runbook: helm without the context',
+    file: 'src/report/cluster-mesh.ts',
+    from: "['helm', '--kube-context', cluster.context, 'upgrade'",
+    to: "['helm', 'upgrade'",
+    test: 'test/report/runbook.test.ts',
+    red: 'run as they stand, every kubectl, helm and istioctl call with its context',
+  },
 ];
