@@ -26,7 +26,7 @@ function install(folder: string, tarball: string): void {
   const modules = path.join(folder, 'node_modules');
   fs.mkdirSync(path.join(modules, 'cdk8s-mesh-ca'), { recursive: true });
   run('tar', ['-xzf', tarball, '-C', path.join(modules, 'cdk8s-mesh-ca'), '--strip-components=1'], folder);
-  for (const name of ['cdk8s', 'cdk8s-plus-27', 'constructs', '@types', 'yaml', 'ajv', 'commander', 'fastest-levenshtein']) {
+  for (const name of ['cdk8s', 'cdk8s-plus-27', 'constructs', '@types', 'yaml', 'commander', 'fastest-levenshtein']) {
     fs.symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name));
   }
 }

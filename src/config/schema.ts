@@ -1,7 +1,7 @@
 import schemaJson from '../../mesh-ca.schema.json';
 import { formats } from './formats';
 
-/** The words of JSON Schema that the generated schema uses; a test compares what we make of them with ajv. */
+/** The words of JSON Schema that the generated schema uses and our messages look at. */
 export interface Schema {
   /**
    * Name of a definition that stands for this one.
@@ -15,7 +15,7 @@ export interface Schema {
    *
    * @default - any
    */
-  readonly type?: 'object' | 'array' | 'string' | 'boolean' | 'integer' | 'number';
+  readonly type?: 'object' | 'array' | 'string' | 'boolean' | 'integer';
 
   /**
    * Keys of an object.
@@ -44,13 +44,6 @@ export interface Schema {
    * @default - anything
    */
   readonly items?: Schema;
-
-  /**
-   * How many items a list must have.
-   *
-   * @default 0
-   */
-  readonly minItems?: number;
 
   /**
    * The values that are allowed.
