@@ -362,6 +362,11 @@ check_csr() {
     return
   fi
   local ready=${pods% *} all=${pods#* }
+  # the shell's arithmetic would run what a server writes there.
+  if ! [[ "$wanted $available $ready $all" =~ ^[0-9]+\ [0-9]+\ [0-9]+\ [0-9]+$ ]]; then
+    unknown "the replicas of $csr are no numbers"
+    return
+  fi
   if ((wanted > 0 && available == wanted && ready == all && ready >= wanted)); then
     ok "$available of $wanted replicas available, $ready pods ready"
   else

@@ -175,6 +175,8 @@ auth_allows() {
   local table max
   table=$(get sys/auth) || return 2
   max=$(jq -r --arg mount "$1/" '((.data // .)[$mount].config.max_lease_ttl // 0) | if . == 0 then 768 * 3600 else . end' <<<"$table") || return 2
+  # the shell's arithmetic would run what a server writes there.
+  [[ $max =~ ^[0-9]+$ ]] || return 2
   ((max >= $2))
 }
 
