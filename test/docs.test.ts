@@ -9,6 +9,7 @@ import { planMeshCa } from '../src/plan/plan';
 import { clusterSteps, rootSteps } from '../src/script/steps';
 import { trialCommands } from '../src/script/trial';
 import { synthesize } from '../src/synth';
+import { rootPem } from './config/certificates';
 import { commands } from './guide-page';
 
 const DOCS = ['README.md', 'CONTRIBUTING.md', 'docs/seed.md', 'docs/glossary.md', 'docs/surprises.md'];
@@ -39,6 +40,22 @@ describe('docs/seed.md', () => {
     const cells = rows.find(row => row.includes(`\`${command}\``))?.split(/(?<!\\)\|/) ?? [];
     // the guide, here, why.
     expect(cells.slice(1, 4).map(cell => cell.trim() !== '')).toEqual([true, true, true]);
+  });
+
+  test('names every manifest and values file that comes out, where it lies, and no other', () => {
+    const tsb = {
+      hub: 'registry.example.com/tsb',
+      managementPlane: { host: 'tsb.example.com', port: 443 },
+      telemetryStore: { elastic: { host: 'elastic.example.com', port: 9200 } },
+    };
+    const ways: MeshCaConfig[] = [config, guide, { ...config, tsb, root: { certificate: rootPem }, secret: { delivery: 'manifest' } }];
+    const files = ways
+      .flatMap(way => synthesize(planMeshCa(way), { secretIds: { 'cluster-1': 'x' } }))
+      .filter(({ kind }) => kind === 'manifest' || kind === 'helm-values')
+      .map(({ path }) => path.replace('cluster-1/', ''));
+    const here = rows.map(row => row.split(/(?<!\\)\|/)[2] ?? '').join('\n');
+    const named = here.match(/(?<![\w./-])[\w./-]+\.ya?ml/g) ?? [];
+    expect([...new Set(named)].sort()).toEqual([...new Set(files)].sort());
   });
 
   test('names every step of the scripts', () => {

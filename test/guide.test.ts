@@ -33,7 +33,7 @@ test("the guide's config gives the guide's Issuer; the role ID is decided here i
 });
 
 test("the guide's config gives the guide's ControlPlane, and nothing else in it", () => {
-  expect(files().get('cluster-1/manifests/3-control-plane/control-plane.partial.yaml')).toEqual([guide.controlPlane]);
+  expect(files().get('cluster-1/control-plane.partial.yaml')).toEqual([guide.controlPlane]);
 });
 
 test("the guide's config, its secret delivered as a manifest, gives the guide's Secret", () => {

@@ -33,7 +33,7 @@ test('index.json lists every other file in its order', () => {
     'one/setup.sh',
     'one/manifests/1-issuer/issuer.yaml',
     'one/istio-csr.values.yml',
-    'one/manifests/3-control-plane/control-plane.partial.yaml',
+    'one/control-plane.partial.yaml',
     'one/sample/sample.yaml',
     'one/verify.sh',
     'index.json',

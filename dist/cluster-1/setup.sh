@@ -12,16 +12,22 @@ readonly ca_bundle=''
 readonly config_root=''
 readonly root_mount=pki
 readonly mount=istioca-cluster-1
+readonly intermediate_seconds=157680000
+readonly intermediate_bits=3072
+readonly max_path_length=0
 readonly common_name='cluster-1 Mesh Intermediate CA'
 readonly key_mode=internal
 readonly sign_fields='{"format":"pem_bundle","ttl":"43800h","max_path_length":0}'
 readonly sign_path=istioca-cluster-1/sign/cluster-1
+readonly role_path=istioca-cluster-1/roles/cluster-1
+readonly policy_path=sys/policies/acl/cert-manager-cluster-1
 readonly role_is_exact=true
 readonly approle_mount=approle
 readonly approle_path=auth/approle/role/cert-manager-cluster-1
 readonly role_id=cluster-1.cert-manager-cluster-1
 readonly token_type=batch
 readonly secret_id_seconds=31536000
+readonly secret_delivery=script
 readonly secret_name=cert-manager-vault-approle
 readonly secret_namespace=istio-system
 readonly secret_key=secretId
@@ -34,28 +40,18 @@ readonly key_bits=2048
 readonly trial_ttl=1h
 readonly step_count=12
 readonly needs='{
-  "auth/approle/role/cert-manager-cluster-1": ["create","read","update"],
-  "auth/approle/role/cert-manager-cluster-1/role-id": ["create","read","update"],
-  "auth/approle/role/cert-manager-cluster-1/secret-id": ["list","update"],
-  "auth/approle/role/cert-manager-cluster-1/secret-id-accessor/destroy": ["update"],
-  "auth/approle/role/cert-manager-cluster-1/secret-id/lookup": ["update"],
-  "istioca-cluster-1/config/issuers": ["read","update"],
-  "istioca-cluster-1/intermediate/generate/internal": ["update"],
-  "istioca-cluster-1/intermediate/set-signed": ["update"],
-  "istioca-cluster-1/issuer/+": ["read"],
-  "istioca-cluster-1/issuers": ["list"],
-  "istioca-cluster-1/keys": ["list"],
-  "istioca-cluster-1/roles/cluster-1": ["create","read","update"],
-  "pki/config/issuers": ["read"],
-  "pki/issuer/+": ["read"],
-  "pki/root/sign-intermediate": ["update"],
-  "sys/auth": ["read"],
-  "sys/auth/approle": ["create","sudo","update"],
-  "sys/auth/approle/tune": ["create","sudo","update"],
-  "sys/mounts": ["read"],
-  "sys/mounts/istioca-cluster-1": ["create","update"],
-  "sys/mounts/istioca-cluster-1/tune": ["create","update"],
-  "sys/policies/acl/cert-manager-cluster-1": ["create","read","update"]
+  "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1":["create","update"]}},
+  "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
+  "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca-cluster-1/intermediate/generate/internal":["update"],"istioca-cluster-1/intermediate/set-signed":["update"],"istioca-cluster-1/config/issuers":["update"]}},
+  "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["create","update"]}},
+  "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["create","update"]}},
+  "approle/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/approle":["create","update","sudo"]}},
+  "approle/tune": {"look":{"sys/auth":["read"]},"act":{"sys/auth/approle/tune":["create","update","sudo"]}},
+  "approle/write": {"look":{"auth/approle/role/cert-manager-cluster-1":["read"]},"act":{"auth/approle/role/cert-manager-cluster-1":["create","update"]}},
+  "approle/role-id": {"look":{"auth/approle/role/cert-manager-cluster-1/role-id":["read"]},"act":{"auth/approle/role/cert-manager-cluster-1/role-id":["create","update"]}},
+  "cluster/root-ca": {},
+  "cluster/secret-id": {"look":{"auth/approle/role/cert-manager-cluster-1/secret-id":["list"],"auth/approle/role/cert-manager-cluster-1/secret-id/lookup":["update"]},"act":{"auth/approle/role/cert-manager-cluster-1/secret-id":["update"],"auth/approle/role/cert-manager-cluster-1/secret-id-accessor/destroy":["update"]}},
+  "trial": {}
 }'
 
 steps() {
@@ -100,6 +96,11 @@ steps() {
     ],
     "allowed_uri_sans_template": false,
     "allowed_other_sans": [],
+    "allowed_serial_numbers": [],
+    "cn_validations": [
+      "email",
+      "hostname"
+    ],
     "enforce_hostnames": true,
     "require_cn": false,
     "use_csr_common_name": true,
@@ -115,10 +116,14 @@ steps() {
       "KeyEncipherment"
     ],
     "ext_key_usage": [],
+    "ext_key_usage_oids": [],
+    "policy_identifiers": [],
     "key_type": "rsa",
     "key_bits": 2048,
     "ttl": "1h",
     "max_ttl": "1h",
+    "not_before_duration": "30s",
+    "not_after": "",
     "no_store": true,
     "generate_lease": false
   }'
@@ -151,8 +156,14 @@ steps() {
     "token_ttl": "1h",
     "token_max_ttl": "4h",
     "token_type": "batch",
+    "token_no_default_policy": true,
+    "token_explicit_max_ttl": "0",
+    "token_period": "0",
+    "token_num_uses": 0,
+    "token_bound_cidrs": [],
     "secret_id_ttl": "8760h",
     "secret_id_num_uses": 0,
+    "secret_id_bound_cidrs": [],
     "bind_secret_id": true
   }'
   unless same_fields auth/approle/role/cert-manager-cluster-1
@@ -197,10 +208,16 @@ steps() {
 # ---------------------------------------------------------------------------------------------------------------------------------
 
 set -o errexit -o nounset -o pipefail
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf '%s: error: it needs Bash 4.4 or later, this is %s\n' "$0" "$BASH_VERSION" >&2
+  exit 2
+fi
 umask 077
 export LC_ALL=C VAULT_CLI_NO_COLOR=1
 # what a user may have set for himself, and what would change the answers that are read here.
 unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
+# an exported variable of such a name would hand what it comes to hold to every program.
+unset root_key trial_token secret_id secret response found
 
 usage() {
   printf 'usage: bash %s [--plan]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
@@ -211,10 +228,14 @@ usage() {
   printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again.\n'
 }
 
-say() { printf '%s\n' "$*" >&3; }
-note() { printf '      note: %s\n' "$*" >&3; }
+# what a server says goes to the terminal without control characters.
+plain() { tr -d '\000-\010\013-\037\177' <<<"$*"; }
+say() { plain "$*" >&3; }
+note() { say "      note: $*"; }
+complain() { plain "$0: error: $*" >&2; }
+last_error() { tr '\n' ' ' <"$work/error"; }
 die() {
-  printf '%s: error: %s\n' "$0" "$*" >&2
+  complain "$*"
   exit 1
 }
 bad_usage() {
@@ -225,15 +246,17 @@ bad_usage() {
 
 # --- steps -----------------------------------------------------------------------------------------------------------------------
 
-known_root=$config_root
-known_root_source='the root.certificate of the config'
 step_number=0
+step_id=
 state=todo
 wanted='{}'
+doing=false
+to_do=()
 
 # step ID TITLE: begins a step.
 step() {
   step_number=$((step_number + 1))
+  step_id=$1
   state=todo
   wanted='{}'
   say "[$step_number/$step_count] $1: $2"
@@ -248,15 +271,28 @@ unless() {
   "$@" || rc=$?
   case $rc in
     0) state=complete && say '      done already' ;;
-    1) [[ $mode == run ]] || say '      to do' ;;
-    *) die "the check '$1' of step $step_number failed (rc $rc); nothing was changed by this step" ;;
+    1)
+      to_do+=("$step_id")
+      [[ $mode == run ]] || say '      to do'
+      ;;
+    *) die "step $step_number ($step_id) could not be checked, and was not begun" ;;
   esac
 }
 
 # run COMMAND ARGUMENT...: does it, where the step is not done.
 run() {
   [[ $state == todo && $mode == run ]] || return 0
+  doing=true
   "$@" >/dev/null
+  doing=false
+}
+
+# finish CODE: the end, whatever brought it about. A program's own code says nothing here: 1 is a failure.
+finish() {
+  rm -rf -- "$work"
+  (($1 > 0 && $1 < 128)) || exit "$1"
+  [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
+  exit 1
 }
 
 # --- Vault -----------------------------------------------------------------------------------------------------------------------
@@ -273,12 +309,14 @@ vault_as() {
 # get PATH: prints what Vault holds there, as JSON; 1 where there is nothing. A Vault that can't answer ends the script: it is not "nothing".
 get() { ask read "$1"; }
 
-# keys PATH: prints the keys below a path, one a line.
-keys() {
+# keys_of PATH: sets `listed` to the keys below a path; 1 where there are none.
+keys_of() {
   local list rc=0
+  listed=()
   list=$(ask list "$1") || rc=$?
-  ((rc == 0)) || return "$rc"
-  jq -r '.[]' <<<"$list"
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || mapfile -t listed < <(jq -r '.[]' <<<"$list")
+  ((${#listed[@]} > 0))
 }
 
 ask() {
@@ -289,7 +327,7 @@ ask() {
   elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route' "$work/error"; then
     return 1
   else
-    printf '%s: error: cannot read %s: %s\n' "$0" "$2" "$(tr '\n' ' ' <"$work/error")" >&2
+    complain "cannot read $2: $(last_error)"
     return 2
   fi
 }
@@ -306,7 +344,7 @@ type_is() {
   type=$(jq -r --arg mount "$2/" '(.data // .)[$mount].type // ""' <<<"$table") || return 2
   [[ -n $type ]] || return 1
   [[ $type == "$3" ]] || {
-    printf '%s: error: %s is a mount of type %s, the plan wants %s: choose another mount in the config\n' "$0" "$2" "$type" "$3" >&2
+    complain "$2 is a mount of type $type, the plan wants $3: choose another mount in the config"
     return 2
   }
 }
@@ -320,14 +358,17 @@ max_lease_ttl_is() {
   compare "$table" "$(jq -n --arg ttl "$2" '{max_lease_ttl: $ttl}')"
 }
 
-# auth_allows MOUNT SECONDS: whether an auth mount lets what it makes live for so long. 0 is the server's default, 768 hours.
-auth_allows() {
-  local table max
-  table=$(get sys/auth) || return 2
-  max=$(jq -r --arg mount "$1/" '((.data // .)[$mount].config.max_lease_ttl // 0) | if . == 0 then 768 * 3600 else . end' <<<"$table") || return 2
-  # the shell's arithmetic would run what a server writes there.
-  [[ $max =~ ^[0-9]+$ ]] || return 2
-  ((max >= $2))
+# mount_allows MOUNT SECONDS, auth_allows MOUNT SECONDS: whether it lets what it makes live for so long. A mount that others may use too
+# is only ever raised. 0 is the server's default, 768 hours.
+mount_allows() { allows sys/mounts "$@"; }
+auth_allows() { allows sys/auth "$@"; }
+allows() {
+  local table
+  table=$(get "$1") || return 2
+  # in jq: the shell's arithmetic would run what a server writes.
+  jq -e --arg mount "$2/" --argjson wanted "$3" '(.data // .)[$mount].config.max_lease_ttl // 0
+    | if type != "number" then error("max_lease_ttl is no number") elif . == 0 then 768 * 3600 else . end
+    | . >= $wanted' <<<"$table" >/dev/null
 }
 
 # same_fields PATH: whether Vault holds the step's fields there.
@@ -347,7 +388,7 @@ compare() {
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
       elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
       # what an older server does not know of, it does not do.
-      elif $found == null then $wanted == false or $wanted == ""
+      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
       else $found == $wanted end;
     .data as $found | $wanted | to_entries[] | select(same($found[.key]; .value) | not)
     | "\(.key): is \($found[.key] | tojson), planned \(.value | tojson)"' <<<"$1") || return 2
@@ -360,19 +401,55 @@ write_fields() { put "$1" <<<"$wanted"; }
 
 # --- certificates ----------------------------------------------------------------------------------------------------------------
 
-# first_certificate: the first PEM certificate of standard input.
-# it reads to the end, so that what feeds it never meets a closed pipe.
-first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}'; }
+# first_certificate: the first PEM certificate of standard input, as OpenSSL writes it. It reads to the end, so that what feeds it never
+# meets a closed pipe.
+first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
 fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
 subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
+end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
+described() { printf "'%s', SHA-256 %s" "$(subject_cn <<<"$1")" "$(fingerprint <<<"$1")"; }
 
-# verified ROOT CERTIFICATE [CHAIN]: whether it verifies to that root, by OpenSSL, without what else the machine trusts.
+# each_certificate COMMAND: runs it with each certificate of standard input.
+each_certificate() {
+  local line block=''
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    case $line in
+      '-----BEGIN CERTIFICATE-----') block=$line$'\n' ;;
+      '-----END CERTIFICATE-----') printf '%s' "$block$line"$'\n' | "$@" && block='' ;;
+      *) [[ -z $block ]] || block+=$line$'\n' ;;
+    esac
+  done
+}
+
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
 verified() {
   printf '%s\n' "$1" >"$work/root.pem"
   printf '%s\n' "$2" >"$work/certificate.pem"
-  printf '%s\n' "${3:-$1}" >"$work/chain.pem"
+  printf '%s\n' "${3:-$2}" >"$work/chain.pem"
   SSL_CERT_FILE=$work/none SSL_CERT_DIR=$work/none \
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+}
+
+# is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
+is_root() {
+  if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
+    complain "$2 is no CA certificate"
+  elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
+    complain "$2 has ended: $(end_of <<<"$1")"
+  elif ! verified "$1" "$1"; then
+    complain "$2 is not self-signed, so it is no root"
+  else
+    return 0
+  fi
+  return 1
+}
+
+# lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
+lives_for() {
+  openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
+  complain "$3 ends ($(end_of <<<"$2")) before an intermediate of $1 s would: use a root that lives longer, or a shorter intermediate.ttl"
+  return 1
 }
 
 # issuer_of MOUNT: prints the default issuer of a mount as JSON; 1 where it has none.
@@ -380,47 +457,47 @@ issuer_of() {
   local config id rc=0
   config=$(get "$1/config/issuers") || rc=$?
   ((rc == 0)) || return "$rc"
-  id=$(jq -r '.data.default // ""' <<<"$config")
+  id=$(jq -r '.data.default // ""' <<<"$config") || return 2
   [[ -n $id ]] || return 1
   get "$1/issuer/$id"
 }
 
-# root_from_vault: prints the root certificate that Vault holds, after comparing it with the one that is known.
-root_from_vault() {
-  local issuer certificate rc=0
-  issuer=$(issuer_of "$root_mount") || rc=$?
-  ((rc == 0)) || return "$rc"
-  certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate)
-  if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
-    printf '%s: error: %s holds another CA (%s, SHA-256 %s) than %s: nothing was changed\n' "$0" "$root_mount" \
-      "$(subject_cn <<<"$certificate")" "$(fingerprint <<<"$certificate")" "$known_root_source" >&2
-    return 2
-  fi
-  [[ -n $(jq -r '.data.key_id // ""' <<<"$issuer") ]] || {
-    printf '%s: error: %s holds the root certificate without its key: import both\n' "$0" "$root_mount" >&2
-    return 2
-  }
-  printf '%s\n' "$certificate"
+# --- the root --------------------------------------------------------------------------------------------------------------------
+
+known_root=$config_root
+known_root_source='the root.certificate of the config'
+
+# look_for_root_pem: what a former run wrote beside the config is known, and nothing else is trusted.
+look_for_root_pem() {
+  [[ -z $known_root && -f root.pem ]] || return 0
+  known_root=$(<root.pem)
+  known_root_source=./root.pem
 }
 
 # same_as_known PEM: whether a certificate is one of those of the known root file, which may hold two during a rotation.
 same_as_known() {
-  local print
-  print=$(fingerprint <<<"$1")
-  known_fingerprints | grep -xF "$print" >/dev/null
+  local print prints
+  print=$(fingerprint <<<"$1") || return 1
+  prints=$(each_certificate fingerprint <<<"$known_root") || return 1
+  grep -xF "$print" >/dev/null <<<"$prints"
 }
-known_fingerprints() { each_certificate fingerprint <<<"$known_root"; }
 
-# each_certificate COMMAND: runs it with each certificate of standard input.
-each_certificate() {
-  local line block=''
-  while IFS= read -r line; do
-    case $line in
-      '-----BEGIN CERTIFICATE-----') block=$line$'\n' ;;
-      '-----END CERTIFICATE-----') printf '%s' "$block$line"$'\n' | "$@" && block='' ;;
-      *) [[ -z $block ]] || block+=$line$'\n' ;;
-    esac
-  done
+# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none.
+root_from_vault() {
+  local issuer certificate rc=0
+  issuer=$(issuer_of "$root_mount") || rc=$?
+  ((rc == 0)) || return "$rc"
+  certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
+  if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
+    complain "$root_mount holds another CA ($(described "$certificate")) than $known_root_source"
+    return 2
+  fi
+  if [[ -z $(jq -r '.data.key_id // ""' <<<"$issuer") ]]; then
+    complain "$root_mount holds the root certificate without its key: import both"
+    return 2
+  fi
+  is_root "$certificate" "the CA in $root_mount ($(described "$certificate"))" || return 2
+  printf '%s\n' "$certificate"
 }
 
 # --- before the first step -------------------------------------------------------------------------------------------------------
@@ -434,13 +511,13 @@ need_programs() {
   done
 }
 
-# need_vault NEEDS: that it answers, is unsealed, and that the token may do what the steps need.
+# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local status answer lacking
+  local status answer undone=''
   # it fails for a sealed Vault too, and then says so; where there is none, it says nothing.
   status=$(vault status -format=json 2>"$work/error") || true
   if [[ -z $status ]]; then
-    missing+=("an answer from Vault at $VAULT_ADDR: $(tr '\n' ' ' <"$work/error")")
+    missing+=("an answer from Vault at $VAULT_ADDR: $(last_error)")
     return 0
   fi
   if [[ $(jq -r .initialized <<<"$status") == false ]]; then
@@ -451,14 +528,33 @@ need_vault() {
     missing+=("an unsealed Vault at $VAULT_ADDR: it is sealed, run '$cli operator unseal'")
     return 0
   fi
-  answer=$(jq '{paths: keys}' <<<"$1" | put sys/capabilities-self 2>"$work/error") || {
-    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(tr '\n' ' ' <"$work/error")")
+  answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
+    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
     return 0
   }
-  lacking=$(jq -r --argjson needs "$1" '(.data // .) as $has | $needs | to_entries[]
-    | .key as $path | (.value - ($has[$path] // [])) as $lacks
-    | select(($has[$path] // []) != ["root"] and ($lacks | length) > 0) | "the capability \($lacks | join(", ")) on \($path) for the token"' <<<"$answer")
-  [[ -z $lacking ]] || while IFS= read -r line; do missing+=("$line"); done <<<"$lacking"
+  mapfile -t missing < <(lacking look '' <<<"$answer")
+  [[ $mode == run && -n $(lacking act '' <<<"$answer") ]] || return 0
+  # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
+  ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$answer")
+}
+
+# lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
+# what Vault says of its capabilities.
+lacking() {
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" '(.data // .) as $has
+    | [$needs | to_entries[] | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
+      | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
+      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+}
+
+# to_do_steps: goes through the steps without a word, and prints those that are to do.
+to_do_steps() {
+  mode=plan
+  look_around 3>/dev/null
+  stop_if_missing
+  steps 3>/dev/null
+  printf '%s ' none "${to_do[@]}"
 }
 
 stop_if_missing() {
@@ -483,17 +579,19 @@ main() {
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
-        shift
+        shift $((taken - 1))
         ;;
     esac
     shift
   done
 
   work=$(mktemp -d)
-  trap 'rm -rf -- "$work"' EXIT
+  trap 'finish $?' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  # bao reads VAULT_* where its own are unset.
+  [[ -z ${VAULT_NAMESPACE:-}${BAO_NAMESPACE:-} ]] || die 'VAULT_NAMESPACE is set, and the Issuer would ask without a namespace: unset it'
+  # bao reads VAULT_* where its own are unset; vault knows nothing of BAO_*.
+  [[ ${cli##*/} == bao ]] || unset BAO_ADDR BAO_TOKEN
   export VAULT_ADDR=${BAO_ADDR:-${VAULT_ADDR:-$server}}
   if [[ -n $ca_bundle && -z ${VAULT_CACERT:-}${VAULT_CAPATH:-}${BAO_CACERT:-}${BAO_CAPATH:-} ]]; then
     printf '%s\n' "$ca_bundle" >"$work/vault-ca.pem"
@@ -501,6 +599,7 @@ main() {
   fi
   before_steps
   stop_if_missing
+  if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
   steps
   after_steps
 }
@@ -508,101 +607,190 @@ main() {
 # --- a cluster -------------------------------------------------------------------------------------------------------------------
 
 exported_key_file=
-options_usage=''
-options_help=''
+take_over=false
+options_usage=' [--take-over]'
+options_help='  --take-over         write over what has a planned name and is of another maker
+'
 if [[ $key_mode == exported ]]; then
-  options_usage=' [--exported-key FILE]'
-  options_help='  --exported-key FILE a new file for the key of the intermediate CA, which the config exports; needed once
+  options_usage+=' [--exported-key FILE]'
+  options_help+='  --exported-key FILE a new file for the key of the intermediate CA, which the config exports; needed once
 '
 fi
 
+# option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
 option() {
-  [[ $1 == --exported-key && $key_mode == exported ]] || return 1
-  (($# >= 2)) || bad_usage "$1 needs a file"
-  exported_key_file=$2
+  taken=1
+  if [[ $1 == --take-over ]]; then
+    take_over=true
+  elif [[ $1 == --exported-key && $key_mode == exported ]]; then
+    (($# >= 2)) || bad_usage "$1 needs a file"
+    exported_key_file=$2
+    taken=2
+  else
+    return 1
+  fi
 }
 
 kube() { kubectl --context "$context" "$@"; }
 
 before_steps() {
-  local namespace rc=0
+  local namespace
   need_programs jq openssl kubectl
   stop_if_missing
-  need_vault "$needs"
+  look_for_root_pem
+  need_vault
   for namespace in "$secret_namespace" "$csr_namespace"; do
     kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
-      missing+=("the namespace $namespace in the cluster of context $context: $(tr '\n' ' ' <"$work/error")")
+      missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
   done
   if ((${#missing[@]} == 0)); then
     [[ $(kube auth can-i patch "secret/$secret_name" -n "$secret_namespace" 2>&1) == yes ]] ||
       missing+=("the right to patch secret/$secret_name in namespace $secret_namespace of context $context")
-    root=$(root_from_vault) || rc=$?
-    ((rc != 1)) || missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first")
-    ((rc <= 1)) || exit 1
   fi
-  ((${#missing[@]} > 0)) || need_key_file
+  ((${#missing[@]} > 0)) || look_around
+}
+
+# look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
+look_around() {
+  local rc=0
+  root=$(root_from_vault) || rc=$?
+  case $rc in
+    0) ;;
+    1)
+      missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first")
+      return 0
+      ;;
+    *) exit 1 ;;
+  esac
+  [[ -n $known_root ]] ||
+    note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
+  rc=0
+  find_intermediate || rc=$?
+  ((rc <= 1)) || exit 1
+  if ((rc == 1)); then
+    lives_for "$intermediate_seconds" "$root" "the root in $root_mount" || exit 1
+    [[ $take_over == true ]] || need_free_names
+    need_key_file
+  fi
+  [[ $take_over == true || $secret_delivery != script ]] || need_own_secret
+}
+
+# need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
+need_free_names() {
+  local pair
+  keys_of "$mount/roles" && not_ours "the mount $mount, with its role ${listed[0]}" intermediate.mount
+  keys_of "$mount/issuers" && not_ours "the mount $mount, with its issuers" intermediate.mount
+  for pair in "$policy_path policy.name" "$approle_path appRole.name"; do
+    found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
+  done
+  return 0
+}
+
+# found_at PATH: whether Vault holds anything there.
+found_at() {
+  local rc=0
+  get "$1" >/dev/null || rc=$?
+  ((rc <= 1)) || exit 1
+  return "$rc"
+}
+
+not_ours() { missing+=("another name than $1, which is there already and not of this CA: set $2 in the config; or --take-over"); }
+
+# need_own_secret: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
+need_own_secret() {
+  local maker
+  maker=$(kube get secret "$secret_name" -n "$secret_namespace" -o json --ignore-not-found |
+    jq -r --arg key "$MAKER" '"cluster " + (.metadata.annotations[$key] // "")') || exit 1
+  case $maker in
+    '' | "cluster $cluster") return 0 ;;
+    # one that was put there by hand serves, where it holds a secret ID of this AppRole.
+    'cluster ') secret_id_works 3>/dev/null && return 0 || maker='another maker' ;;
+  esac
+  missing+=("another name than $secret_namespace/$secret_name for the Secret: context $context has one of $maker; set secret.name in the config; or --take-over")
 }
 
 # need_key_file: an exported key is handed out once, so the file for it is wanted before the key is made.
 need_key_file() {
-  local rc=0
   [[ $key_mode == exported && $mode == run ]] || return 0
-  intermediate_present >/dev/null 3>&1 || rc=$?
-  ((rc <= 1)) || exit 1
-  if ((rc == 1)); then
-    if [[ -z $exported_key_file ]]; then
-      missing+=('a file for the exported key of the intermediate CA: --exported-key FILE')
-    elif [[ -e $exported_key_file ]]; then
-      missing+=("a new file for the exported key: $exported_key_file is there already, and is not overwritten")
-    fi
+  if [[ -z $exported_key_file ]]; then
+    missing+=('a file for the exported key of the intermediate CA: --exported-key FILE')
+  elif [[ -e $exported_key_file ]]; then
+    missing+=("a new file for the exported key: $exported_key_file is there already, and is not overwritten")
   fi
 }
 
 # --- the intermediate CA
 
-# intermediate_present: whether the mount's default issuer is the planned CA, with its key, signed by the root.
-intermediate_present() {
-  local issuer rc=0
+# find_intermediate: sets `issuer` and `intermediate` where the mount's default issuer is the planned CA, with its key, signed by the root.
+find_intermediate() {
+  local rc=0
   issuer=$(issuer_of "$mount") || rc=$?
   ((rc == 0)) || return "$rc"
   is_planned_ca "$issuer" || return 2
   intermediate=$(jq -r .data.certificate <<<"$issuer" | first_certificate)
-  note "the intermediate is '$(subject_cn <<<"$intermediate")', SHA-256 $(fingerprint <<<"$intermediate"), until $(openssl x509 -noout -enddate <<<"$intermediate" | sed 's/.*=//')"
-  report_orphan_keys "$(jq -r .data.key_id <<<"$issuer")"
+}
+
+# intermediate_present: the same, and says what a reader should know of it.
+intermediate_present() {
+  local rc=0
+  find_intermediate || rc=$?
+  ((rc == 0)) || return "$rc"
+  note "the intermediate is $(described "$intermediate"), until $(end_of <<<"$intermediate")"
+  report_differences
+  report_other_signers
 }
 
 # is_planned_ca ISSUER: says what is wrong where it is not.
 is_planned_ca() {
   local certificate cn reason
-  certificate=$(jq -r .data.certificate <<<"$1" | first_certificate)
+  certificate=$(jq -r .data.certificate <<<"$1" | first_certificate) || return 1
   cn=$(subject_cn <<<"$certificate")
   if [[ $cn != "$common_name" ]]; then
-    reason="holds another CA ('$cn', SHA-256 $(fingerprint <<<"$certificate")) than the planned '$common_name'"
+    reason="holds another CA ($(described "$certificate")) than the planned '$common_name'"
   elif [[ -z $(jq -r '.data.key_id // ""' <<<"$1") ]]; then
     reason="holds the certificate of '$cn' without its key"
   elif ! verified "$root" "$certificate"; then
-    reason="holds a CA that does not verify to the root in $root_mount ($(tr '\n' ' ' <"$work/error"))"
+    reason="holds a CA that does not verify to the root in $root_mount ($(last_error))"
   else
     return 0
   fi
-  printf '%s: error: %s %s: CA material is never replaced here; choose another mount in the config\n' "$0" "$mount" "$reason" >&2
+  complain "$mount $reason: CA material is never replaced here; choose another mount in the config"
   return 1
 }
 
-# report_orphan_keys KEY: a run that was stopped between key and certificate leaves a key that signs nothing.
-report_orphan_keys() {
-  local key issuer used=$1
-  local -a all=() orphans=()
-  mapfile -t all < <(keys "$mount/keys")
-  ((${#all[@]} > 1)) || return 0
-  for issuer in $(keys "$mount/issuers"); do
-    used+=" $(get "$mount/issuer/$issuer" | jq -r '.data.key_id // ""')"
+# report_differences: a CA that was made with other settings than those of today is kept.
+report_differences() {
+  local text path
+  text=$(openssl x509 -noout -text <<<"$intermediate")
+  grep -E "Public-Key: \($intermediate_bits bit" <<<"$text" >/dev/null ||
+    note "its key has not the $intermediate_bits bits of the plan; it is kept"
+  path=$(sed -n 's/.*CA:TRUE, pathlen:\([0-9]*\).*/\1/p' <<<"$text")
+  [[ ${path:--1} == "$max_path_length" ]] ||
+    note "its path length is ${path:-without a bound}, the plan says $max_path_length; it is kept"
+}
+
+# report_other_signers: what else the mount can sign with: further issuers; keys without a certificate, which a stopped run leaves; further
+# roles, which sign with this CA what the plan knows nothing of. They are named, and left alone.
+report_other_signers() {
+  local used id other
+  used=" $(jq -r .data.key_id <<<"$issuer")"
+  keys_of "$mount/issuers" || true
+  for id in "${listed[@]}"; do
+    [[ $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
+    other=$(get "$mount/issuer/$id") || return 2
+    # the root's certificate stands here too, without its key.
+    [[ -n $(jq -r '.data.key_id // ""' <<<"$other") ]] || continue
+    used+=" $(jq -r .data.key_id <<<"$other")"
+    note "issuer $id can sign here too, besides the default: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)")"
   done
-  for key in "${all[@]}"; do
-    [[ " $used " == *" $key "* ]] || orphans+=("$key")
+  keys_of "$mount/keys" || true
+  for id in "${listed[@]}"; do
+    [[ " $used " == *" $id "* ]] || note "key $id has no certificate, a stopped run left it; to remove it: $cli delete $mount/key/$id"
   done
-  ((${#orphans[@]} == 0)) || for key in "${orphans[@]}"; do
-    note "key $key has no certificate, a stopped run left it; to remove it: $cli delete $mount/key/$key"
+  keys_of "$mount/roles" || true
+  for id in "${listed[@]}"; do
+    [[ $mount/roles/$id == "$role_path" ]] ||
+      note "role $mount/roles/$id signs with this CA too, and is not of the plan; to remove it: $cli delete $mount/roles/$id"
   done
 }
 
@@ -620,15 +808,16 @@ issue_intermediate() {
   intermediate=$(first_certificate <<<"$bundle")
   verified "$root" "$intermediate" || die "what $root_mount signed does not verify to its root"
   imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$bundle")
-  set_default_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
+  set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
   intermediate_present || die "$mount does not hold the CA that was just imported"
 }
 
-# set_default_issuer ID: set-signed makes the first issuer the default, a later one not.
-set_default_issuer() {
+# set_first_issuer ID: set-signed makes the first issuer of a mount its default. Where there is one by now, another run at the same time made
+# it, and it stays.
+set_first_issuer() {
   local config
   config=$(get "$mount/config/issuers")
-  [[ $(jq -r .data.default <<<"$config") == "$1" ]] || jq -n --arg id "$1" '{default: $id}' | put "$mount/config/issuers"
+  [[ -n $(jq -r '.data.default // ""' <<<"$config") ]] || jq -n --arg id "$1" '{default: $id}' | put "$mount/config/issuers"
 }
 
 # --- what lies in the cluster
@@ -641,11 +830,14 @@ secret_value() {
   printf '%s' "$secret" | jq -er --arg key "$3" '.data[$key] // empty | @base64d' || return 1
 }
 
-# apply_secret NAMESPACE NAME KEY LABEL: makes the Secret, its value from standard input, through pipes only.
+# the annotation that says which cluster of the config a Secret was made for.
+readonly MAKER=cdk8s-mesh-ca/cluster
+
+# apply_secret NAMESPACE NAME KEY: makes the Secret, its value from standard input, through pipes only.
 apply_secret() {
-  jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" '{
+  jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" --arg maker "$MAKER" --arg cluster "$cluster" '{
     apiVersion: "v1", kind: "Secret", type: "Opaque",
-    metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"}},
+    metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"}, annotations: {($maker): $cluster}},
     data: {($key): @base64}}' | kube apply --server-side --force-conflicts --field-manager=cdk8s-mesh-ca -f -
 }
 
@@ -659,15 +851,18 @@ root_file() {
 
 # root_delivered: whether the cluster's root file holds the certificate; it may hold others too, during a rotation.
 root_delivered() {
-  local found rc=0 print
+  local found rc=0 print prints
   [[ -n ${intermediate:-} || $root_file == root ]] || return 1
   found=$(secret_value "$csr_namespace" "$root_secret" "$root_secret_key") || rc=$?
   ((rc == 0)) || return "$rc"
   print=$(root_file | fingerprint)
-  each_certificate fingerprint <<<"$found" | grep -xF "$print" >/dev/null && return 0
-  printf '%s: error: Secret %s/%s holds another CA than the planned one (SHA-256 %s). Workloads trust what it holds; where none does yet: kubectl --context %s delete secret %s -n %s\n' \
-    "$0" "$csr_namespace" "$root_secret" "$print" "$context" "$root_secret" "$csr_namespace" >&2
-  return 2
+  prints=$(each_certificate fingerprint <<<"$found")
+  if ! grep -xF "$print" >/dev/null <<<"$prints"; then
+    complain "Secret $csr_namespace/$root_secret holds another CA than the planned one (SHA-256 $print). Workloads trust what it holds; where none does yet: kubectl --context $context delete secret $root_secret -n $csr_namespace"
+    return 2
+  fi
+  prints=$(grep -vxF "$print" <<<"$prints") || return 0
+  note "it holds other CAs too, which the workloads trust as much: SHA-256 ${prints//$'\n'/, }"
 }
 
 deliver_root() { root_file | apply_secret "$csr_namespace" "$root_secret" "$root_secret_key"; }
@@ -679,17 +874,22 @@ secret_id_works() {
   ((rc == 0)) || return "$rc"
   # the value comes from a Secret that anybody may have edited: it travels as JSON, never as a word.
   found=$(printf '%s' "$secret_id" | jq -Rs '{secret_id: .}' | put "$approle_path/secret-id/lookup" 2>"$work/error") || rc=$?
-  if ((rc != 0)) && ! grep -Eq 'Code: (404|400|500)|failed to find' "$work/error"; then
-    printf '%s: error: cannot look up the secret ID: %s\n' "$0" "$(tr '\n' ' ' <"$work/error")" >&2
+  if ((rc != 0)) && ! grep -Eq 'Code: 404|role .* does not exist|missing secret_id|failed to find' "$work/error"; then
+    complain "cannot look up the secret ID: $(last_error)"
     return 2
   fi
+  # of one that it does not know, Vault says nothing.
   if ((rc != 0)) || [[ -z $found || $(jq -r '.data.secret_id_accessor // ""' <<<"$found") == '' ]]; then
     note "the cluster's secret ID is not one that Vault knows"
     return 1
   fi
   accessor=$(jq -r .data.secret_id_accessor <<<"$found")
+  # Vault writes its own time zone.
   due=$(jq --argjson ttl "$secret_id_seconds" '
-    (.data.expiration_time | sub("\\.[0-9]+"; "") | sub("[+-][0-9:]+$"; "Z") | fromdateiso8601) as $ends
+    def instant: capture("^(?<time>[0-9T:-]{19})([.][0-9]+)?(?<zone>Z|(?<sign>[+-])(?<h>[0-9]{2}):(?<m>[0-9]{2}))$")
+      | (.time + "Z" | fromdateiso8601)
+        - (if .zone == "Z" then 0 else ((.h | tonumber) * 3600 + (.m | tonumber) * 60) * (if .sign == "-" then -1 else 1 end) end);
+    (.data.expiration_time | instant) as $ends
     | if $ttl == 0 then $ends >= 0 and $ends <= now else $ends <= now + $ttl / 3 or $ends > now + $ttl + 3600 end' <<<"$found") || return 2
   if [[ $due == true ]]; then
     note "the cluster's secret ID ends $(jq -r 'if .data.secret_id_ttl == 0 then "never" else .data.expiration_time end' <<<"$found"): a new one is due"
@@ -715,7 +915,8 @@ deliver_secret_id() {
 report_other_secret_ids() {
   local other
   local -a others=()
-  mapfile -t others < <(keys "$approle_path/secret-id" | grep -vxF "$accessor")
+  keys_of "$approle_path/secret-id" || true
+  for other in "${listed[@]}"; do [[ $other == "$accessor" ]] || others+=("$other"); done
   ((${#others[@]} > 0)) || return 0
   note "secret IDs of the AppRole besides the delivered one, of stopped or earlier runs or of others: ${#others[@]}; to destroy one: $cli write $approle_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
   for other in "${others[@]:0:10}"; do note "  accessor $other"; done
@@ -762,7 +963,7 @@ sign() {
 signs() {
   local answer leaf chain
   [[ -n $trial_token ]] || return 0
-  answer=$(sign "$2") || die "trial: Vault refuses $1 ($2): $(tr '\n' ' ' <"$work/error")"
+  answer=$(sign "$2") || die "trial: Vault refuses $1 ($2): $(last_error)"
   leaf=$(jq -r .data.certificate <<<"$answer")
   chain=$(jq -r '(.data.ca_chain // [.data.issuing_ca])[]' <<<"$answer")
   verified "$root" "$leaf" "$chain" ||
@@ -791,7 +992,7 @@ refuses() {
     say "      WRONGLY SIGNED: $what ($names)"
   else
     grep -E -- "$message" "$work/error" >/dev/null ||
-      die "trial: $what ($names) was refused, but not for its name: $(tr '\n' ' ' <"$work/error")"
+      die "trial: $what ($names) was refused, but not for its name: $(last_error)"
     trial_done=$((trial_done + 1))
     say "      refused, as it must be: $what"
   fi

@@ -24,6 +24,7 @@ readonly istiod_names=istiod.istio-system.svc
 readonly ca_address=cert-manager-istio-csr.cert-manager.svc:443
 readonly mesh_config_map=istio
 readonly injector_config_map=istio-sidecar-injector
+readonly control_plane_todo='merge control-plane.partial.yaml, as README.md says, section 5'
 
 # ---------------------------------------------------------------------------------------------------------------------------------
 # From here on the text is the same in every verify script. It only reads: the cluster, istioctl's answer, and the root certificate.
@@ -183,16 +184,16 @@ need() {
 
 # --- certificates ----------------------------------------------------------------------------------------------------------------
 
-# lay_out NAME TEXT: lays the certificates of a PEM text into $tmp/NAME as 1.pem, 2.pem, …; anything else in it, such as a key, is left
-# out. Sets `blocks` to their number. 1, and `why`: there is none, or one is damaged.
+# lay_out NAME TEXT: lays the certificates of a PEM text into $tmp/NAME as 1.pem, 2.pem, …, by each name that OpenSSL and Envoy know for
+# one; anything else in it, such as a key, is left out. Sets `blocks` to their number. 1, and `why`: there is none, or one is damaged.
 lay_out() {
   local i
   rm -rf -- "${tmp:?}/$1"
   mkdir -- "$tmp/$1"
   blocks=$(printf '%s\n' "$2" | folder="$tmp/$1" awk '
-    /-----BEGIN CERTIFICATE-----/ { n++; inside = 1 }
+    /-----BEGIN (X509 |TRUSTED )?CERTIFICATE-----/ { n++; inside = 1 }
     inside { print > (ENVIRON["folder"] "/" n ".pem") }
-    /-----END CERTIFICATE-----/ { inside = 0 }
+    /-----END (X509 |TRUSTED )?CERTIFICATE-----/ { inside = 0 }
     END { print n + 0 }')
   why='it holds no certificate'
   if ((blocks == 0)); then return 1; fi
@@ -260,9 +261,10 @@ fingerprints() {
   for ((i = 1; i <= blocks; i++)); do printf '%s\n' "$(fingerprint "$1/$i")"; done
 }
 
-# compare_with_root WHAT TEXT TODO: the root must be among the text's certificates; more than it is allowed, as in a rotation, and said.
+# compare_with_root WHAT TEXT TODO: the text must hold the root, or both where the plan names two, and nothing else: whatever else stands
+# in a list of trusted CAs is trusted as much.
 compare_with_root() {
-  local what=$1 todo=$3 i print found='' extra=''
+  local what=$1 todo=$3 i print found='' held='' extra=''
   if [[ -z $root_prints ]]; then
     unknown "$no_root"
     return
@@ -274,21 +276,27 @@ compare_with_root() {
   for ((i = 1; i <= blocks; i++)); do
     print=$(fingerprint "other/$i")
     found+=$print$'\n'
+    held+="${held:+; }$(described "other/$i")"
     if ! has "$print" "$root_prints"; then extra+="${extra:+; }$(described "other/$i")"; fi
   done
+  i=0
   while IFS= read -r print; do
+    i=$((i + 1))
     if has "$print" "$found"; then continue; fi
     if [[ $root_file == intermediate ]]; then todo="mesh-ca.yaml says istioCsr.rootFile: intermediate, as the guide does; write root"; fi
-    fail "$what is not the root $root_subject, SHA-256 $print: it is $extra" "$todo"
+    fail "$what is not the root $(subject "root/$i"), SHA-256 $print: it is $held" "$todo"
     return
   done <<<"$root_prints"
-  ok "$what is the root, SHA-256 ${root_prints//$'\n'/ and }${extra:+; it also holds $extra}"
+  if [[ -n $extra ]]; then
+    fail "$what holds the root and more, which is trusted as much: $extra" "remove it, or, in a rotation, name both roots in root.certificate; $todo"
+    return
+  fi
+  ok "$what is the root, SHA-256 ${root_prints//$'\n'/ and }"
 }
 
 # --- the checks ------------------------------------------------------------------------------------------------------------------
 
 root_prints=''
-root_subject=''
 no_root='the root is not known: name it with --root FILE'
 
 check_root() {
@@ -310,7 +318,6 @@ check_root() {
   local i
   for ((i = 1; i <= blocks; i++)); do cat "$tmp/root/$i.pem"; done >"$tmp/root.pem"
   root_prints=$(fingerprints root)
-  root_subject=$(subject root/1)
   local roots=$blocks
   blocks=1
   for ((i = 1; i <= roots; i++)); do
@@ -330,7 +337,7 @@ check_root() {
       return
     fi
   fi
-  ok "$root_subject $source, ends $(ends root/1), SHA-256 ${root_prints//$'\n'/ and }"
+  ok "$(subject root/1) $source, ends $(ends root/1), SHA-256 ${root_prints//$'\n'/ and }"
 }
 
 check_issuer() {
@@ -387,9 +394,9 @@ check_csr_args() {
 
 check_csr_root() {
   check='istio-csr root file'
-  local todo='apply manifests/2-istio-csr, or run setup.sh'
-  need "$todo" secrets "$root_secret" "$csr_namespace" root_file --arg key "$root_secret_key" || return 0
-  compare_with_root "$root_secret_key of Secret $root_secret" "$got" "$todo"
+  need 'apply manifests/2-istio-csr, or run setup.sh' secrets "$root_secret" "$csr_namespace" root_file --arg key "$root_secret_key" || return 0
+  # setup.sh changes no root file that is there.
+  compare_with_root "$root_secret_key of Secret $root_secret" "$got" 'apply manifests/2-istio-csr, or delete the Secret and run setup.sh'
 }
 
 check_istiod_certificate() {
@@ -466,11 +473,11 @@ check_env() {
   elif [[ $state == unset && $4 == "$3" ]]; then
     ok "$2 of istiod is not set, which means \"$4\""
   elif [[ $state == unset ]]; then
-    fail "$2 of istiod is not set, which means \"$4\", the plan says \"$3\"" 'apply manifests/3-control-plane'
+    fail "$2 of istiod is not set, which means \"$4\", the plan says \"$3\"" "$control_plane_todo"
   elif [[ $value == "$3" ]]; then
     ok "$2 of istiod is \"$3\""
   else
-    fail "$2 of istiod is \"$value\", the plan says \"$3\"" 'apply manifests/3-control-plane'
+    fail "$2 of istiod is \"$value\", the plan says \"$3\"" "$control_plane_todo"
   fi
 }
 
@@ -517,7 +524,7 @@ check_trust_domain() {
   if [[ $found == "value $trust_domain" ]]; then
     ok "the mesh config says \"$trust_domain\""
   elif [[ $found == value\ * ]]; then
-    fail "the mesh config says \"${found#value }\", the plan says \"$trust_domain\"" 'apply manifests/3-control-plane, or put trustDomain of mesh-ca.yaml right'
+    fail "the mesh config says \"${found#value }\", the plan says \"$trust_domain\"" "$control_plane_todo, or put trustDomain of mesh-ca.yaml right"
   else
     unknown "trustDomain cannot be read from ConfigMap $mesh_config_map without a YAML program"
   fi
@@ -532,7 +539,7 @@ check_injected() {
   elif [[ $got == "$3" ]]; then
     ok "the injector says \"$3\""
   else
-    fail "the injector says \"$got\", the plan says \"$3\"" 'apply manifests/3-control-plane'
+    fail "the injector says \"$got\", the plan says \"$3\"" "$control_plane_todo"
   fi
 }
 

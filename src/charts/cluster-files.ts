@@ -10,6 +10,9 @@ import { IssuerChart } from './issuer-chart';
 import { IstioCsrChart } from './istio-csr-chart';
 import { SampleChart } from './sample-chart';
 
+/** Where a ControlPlane lies that can only be merged. */
+const PARTIAL = 'control-plane.partial.yaml';
+
 /** What is not in the plan. */
 export interface ClusterFilesOptions {
   /**
@@ -37,7 +40,10 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
   ]);
   const { controlPlane } = new ControlPlaneChart(app, '3-control-plane', cluster);
   const { workload } = new SampleChart(app, 'sample', cluster);
-  const overlayFile = controlPlane.partial ? 'control-plane.partial.yaml' : 'control-plane.yaml';
+  // what lies below manifests/ is applied as it is, by people and by Argo CD and Flux; a part of an object must not be.
+  const [overlayFile, overlayAbout] = controlPlane.partial
+    ? [PARTIAL, 'a part of the ControlPlane: merge it last, as the runbook says; never apply it']
+    : ['manifests/3-control-plane/control-plane.yaml', 'istiod and the workloads turn to istio-csr; apply it last'];
 
   const manifest = (path: string, about: string, construct: Construct, header: readonly string[]): OutputFile => ({
     path: `${name}/${path}`,
@@ -70,11 +76,11 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
       cluster: name,
       about: `Helm values of istio-csr ${istioCsr.chartVersion}`,
     },
-    manifest(`manifests/3-control-plane/${overlayFile}`, 'istiod and the workloads turn to istio-csr; apply it last', controlPlane, [
-      `Apply last: istio-csr must be serving, and Certificate ${istio.namespace}/istiod must be Ready:`,
+    manifest(overlayFile, overlayAbout, controlPlane, [
+      `${controlPlane.partial ? 'Merge it' : 'Apply'} last: istio-csr must be serving, and Certificate ${istio.namespace}/istiod must be Ready:`,
       `  kubectl --context ${context} -n ${istioCsr.namespace} rollout status deployment/${CHART}`,
       `  kubectl --context ${context} -n ${istio.namespace} wait --for=condition=Ready certificate/istiod`,
-      ...(controlPlane.partial ? partialHeader(cluster, overlayFile) : []),
+      ...(controlPlane.partial ? partialHeader(cluster) : []),
       ...warnings(cluster, 'istio.'),
     ]),
     manifest('sample/sample.yaml', 'a workload to look at the certificate of', workload, [
@@ -94,11 +100,11 @@ function manifestText(construct: Construct, header: readonly string[]): string {
     .join('---\n');
 }
 
-function partialHeader({ context, istio }: ClusterPlan, file: string): string[] {
+function partialHeader({ context, istio }: ClusterPlan): string[] {
   return [
     `A PARTIAL of ControlPlane ${istio.namespace}/${istio.controlPlane}: the fields that TSB requires are not in the config (tsb). Merge it into the one`,
     'that is there; any "kubectl apply", --server-side too, may remove what this file does not name:',
-    `  kubectl --context ${context} patch controlplane ${istio.controlPlane} -n ${istio.namespace} --type=merge --patch-file=${file}`,
+    `  kubectl --context ${context} patch controlplane ${istio.controlPlane} -n ${istio.namespace} --type=merge --patch-file=${PARTIAL}`,
     'It replaces the list of overlays as a whole: where the ControlPlane has some already, add the patches below to them by hand.',
   ];
 }

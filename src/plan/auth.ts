@@ -31,8 +31,14 @@ export interface AppRolePlan {
     readonly token_ttl: string;
     readonly token_max_ttl: string;
     readonly token_type: string;
+    readonly token_no_default_policy: boolean;
+    readonly token_explicit_max_ttl: string;
+    readonly token_period: string;
+    readonly token_num_uses: number;
+    readonly token_bound_cidrs: readonly string[];
     readonly secret_id_ttl: string;
     readonly secret_id_num_uses: number;
+    readonly secret_id_bound_cidrs: readonly string[];
     readonly bind_secret_id: boolean;
   };
 }
@@ -81,9 +87,16 @@ export function planAppRole({ name: cluster, appRole = {}, refuse }: Settings, p
       token_ttl: tokenTtl,
       token_max_ttl: tokenMaxTtl,
       token_type: tokenType,
+      // a batch token can be neither renewed nor revoked, so it needs nothing of Vault's default policy.
+      token_no_default_policy: tokenType === 'batch',
+      token_explicit_max_ttl: '0',
+      token_period: '0',
+      token_num_uses: 0,
+      token_bound_cidrs: [],
       secret_id_ttl: secretIdTtl,
       // cert-manager logs in for each signature, so a count of uses would end the mesh at that count.
       secret_id_num_uses: 0,
+      secret_id_bound_cidrs: [],
       bind_secret_id: true,
     },
   };

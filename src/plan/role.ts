@@ -35,6 +35,8 @@ export interface RoleFields {
   readonly allowed_uri_sans: readonly string[];
   readonly allowed_uri_sans_template: boolean;
   readonly allowed_other_sans: readonly string[];
+  readonly allowed_serial_numbers: readonly string[];
+  readonly cn_validations: readonly string[];
   readonly enforce_hostnames: boolean;
   readonly require_cn: boolean;
   readonly use_csr_common_name: boolean;
@@ -46,10 +48,14 @@ export interface RoleFields {
   readonly basic_constraints_valid_for_non_ca: boolean;
   readonly key_usage: readonly string[];
   readonly ext_key_usage: readonly string[];
+  readonly ext_key_usage_oids: readonly string[];
+  readonly policy_identifiers: readonly string[];
   readonly key_type: string;
   readonly key_bits: number;
   readonly ttl: string;
   readonly max_ttl: string;
+  readonly not_before_duration: string;
+  readonly not_after: string;
   readonly no_store: boolean;
   readonly generate_lease: boolean;
 }
@@ -69,14 +75,25 @@ export function planRole(
   const anyService = role.hosts === 'anyService';
   const maxTtl = role.maxTtl ?? certificates.maxTtl;
 
-  if (seconds(maxTtl) < seconds(certificates.maxTtl)) {
-    refuse(['role', 'maxTtl'], `'maxTtl' must be at least the longest of certificates, e.g. "${certificates.maxTtl}", got "${maxTtl}"`);
+  const { workloadTtl, istiodTtl, servingTtl } = certificates;
+  const asked = { workloadTtl, istiodTtl, servingTtl };
+  const isTooLong = (ttl: string) => seconds(ttl) > seconds(intermediate.ttl);
+  // no certificate is shorter than 1h, so below a shorter intermediate none is right.
+  const isTooShort = isTooLong('1h');
+  const right = longest(['1h', ...Object.values(asked).filter(ttl => isTooShort || !isTooLong(ttl))]);
+  if (seconds(maxTtl) < seconds(right)) {
+    refuse(['role', 'maxTtl'], `'maxTtl' must be at least the longest of certificates, e.g. "${right}", got "${maxTtl}"`);
   }
-  if (seconds(longest([maxTtl, certificates.maxTtl])) > seconds(intermediate.ttl)) {
-    refuse(
-      role.maxTtl === undefined ? ['certificates'] : ['role', 'maxTtl'],
-      `a certificate must end before its issuer, the intermediate, e.g. "1h", got "${maxTtl}" below an intermediate of "${intermediate.ttl}"`,
-    );
+  if (isTooShort) {
+    const message = `'ttl' must be at least that of the certificates below it, e.g. "${longest(['24h', right, maxTtl])}", got "${intermediate.ttl}"`;
+    refuse(['intermediate', 'ttl'], message);
+  } else {
+    const refuseLong = (keys: readonly string[], ttl: string, instead: string) => {
+      const message = `a certificate must end before its issuer, the intermediate, e.g. "${instead}", got "${ttl}" below an intermediate of "${intermediate.ttl}"`;
+      if (isTooLong(ttl)) refuse(keys, message);
+    };
+    for (const [key, ttl] of Object.entries(asked)) refuseLong(['certificates', key], ttl, '1h');
+    if (role.maxTtl !== undefined) refuseLong(['role', 'maxTtl'], role.maxTtl, right);
   }
   return {
     name,
@@ -97,6 +114,9 @@ export function planRole(
       allowed_uri_sans: [role.spiffeIds === 'anyPath' ? `spiffe://${trustDomain}/*` : `spiffe://${trustDomain}/ns/*/sa/*`],
       allowed_uri_sans_template: false,
       allowed_other_sans: [],
+      allowed_serial_numbers: [],
+      // "disabled" would let any common name pass that stands in no SAN.
+      cn_validations: ['email', 'hostname'],
       enforce_hostnames: true,
       require_cn: false,
       use_csr_common_name: true,
@@ -109,11 +129,17 @@ export function planRole(
       basic_constraints_valid_for_non_ca: false,
       key_usage: ['DigitalSignature', 'KeyAgreement', 'KeyEncipherment'],
       ext_key_usage: [],
+      ext_key_usage_oids: [],
+      policy_identifiers: [],
       key_type: certificates.keyType,
       key_bits: certificates.keyBits,
       // the guide sets no ttl of its own: a request without one then gets the mount's default.
       ttl: role.maxTtl === undefined ? maxTtl : '0',
       max_ttl: maxTtl,
+      // for clocks that are behind Vault's; its own default.
+      not_before_duration: '30s',
+      // a fixed end would win over max_ttl.
+      not_after: '',
       no_store: !(role.storeCertificates ?? false),
       generate_lease: false,
     },

@@ -17,7 +17,6 @@ export function istioCsr({ cluster, files, at, kube }: ClusterContext, certifica
     ...shell(
       ...(manifest ? [kube('apply', '-f', at('manifests/2-istio-csr'))] : []),
       `${kube('get', 'secret', csr.rootSecret.name, '-n', csr.namespace, '-o', `jsonpath={.data.${csr.rootSecret.key.replaceAll('.', '\\.')}}`)} \\\n  | base64 -d | openssl x509 -noout -subject -fingerprint -sha256`,
-      ...(cluster.certManager.namespace === csr.namespace ? [] : [words(['helm', 'repo', 'update', 'jetstack'])]),
       command(
         ['helm', '--kube-context', cluster.context, 'upgrade', '--install', csr.release, 'jetstack/cert-manager-istio-csr'],
         ['--namespace', csr.namespace, '--version', csr.chartVersion],
@@ -39,7 +38,7 @@ export function istioCsr({ cluster, files, at, kube }: ClusterContext, certifica
 export function controlPlane({ cluster, files, at, kube }: ClusterContext): string[] {
   const { istio } = cluster;
   const partial = files.find(file => file.path.endsWith('/control-plane.partial.yaml'));
-  const path = partial ? at('manifests/3-control-plane/control-plane.partial.yaml') : at('manifests/3-control-plane');
+  const path = at(partial ? 'control-plane.partial.yaml' : 'manifests/3-control-plane');
   const field = '.spec.components.istio.kubeSpec.overlays';
   const merge = ['--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${path}`];
   const patch = kube('patch', 'controlplane', istio.controlPlane, '-n', istio.namespace, ...merge);

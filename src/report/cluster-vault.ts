@@ -17,8 +17,9 @@ export function beginning({ cluster, kube }: ClusterContext): string[] {
     ...shell(
       kube('cluster-info'),
       ...namespaces.map(name => `${kube('create', 'namespace', name, '--dry-run=client', '-o', 'yaml')} | ${kube('apply', '-f', '-')}`),
+      words(['helm', 'repo', 'add', 'jetstack', 'https://charts.jetstack.io', '--force-update']),
     ),
-    'See: the address of the right cluster, then `namespace/… created` (or `configured`, `unchanged`).',
+    'See: the address of the right cluster, `namespace/… created` (or `configured`, `unchanged`), then `"jetstack" has been added to your repositories`: istio-csr comes from there, as cert-manager does.',
     '',
     'If cert-manager runs here already, keep it; this lists it:',
     '',
@@ -26,7 +27,6 @@ export function beginning({ cluster, kube }: ClusterContext): string[] {
     'Else install it:',
     '',
     ...shell(
-      words(['helm', 'repo', 'add', 'jetstack', 'https://charts.jetstack.io', '--force-update']),
       command(
         [...helm, 'cert-manager', 'jetstack/cert-manager'],
         ['--namespace', certManager.namespace, '--version', certManager.version],

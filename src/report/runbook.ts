@@ -56,7 +56,7 @@ function programs({ vault }: MeshCaPlan): string[] {
   return [
     '## 1. Programs and access',
     '',
-    'Needed: Bash 4.2 or later, `vault` (or `bao`, with `MESH_CA_CLI=bao`), `jq`, `openssl`, `kubectl`, `helm`, and `istioctl` for the last check. `vault login` asks for the token, so that it stands in no command:',
+    'Needed: Bash 4.4 or later, `vault` (or `bao`, with `MESH_CA_CLI=bao`), `jq`, `openssl`, `kubectl`, `helm`, and `istioctl` for the last check. `vault login` asks for the token, so that it stands in no command:',
     '',
     ...shell(
       setting('VAULT_ADDR', vault.server),
@@ -116,11 +116,11 @@ function rootCa({ root, clusters }: MeshCaPlan): string[] {
     ),
     'See: `CA:TRUE`. Note the fingerprint. Name the certificate as `root.certificate` in mesh-ca.yaml and synthesize again: then it lies in these files and is reviewed with them.',
     '',
-    'Bring it into Vault. The key goes through pipes only; the second command asks for its passphrase:',
+    'Bring it into Vault. The key goes through a pipe only; the second line asks for its passphrase:',
     '',
     ...shell(
       words(['bash', 'dist/root/setup.sh', '--plan']),
-      `${words(['bash', 'dist/root/setup.sh', '--root-cert', 'ca.crt', '--root-key'])} <(openssl pkey -in ca.key)`,
+      `openssl pkey -in ca.key | ${words(['bash', 'dist/root/setup.sh', '--root-cert', 'ca.crt', '--root-key', '/dev/stdin'])}`,
     ),
   ];
   const generate = [
@@ -176,15 +176,28 @@ function gitOps(files: readonly OutputFile[]): string[] {
   const stages = ['1-issuer', '2-istio-csr', '3-control-plane'].filter(stage =>
     files.some(({ path }) => path.includes(`/manifests/${stage}/`)),
   );
+  const whole = stages.includes('3-control-plane');
   const partial = files.some(({ path }) => path.endsWith('/control-plane.partial.yaml'));
-  const [folder, values] = ['dist/CLUSTER/manifests/', 'dist/CLUSTER/istio-csr.values.yml'].map(code);
+  const [values, part] = ['dist/CLUSTER/istio-csr.values.yml', 'dist/CLUSTER/control-plane.partial.yaml'].map(code);
   return [
     '## Argo CD and Flux',
     '',
-    `Each folder below ${folder} holds manifests and nothing else: ${stages.map(code).join(', ')}. Point one Application (Argo CD) or Kustomization (Flux) at each, in that order: sync waves 1, 2, 3 of an app of apps, or ${code('dependsOn')}. istio-csr's Helm release with ${values} comes before the last. The last turns istiod's own CA off, so it waits until istiod's Certificate is Ready; should all be applied at once, istiod's new pod waits for that certificate by itself and the old one serves on.`,
+    [
+      `Each folder below ${code('dist/CLUSTER/manifests/')} holds manifests and nothing else: ${stages.map(code).join(', ')}. Point an Application (Argo CD) or a Kustomization (Flux) at each, none at ${code('dist/CLUSTER')} itself.`,
+      ...(stages.length > 1 ? [`They go in that order: by sync waves of an app of apps, or ${code('dependsOn')}.`] : []),
+      `istio-csr's Helm release with ${values} comes ${whole ? `before ${code('3-control-plane')}` : `after ${stages.length > 1 ? 'them' : 'it'}`}.`,
+      ...(whole
+        ? [
+            `That one turns istiod's own CA off, so it waits until istiod's Certificate is Ready; should all be applied at once, istiod's new pod waits for that certificate by itself and the old one serves on.`,
+          ]
+        : []),
+    ].join(' '),
     '',
     ...(partial
-      ? [`${code('control-plane.partial.yaml')} is no whole object: leave its folder out, and merge it as the cluster's runbook says.`, '']
+      ? [
+          `${whole ? `A cluster without ${code('3-control-plane')} has ${part}` : `The ControlPlane is not among them: ${part} is there instead`}. It is a part of one, as the config does not name the fields that TSB requires (${code('tsb')}), and applying it removes fields that it does not name. Merge it last, as the cluster's runbook says; where the ControlPlane lies in Git, write its fields into that one.`,
+          '',
+        ]
       : []),
     'The scripts stay with a person, or a CI job, that holds a Vault token.',
     '',

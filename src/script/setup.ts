@@ -3,7 +3,7 @@ import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { seconds } from '../plan/ttl';
 import { Warning } from '../plan/warnings';
 import { comment, constants, stepsFunction } from './bash';
-import { clusterSteps, rootSteps, signFields } from './steps';
+import { clusterSteps, policyPath, rootSteps, signFields } from './steps';
 import runtime from './runtime.json';
 import { Step } from './step';
 
@@ -33,16 +33,22 @@ export function clusterScript(cluster: ClusterPlan): string {
     config_root: root.certificate?.trim() ?? '',
     root_mount: root.mount,
     mount: intermediate.mount,
+    intermediate_seconds: String(seconds(intermediate.ttl)),
+    intermediate_bits: String(intermediate.keyBits),
+    max_path_length: String(intermediate.maxPathLength),
     common_name: intermediate.commonName,
     key_mode: intermediate.key,
     sign_fields: JSON.stringify(signFields(intermediate)),
     sign_path: role.signPath,
+    role_path: role.path,
+    policy_path: policyPath(cluster.policy),
     role_is_exact: String(role.exact),
     approle_mount: appRole.mount,
     approle_path: appRole.path,
     role_id: appRole.roleId,
     token_type: appRole.fields.token_type,
     secret_id_seconds: String(seconds(appRole.fields.secret_id_ttl)),
+    secret_delivery: secret.delivery,
     secret_name: secret.name,
     secret_namespace: secret.namespace,
     secret_key: secret.key,
@@ -82,14 +88,8 @@ function script(
   ].join('\n');
 }
 
-/** What all steps together need of Vault, by path. */
-function needsOf(steps: readonly Step[]): Record<string, string[]> {
-  const needs: Record<string, string[]> = {};
-  for (const [path, capabilities] of steps.flatMap(step => Object.entries(step.needs))) {
-    needs[path] = [...new Set([...(needs[path] ?? []), ...capabilities])].sort();
-  }
-  return Object.fromEntries(Object.entries(needs).sort(([a], [b]) => (a < b ? -1 : 1)));
-}
+/** What each step needs of Vault. */
+const needsOf = (steps: readonly Step[]) => Object.fromEntries(steps.map(step => [step.id, step.needs]));
 
 /** JSON with an entry a line, for the reader of a diff. */
 function lineByLine(entries: Readonly<Record<string, unknown>>): string {

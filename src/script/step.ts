@@ -30,9 +30,29 @@ export interface Step {
   /** Programs, or functions of the runtime, with their arguments. Never shell text: `bash.ts` alone knows a shell. */
   readonly run: readonly (readonly string[])[];
 
-  /** What the script's token needs, by path: asked of Vault before the first step. */
-  readonly needs: Readonly<Record<string, readonly Capability[]>>;
+  /** What the script's token needs: asked of Vault before the first step. */
+  readonly needs: Needs;
 }
+
+/** What a token needs, by path. */
+export interface Needs {
+  /**
+   * In order to see whether the step is done.
+   *
+   * @default - nothing
+   */
+  readonly look?: Capabilities;
+
+  /**
+   * In order to do it; a rerun that finds it done can be made without.
+   *
+   * @default - nothing
+   */
+  readonly act?: Capabilities;
+}
+
+/** Vault's capabilities, by path. */
+export type Capabilities = Readonly<Record<string, readonly Capability[]>>;
 
 /** Vault's capabilities. */
 export type Capability = 'create' | 'read' | 'update' | 'delete' | 'list' | 'sudo';

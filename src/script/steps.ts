@@ -1,13 +1,13 @@
+import { PolicyPlan } from '../plan/auth';
 import { ClusterPlan } from '../plan/plan';
 import { IntermediatePlan, RootPlan } from '../plan/pki';
 import { seconds } from '../plan/ttl';
-import { Step } from './step';
+import { Capabilities, Step } from './step';
 import { trialCommands } from './trial';
 
 /** Steps that bring the root CA into Vault. */
 export function rootSteps(root: RootPlan): Step[] {
   const { mount, generate } = root;
-  const reads: Step['needs'] = { [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] };
   const ca: Step =
     root.source === 'import'
       ? {
@@ -16,7 +16,7 @@ export function rootSteps(root: RootPlan): Step[] {
           why: ['The key goes to Vault through a pipe. A mount that holds another CA ends the script.'],
           unless: ['root_present'],
           run: [['import_root']],
-          needs: { ...reads, [`${mount}/config/ca`]: ['update'] },
+          needs: { look: readsCa(mount), act: { [`${mount}/config/ca`]: ['update'] } },
         }
       : {
           id: 'root/generate',
@@ -25,7 +25,7 @@ export function rootSteps(root: RootPlan): Step[] {
           fields: { common_name: generate.commonName, ttl: generate.ttl, key_type: generate.keyType, key_bits: generate.keyBits },
           unless: ['root_present'],
           run: [['generate_root']],
-          needs: { ...reads, [`${mount}/root/generate/internal`]: ['update'] },
+          needs: { look: readsCa(mount), act: { [`${mount}/root/generate/internal`]: ['update'] } },
         };
   const write: Step = {
     id: 'root/write',
@@ -35,14 +35,15 @@ export function rootSteps(root: RootPlan): Step[] {
     run: [['write_root']],
     needs: {},
   };
-  return [...pkiMountSteps('root', mount, root.maxLeaseTtl), ca, ...(root.certificate === undefined ? [write] : [])];
+  // the mount may be there already, and serve others: it is never made to allow less.
+  return [...pkiMountSteps('root', mount, root.maxLeaseTtl, 'mount_allows'), ca, ...(root.certificate === undefined ? [write] : [])];
 }
 
 /** Steps that make a cluster's intermediate CA, cert-manager's way in, and try both. */
 export function clusterSteps(cluster: ClusterPlan): Step[] {
   const { intermediate } = cluster;
   return [
-    ...pkiMountSteps('intermediate', intermediate.mount, intermediate.ttl),
+    ...pkiMountSteps('intermediate', intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),
     issueStep(cluster),
     {
       id: 'role/write',
@@ -58,7 +59,7 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
       id: 'policy/write',
       title: `Write the policy ${cluster.policy.name}`,
       why: ['cert-manager may ask for a signature, and nothing else.'],
-      ...fieldsAt(`sys/policies/acl/${cluster.policy.name}`, { policy: policyText(cluster.policy.rules) }),
+      ...fieldsAt(policyPath(cluster.policy), { policy: policyText(cluster.policy.rules) }),
     },
     ...appRoleSteps(cluster),
     ...deliverySteps(cluster),
@@ -80,6 +81,9 @@ export function signFields({ ttl, maxPathLength }: IntermediatePlan): Record<str
   return { format: 'pem_bundle', ttl, ...(maxPathLength === -1 ? {} : { max_path_length: maxPathLength }) };
 }
 
+/** Where Vault keeps a policy. */
+export const policyPath = ({ name }: PolicyPlan) => `sys/policies/acl/${name}`;
+
 /** A policy in HCL, a line a path. */
 export function policyText(rules: Readonly<Record<string, readonly string[]>>): string {
   return Object.entries(rules)
@@ -87,21 +91,24 @@ export function policyText(rules: Readonly<Record<string, readonly string[]>>): 
     .join('\n');
 }
 
-function pkiMountSteps(id: string, mount: string, maxLeaseTtl: string): Step[] {
+/** What reads the CA of a mount. */
+const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
+
+function pkiMountSteps(id: string, mount: string, maxLeaseTtl: string, bound: 'mount_allows' | 'max_lease_ttl_is'): Step[] {
   return [
     {
       id: `${id}/mount`,
       title: `Enable a PKI secrets engine at ${mount}`,
       unless: ['mount_is', mount, 'pki'],
       run: [['vault', 'secrets', 'enable', `-path=${mount}`, 'pki']],
-      needs: { 'sys/mounts': ['read'], [`sys/mounts/${mount}`]: ['create', 'update'] },
+      needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}`]: ['create', 'update'] } },
     },
     {
       id: `${id}/tune`,
-      title: `Let ${mount} issue for at most ${maxLeaseTtl}`,
-      unless: ['max_lease_ttl_is', mount, maxLeaseTtl],
+      title: `Let ${mount} issue for ${bound === 'mount_allows' ? 'at least' : 'at most'} ${maxLeaseTtl}`,
+      unless: [bound, mount, bound === 'mount_allows' ? String(seconds(maxLeaseTtl)) : maxLeaseTtl],
       run: [['vault', 'secrets', 'tune', `-max-lease-ttl=${maxLeaseTtl}`, mount]],
-      needs: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] },
+      needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] } },
     },
   ];
 }
@@ -119,15 +126,19 @@ function issueStep({ root, intermediate }: ClusterPlan): Step {
     unless: ['intermediate_present'],
     run: [['issue_intermediate']],
     needs: {
-      [`${root.mount}/config/issuers`]: ['read'],
-      [`${root.mount}/issuer/+`]: ['read'],
-      [`${root.mount}/root/sign-intermediate`]: ['update'],
-      [`${mount}/intermediate/generate/${key}`]: ['update'],
-      [`${mount}/intermediate/set-signed`]: ['update'],
-      [`${mount}/config/issuers`]: ['read', 'update'],
-      [`${mount}/issuer/+`]: ['read'],
-      [`${mount}/issuers`]: ['list'],
-      [`${mount}/keys`]: ['list'],
+      look: {
+        ...readsCa(root.mount),
+        ...readsCa(mount),
+        [`${mount}/issuers`]: ['list'],
+        [`${mount}/keys`]: ['list'],
+        [`${mount}/roles`]: ['list'],
+      },
+      act: {
+        [`${root.mount}/root/sign-intermediate`]: ['update'],
+        [`${mount}/intermediate/generate/${key}`]: ['update'],
+        [`${mount}/intermediate/set-signed`]: ['update'],
+        [`${mount}/config/issuers`]: ['update'],
+      },
     },
   };
 }
@@ -143,7 +154,7 @@ function appRoleSteps({ appRole }: ClusterPlan): Step[] {
     why: ['Without it Vault cuts a secret ID to its default of 768 hours, without a word. A mount that allows more is left alone.'],
     unless: ['auth_allows', appRole.mount, String(seconds(ttl))],
     run: [['vault', 'auth', 'tune', `-max-lease-ttl=${ttl}`, appRole.mount]],
-    needs: { [`sys/auth/${appRole.mount}/tune`]: ['create', 'update', 'sudo'] },
+    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${appRole.mount}/tune`]: ['create', 'update', 'sudo'] } },
   };
   return [
     {
@@ -151,7 +162,7 @@ function appRoleSteps({ appRole }: ClusterPlan): Step[] {
       title: `Enable the AppRole auth method at ${appRole.mount}`,
       unless: ['auth_is', appRole.mount, 'approle'],
       run: [['vault', 'auth', 'enable', `-path=${appRole.mount}`, 'approle']],
-      needs: { 'sys/auth': ['read'], [`sys/auth/${appRole.mount}`]: ['create', 'update', 'sudo'] },
+      needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${appRole.mount}`]: ['create', 'update', 'sudo'] } },
     },
     ...(seconds(ttl) > SERVER_MAX_TTL ? [tune] : []),
     {
@@ -185,9 +196,8 @@ function deliverySteps({ root, istioCsr, secret, appRole }: ClusterPlan): Step[]
     unless: ['secret_id_works'],
     run: [['deliver_secret_id']],
     needs: {
-      [`${appRole.path}/secret-id`]: ['update', 'list'],
-      [`${appRole.path}/secret-id/lookup`]: ['update'],
-      [`${appRole.path}/secret-id-accessor/destroy`]: ['update'],
+      look: { [`${appRole.path}/secret-id`]: ['list'], [`${appRole.path}/secret-id/lookup`]: ['update'] },
+      act: { [`${appRole.path}/secret-id`]: ['update'], [`${appRole.path}/secret-id-accessor/destroy`]: ['update'] },
     },
   };
   return [...(deliversRoot ? [rootStep] : []), ...(secret.delivery === 'script' ? [secretStep] : [])];
@@ -195,5 +205,10 @@ function deliverySteps({ root, istioCsr, secret, appRole }: ClusterPlan): Step[]
 
 /** A step that compares what Vault holds at a path field by field, and writes it where it differs. */
 function fieldsAt(path: string, fields: Readonly<Record<string, unknown>>): Pick<Step, 'fields' | 'unless' | 'run' | 'needs'> {
-  return { fields, unless: ['same_fields', path], run: [['write_fields', path]], needs: { [path]: ['read', 'create', 'update'] } };
+  return {
+    fields,
+    unless: ['same_fields', path],
+    run: [['write_fields', path]],
+    needs: { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } },
+  };
 }

@@ -40,6 +40,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     ca_address: istioCsr.caAddress,
     mesh_config_map: `istio${suffix}`,
     injector_config_map: `istio-sidecar-injector${suffix}`,
+    control_plane_todo: cluster.tsb ? 'apply manifests/3-control-plane' : 'merge control-plane.partial.yaml, as README.md says, section 5',
   };
   return [
     '#!/usr/bin/env bash',

@@ -40,10 +40,10 @@ test('the files stand in apply order', () => {
     { path: 'cluster-1/manifests/1-issuer/issuer.yaml', kind: 'manifest', cluster: 'cluster-1', about: "cert-manager's way to Vault" },
     { path: 'cluster-1/istio-csr.values.yml', kind: 'helm-values', cluster: 'cluster-1', about: 'Helm values of istio-csr v0.17.0' },
     {
-      path: 'cluster-1/manifests/3-control-plane/control-plane.partial.yaml',
+      path: 'cluster-1/control-plane.partial.yaml',
       kind: 'manifest',
       cluster: 'cluster-1',
-      about: 'istiod and the workloads turn to istio-csr; apply it last',
+      about: 'a part of the ControlPlane: merge it last, as the runbook says; never apply it',
     },
     { path: 'cluster-1/sample/sample.yaml', kind: 'manifest', cluster: 'cluster-1', about: 'a workload to look at the certificate of' },
   ]);
@@ -68,6 +68,7 @@ test('what is known, or wanted in plain text, is in files of its own', () => {
       data: { secretId: 'YWJj' },
     },
   ]);
+  expect(file(files, 'control-plane.yaml').about).toBe('istiod and the workloads turn to istio-csr; apply it last');
   expect(objects(file(files, 'root-ca.yaml'))).toEqual([
     {
       apiVersion: 'v1',
@@ -86,6 +87,17 @@ test('what is known, or wanted in plain text, is in files of its own', () => {
       },
     },
   ]);
+});
+
+test.each([
+  ['without the fields of TSB', {}, 0],
+  ['with them', { tsb }, 1],
+])('what lies below manifests/ can be applied as it is, so a ControlPlane lies there only where it is whole: %s', (_, more, count) => {
+  const below = clusterFiles(plan(more, { root: { certificate: rootPem } })).filter(({ path }) => path.includes('/manifests/'));
+  expect(below.length).toBeGreaterThan(1);
+  const found = below.flatMap(objects).filter(object => (object as { kind: string }).kind === 'ControlPlane');
+  expect(found).toHaveLength(count);
+  for (const one of found) expect(one).toMatchObject({ spec: tsb });
 });
 
 test('a secret ID is nowhere unless it is wanted', () => {
@@ -180,7 +192,7 @@ test('each file opens with what made it, and what must be true first', () => {
     expect(content).toMatch(/^# Made by mesh-ca synth \(cdk8s-mesh-ca\) from mesh-ca\.yaml\./);
   }
   expect(comments(file(files, 'control-plane.partial.yaml')).slice(1, 7)).toEqual([
-    '# Apply last: istio-csr must be serving, and Certificate istio-system/istiod must be Ready:',
+    '# Merge it last: istio-csr must be serving, and Certificate istio-system/istiod must be Ready:',
     '#   kubectl --context admin@east -n cert-manager rollout status deployment/cert-manager-istio-csr',
     '#   kubectl --context admin@east -n istio-system wait --for=condition=Ready certificate/istiod',
     '# A PARTIAL of ControlPlane istio-system/controlplane: the fields that TSB requires are not in the config (tsb). Merge it into the one',
@@ -190,7 +202,9 @@ test('each file opens with what made it, and what must be true first', () => {
   expect(comments(file(files, 'values.yml'))[1]).toBe(
     '# Helm values of chart cert-manager-istio-csr v0.17.0, release cert-manager-istio-csr in namespace cert-manager of admin@east.',
   );
-  expect(comments(file(clusterFiles(plan({ tsb })), 'control-plane.yaml')).join()).not.toContain('PARTIAL');
+  const whole = comments(file(clusterFiles(plan({ tsb })), 'control-plane.yaml'));
+  expect(whole[1]).toBe('# Apply last: istio-csr must be serving, and Certificate istio-system/istiod must be Ready:');
+  expect(whole.join()).not.toContain('PARTIAL');
 });
 
 test('an unsafe choice is said in the file that it touches, and in no other', () => {

@@ -24,7 +24,7 @@ function controlPlane(overlay: OverlayMode, istio: ClusterConfig['istio'] = {}):
   const config = configs[worlds[overlay]];
   const [cluster] = config.clusters as [ClusterConfig];
   const plan = planMeshCa({ ...config, clusters: [{ ...cluster, istio: { ...cluster.istio, ...istio, overlay } }] });
-  const file = synthesize(plan).find(({ path }) => path.startsWith('cluster-1/manifests/3-control-plane/'));
+  const file = synthesize(plan).find(({ path }) => path === 'cluster-1/control-plane.partial.yaml');
   return objectsOf(file?.content ?? '')[0] as KubeObject;
 }
 

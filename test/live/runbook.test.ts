@@ -101,7 +101,7 @@ test('the output that the runbook and the README show is what the scripts print,
   try {
     const world = await makeWorld(configs.recommended, vault, [kube]);
     const root = await makeRoot(world.folder);
-    // a shell gives the script a pipe for the key; run as the runbook has it, but for the passphrase.
+    // the key is not encrypted here, so that openssl does not ask for its passphrase at the terminal.
     const env = { ...world.env, HOME: kube.env.HOME };
     const done = [
       ok(await typeIn(world.folder, env, 'dist/root/setup.sh', '--root-cert')),

@@ -4,7 +4,18 @@ import { parse } from 'yaml';
 import { MeshCaConfig } from '../../src/config/config';
 import { ClusterPlan, MeshCaPlan, planMeshCa } from '../../src/plan/plan';
 import { clusterScript, rootScript } from '../../src/script/setup';
-import { buildPrograms, ensureNamespace, type Kube, ok, run, type RunResult, tempDir, type Vault } from './harness';
+import {
+  buildPrograms,
+  ensureNamespace,
+  type Kube,
+  ok,
+  run,
+  type RunResult,
+  startKube,
+  startVaultDev,
+  tempDir,
+  type Vault,
+} from './harness';
 
 /** The two configs of the repository, by the name that tests call them. */
 export const configs: Readonly<Record<'recommended' | 'guide', MeshCaConfig>> = {
@@ -12,10 +23,57 @@ export const configs: Readonly<Record<'recommended' | 'guide', MeshCaConfig>> = 
   guide: parse(readFileSync('examples/guide/mesh-ca.yaml', 'utf8')) as MeshCaConfig,
 };
 
-/** A root CA that the test made: ten years, RSA. */
-export async function makeRoot(folder: string, commonName = 'Test Root CA'): Promise<{ cert: string; key: string; pem: string }> {
+/** What a file of tests of the scripts starts. */
+export interface Servers {
+  /** One API server for all of them. */
+  readonly kube: () => Kube;
+  /** Ends it after the test. */
+  readonly endAfterTest: (running: { stop(): Promise<void> }) => void;
+  /** A Vault of the test's own. */
+  readonly devVault: (options?: Parameters<typeof startVaultDev>[0]) => Promise<Vault>;
+}
+
+/** Defines what starts and ends the programs; each test begins with a cluster without our Secrets. */
+export function startServers(): Servers {
+  let kube: Kube;
+  const running: { stop(): Promise<void> }[] = [];
+  jest.setTimeout(180_000);
+  beforeAll(async () => {
+    await buildPrograms();
+    kube = await startKube();
+  }, 45 * 60_000);
+  afterEach(async () => {
+    for (const one of running.splice(0)) await one.stop();
+    await noSecrets(kube);
+  });
+  afterAll(() => kube.stop());
+  return {
+    kube: () => kube,
+    endAfterTest: one => void running.push(one),
+    devVault: async options => {
+      const vault = await startVaultDev(options);
+      running.push(vault);
+      return vault;
+    },
+  };
+}
+
+/** Removes our Secrets from a cluster. */
+export async function noSecrets(kube: Kube): Promise<void> {
+  for (const namespace of ['istio-system', 'cert-manager']) await kube.kubectl(['delete', 'secret', '--all', '-n', namespace]);
+}
+
+/** The options that import a root. */
+export const rootFiles = ({ cert, key }: { cert: string; key: string }) => ['--root-cert', cert, '--root-key', key];
+
+/** A root CA that the test made: RSA, ten years unless said otherwise. */
+export async function makeRoot(
+  folder: string,
+  commonName = 'Test Root CA',
+  days = 3650,
+): Promise<{ cert: string; key: string; pem: string }> {
   const [cert, key] = [join(folder, 'ca.crt'), join(folder, 'ca.key')];
-  const subject = ['-subj', `/CN=${commonName}`, '-days', '3650'];
+  const subject = ['-subj', `/CN=${commonName}`, '-days', String(days)];
   ok(await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, ...subject]));
   return { cert, key, pem: readFileSync(cert, 'utf8') };
 }

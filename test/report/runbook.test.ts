@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { MeshCaConfig } from '../../src/config/config';
-import { planMeshCa } from '../../src/plan/plan';
+import { MeshCaPlan, planMeshCa } from '../../src/plan/plan';
 import { code, fingerprints, plain, table } from '../../src/report/markdown';
 import { synthesize } from '../../src/synth';
 
@@ -37,14 +37,20 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The runbooks of a config by path. */
-function runbooks(from: MeshCaConfig, secretIds: Record<string, string> = {}): Record<string, string> {
-  const files = synthesize(planMeshCa(from), { secretIds });
+const runbooks = (from: MeshCaConfig, secretIds?: Record<string, string>) => runbooksOf(planMeshCa(from), secretIds);
+
+/** The runbooks of a plan by path. */
+function runbooksOf(plan: MeshCaPlan, secretIds: Record<string, string> = {}): Record<string, string> {
+  const files = synthesize(plan, { secretIds });
   return Object.fromEntries(files.filter(({ path }) => path.endsWith('README.md')).map(({ path, content }) => [path, content]));
 }
 
 /** What stands in the fences of a language. */
 const fences = (text: string, language: string) =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, body = '']) => body);
+
+/** A section of a runbook. */
+const section = (text: string, title: string) => text.split(/^## /m).find(part => part.startsWith(`${title}\n`)) ?? '';
 
 /** Runs every command of a runbook with programs that only write down their arguments, as a reader would type them. */
 function typed(text: string): string[][] {
@@ -64,21 +70,24 @@ function typed(text: string): string[][] {
     .map(line => line.split('\u001f'));
 }
 
-const hostile: MeshCaConfig = {
-  ...config,
-  clusters: [{ name: 'cluster-1', context: 'it\'s "$(touch pwned)" `x`; *', intermediate: { commonName: '`$(touch pwned)` \'|"' } }],
-};
+/** A plan with names that no config may have. */
+function hostile(): MeshCaPlan {
+  const plan = planMeshCa(config);
+  const [cluster] = plan.clusters;
+  const intermediate = { ...cluster!.intermediate, commonName: '`$(touch pwned)` \'|"' };
+  return { ...plan, clusters: [{ ...cluster!, context: 'it\'s "$(touch pwned)" `x`; *', intermediate }] };
+}
 
 describe.each([
-  ['recommended', config],
-  ['guide', guide],
+  ['recommended', () => planMeshCa(config)],
+  ['guide', () => planMeshCa(guide)],
   ['hostile', hostile],
-  ['whole', { ...config, tsb }],
-  ['generated', { ...config, root: { source: 'generate' as const } }],
-])('the runbooks of the %s config', (_name, from) => {
+  ['whole', () => planMeshCa({ ...config, tsb })],
+  ['generated', () => planMeshCa({ ...config, root: { source: 'generate' } })],
+])('the runbooks of the %s plan', (_name, plan) => {
   test('run as they stand, every kubectl, helm and istioctl call with its context', () => {
-    const { context } = planMeshCa(from).clusters[0]!;
-    const calls = Object.values(runbooks(from)).flatMap(typed);
+    const { context } = plan().clusters[0]!;
+    const calls = Object.values(runbooksOf(plan())).flatMap(typed);
     for (const call of calls) {
       const [program = '', first = '', second = ''] = call;
       if (program === 'kubectl' || program === 'istioctl') expect(call.slice(1, 3)).toEqual(['--context', context]);
@@ -89,8 +98,8 @@ describe.each([
   });
 
   test('name only files that are there', () => {
-    const paths = synthesize(planMeshCa(from)).map(({ path }) => `dist/${path}`);
-    const named = Object.values(runbooks(from))
+    const paths = synthesize(plan()).map(({ path }) => `dist/${path}`);
+    const named = Object.values(runbooksOf(plan()))
       .flatMap(text => fences(text, 'sh').flatMap(body => [...body.matchAll(/dist\/[\w./-]+/g)]))
       .map(([path]) => path);
     expect(named.length).toBeGreaterThan(8);
@@ -121,14 +130,78 @@ test('a cluster is taken in the safe order: Vault, Issuer, istio-csr, and the Co
 
 test('a partial ControlPlane is merged as its own header says, and never applied', () => {
   const calls = typed(runbooks(config)['cluster-1/README.md']!).map(call => call.join(' '));
-  const file = 'dist/cluster-1/manifests/3-control-plane/control-plane.partial.yaml';
+  const file = 'dist/cluster-1/control-plane.partial.yaml';
   const patch = `kubectl --context cluster-1 patch controlplane controlplane -n istio-system --type=merge --field-manager=cdk8s-mesh-ca --patch-file=${file}`;
   // its two halves run side by side.
-  expect(calls.filter(call => call.includes('3-control-plane')).sort()).toEqual([patch, `${patch} --dry-run=server -o yaml`]);
+  expect(calls.filter(call => call.includes('control-plane')).sort()).toEqual([patch, `${patch} --dry-run=server -o yaml`]);
   const partial = synthesize(planMeshCa(config)).find(({ path }) => path.endsWith('partial.yaml'))!;
   expect(partial.content).toContain(
     '#   kubectl --context cluster-1 patch controlplane controlplane -n istio-system --type=merge --patch-file=control-plane.partial.yaml',
   );
+});
+
+describe('Argo CD and Flux are told what is true', () => {
+  const [whole, partial] = [{ name: 'cluster-1', tsb }, { name: 'cluster-2' }];
+  const part = '`dist/CLUSTER/control-plane.partial.yaml`';
+  const stays = `The ControlPlane is not among them: ${part} is there instead.`;
+  test.each<[string, () => Partial<MeshCaConfig>, string[]]>([
+    ['a partial ControlPlane', () => ({}), ['`1-issuer`. Point', 'comes after it.', stays]],
+    [
+      'a partial one and a known root',
+      () => ({ root: { certificate: rootPem } }),
+      ['`1-issuer`, `2-istio-csr`. Point', 'comes after them.', stays],
+    ],
+    [
+      'a whole one',
+      () => ({ clusters: [whole] }),
+      ['`1-issuer`, `3-control-plane`. Point', 'comes before `3-control-plane`. That one turns'],
+    ],
+    [
+      'a whole one and a partial one',
+      () => ({ clusters: [whole, partial] }),
+      ['comes before `3-control-plane`. That one turns', `A cluster without \`3-control-plane\` has ${part}.`],
+    ],
+  ])('of %s', (_, more, said) => {
+    const from = { ...config, ...more() };
+    const paths = synthesize(planMeshCa(from)).map(({ path }) => path);
+    const text = section(runbooks(from)['README.md']!, 'Argo CD and Flux');
+    for (const words of said) expect(text).toContain(words);
+    // what is there is named, and what is named is there.
+    const names = ['1-issuer', '2-istio-csr', '3-control-plane', 'control-plane.partial.yaml'];
+    expect(names.filter(name => text.includes(`\`${name}\``) || text.includes(`/${name}\``))).toEqual(
+      names.filter(name => paths.some(path => path.split('/').includes(name))),
+    );
+    expect(text.includes('applying it removes')).toBe(paths.some(path => path.endsWith('/control-plane.partial.yaml')));
+  });
+});
+
+test("who has cert-manager already has istio-csr's chart as well: the repository is added once, before the choice", () => {
+  const elsewhere = { ...config, certManager: { namespace: 'elsewhere' } };
+  for (const from of [config, elsewhere]) {
+    const text = runbooks(from)['cluster-1/README.md']!;
+    const there = text.replace(/^Else install it:\n\n```sh\n[^]*?^```$/m, '');
+    expect(there).not.toContain('jetstack/cert-manager ');
+    for (const way of [text, there]) {
+      const calls = typed(way)
+        .map(call => call.join(' '))
+        .filter(call => call.startsWith('helm'));
+      const repo = 'helm repo add jetstack https://charts.jetstack.io --force-update';
+      expect(calls.filter(call => call.startsWith('helm repo'))).toEqual([repo]);
+      expect([calls[0], calls.at(-1)]).toEqual([repo, expect.stringContaining(' jetstack/cert-manager-istio-csr ')]);
+    }
+  }
+});
+
+test("the root's key comes through a pipe from an openssl that can ask at the terminal, which a process substitution cannot", () => {
+  const text = runbooks(config)['README.md']!;
+  expect(
+    fences(text, 'sh')
+      .flatMap(body => body.split('\n'))
+      .filter(line => line.includes('--root-key')),
+  ).toEqual(['openssl pkey -in ca.key | bash dist/root/setup.sh --root-cert ca.crt --root-key /dev/stdin']);
+  const docs = ['README.md', 'docs/seed.md', 'docs/surprises.md'].map(file => readFileSync(file, 'utf8'));
+  for (const from of [config, guide]) docs.push(...Object.values(runbooks(from)));
+  expect(docs.filter(doc => doc.includes('<('))).toEqual([]);
 });
 
 test("another cluster changes no byte of a cluster's runbook, and is named in the common one", () => {

@@ -14,6 +14,9 @@ const expired = leafOf('expired', 'foo', -1);
 const foreign = leafOf('foreign', 'bar', 2);
 const is = (what: string, it: string) => `${what} is not the root CN=Test Root, SHA-256 ${root.print}: it is ${it}`;
 const otherRoot = `CN=Other Root, a root, SHA-256 ${other.print}`;
+const more = (what: string, it: string) =>
+  `${what} holds the root and more, which is trusted as much: ${it} (remove it, or, in a rotation, name both roots in root.certificate; `;
+const merge = '(merge control-plane.partial.yaml, as README.md says, section 5';
 
 /** One thing that is not as planned, and how the one line begins that says so. */
 const deviations: readonly (readonly [change: Change, line: string])[] = [
@@ -49,7 +52,15 @@ const deviations: readonly (readonly [change: Change, line: string])[] = [
   ],
   [
     { facts: { csrRoot: other.pem } },
-    `istio-csr root file: ${is('ca.cert.pem of Secret istio-root-ca', otherRoot)} (apply manifests/2-istio-csr, or run setup.sh)`,
+    `istio-csr root file: ${is('ca.cert.pem of Secret istio-root-ca', otherRoot)} (apply manifests/2-istio-csr, or delete the Secret and run setup.sh)`,
+  ],
+  [
+    { facts: { csrRoot: root.pem + other.pem } },
+    `istio-csr root file: ${more('ca.cert.pem of Secret istio-root-ca', otherRoot)}apply manifests/2-istio-csr, or delete the Secret and run setup.sh)`,
+  ],
+  [
+    { without: ['secrets/cert-manager/istio-root-ca'] },
+    'istio-csr root file: there is no secrets istio-root-ca in namespace cert-manager (apply manifests/2-istio-csr, or run setup.sh)',
   ],
   [{ facts: { csrRoot: '' } }, 'istio-csr root file: ca.cert.pem of Secret istio-root-ca: it holds no certificate ('],
   [
@@ -80,25 +91,36 @@ const deviations: readonly (readonly [change: Change, line: string])[] = [
     `istio-ca-root-cert in foo: ${is('root-cert.pem', otherRoot)} (istio-csr writes it`,
   ],
   [
+    { facts: { rootMaps: { 'istio-system': root.pem + other.pem, foo: root.pem } } },
+    `istio-ca-root-cert in istio-system: ${more('root-cert.pem', otherRoot)}istio-csr writes it: look at its log`,
+  ],
+  [
+    { facts: { rootMaps: { 'istio-system': root.pem, foo: other.pem + root.pem } } },
+    `istio-ca-root-cert in foo: ${more('root-cert.pem', otherRoot)}istio-csr writes it: look at its log`,
+  ],
+  [
     { facts: { istiodEnv: [{ name: 'CLUSTER_ID', value: 'c' }, caServerOff] } },
-    'istiod cluster ID: CLUSTER_ID of istiod is "c", the plan says "cluster-1" (apply manifests/3-control-plane)',
+    `istiod cluster ID: CLUSTER_ID of istiod is "c", the plan says "cluster-1" ${merge})`,
   ],
   [
     { facts: { istiodEnv: [caServerOff] } },
-    'istiod cluster ID: CLUSTER_ID of istiod is not set, which means "Kubernetes", the plan says "cluster-1" (apply',
+    `istiod cluster ID: CLUSTER_ID of istiod is not set, which means "Kubernetes", the plan says "cluster-1" ${merge})`,
   ],
   [
     { facts: { istiodEnv: [{ name: 'CLUSTER_ID', value: 'cluster-1' }] } },
-    'istiod CA server: ENABLE_CA_SERVER of istiod is not set, which means "true", the plan says "false" (apply',
+    `istiod CA server: ENABLE_CA_SERVER of istiod is not set, which means "true", the plan says "false" ${merge})`,
   ],
-  [{ facts: { mesh: 'trustDomain: td\n' } }, 'trust domain: the mesh config says "td", the plan says "cluster.local" (apply'],
+  [
+    { facts: { mesh: 'trustDomain: td\n' } },
+    `trust domain: the mesh config says "td", the plan says "cluster.local" ${merge}, or put trustDomain of mesh-ca.yaml right)`,
+  ],
   [
     { facts: { injected: '{"global":{"caAddress":"","multiCluster":{"clusterName":"cluster-1"}}}' } },
-    'CA address: the injector says "", the plan says "cert-manager-istio-csr.cert-manager.svc:443" (apply',
+    `CA address: the injector says "", the plan says "cert-manager-istio-csr.cert-manager.svc:443" ${merge})`,
   ],
   [
     { facts: { injected: '{"global":{"caAddress":"cert-manager-istio-csr.cert-manager.svc:443"}}' } },
-    'sidecar cluster ID: the injector says "Kubernetes", the plan says "cluster-1" (apply',
+    `sidecar cluster ID: the injector says "Kubernetes", the plan says "cluster-1" ${merge})`,
   ],
   [
     { chain: expired.pem + intermediate.pem + root.pem },
@@ -116,6 +138,10 @@ const deviations: readonly (readonly [change: Change, line: string])[] = [
   [
     { trusted: intermediate.pem },
     `workload ROOTCA: ${is("the sidecar's ROOTCA", `CN=Test Intermediate, an intermediate below CN=Test Root, SHA-256 ${intermediate.print}`)} (istio-csr gives`,
+  ],
+  [
+    { trusted: root.pem + other.pem },
+    `workload ROOTCA: ${more("the sidecar's ROOTCA", otherRoot)}istio-csr gives its root file on renewal: put it right, then delete the pod)`,
   ],
 ];
 

@@ -3,7 +3,7 @@ import { copyFileSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { certificate } from '../fixtures/verify/certificates';
 import { clusterOf } from '../fixtures/verify/mesh';
-import { different, folder, mesh, other, verify, WORKLOAD } from '../fixtures/verify/run';
+import { different, folder, goodLines, mesh, other, verify, WORKLOAD } from '../fixtures/verify/run';
 
 describe('the root', () => {
   test.each([
@@ -29,12 +29,23 @@ describe('the root', () => {
     expect(code).toBe(1);
   });
 
-  test('in a bundle is enough, and what is with it is said', () => {
-    const { code, lines } = verify({ facts: { csrRoot: other.pem + mesh.root.pem } });
-    expect(different(lines)).toEqual([
-      `ok      istio-csr root file: ca.cert.pem of Secret istio-root-ca is the root, SHA-256 ${mesh.root.print}; it also holds CN=Other Root, a root, SHA-256 ${other.print}`,
-    ]);
-    expect(code).toBe(0);
+  test.each(['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'])(
+    'beside a foreign CA is not enough: the mesh would trust what that one signs (as %s)',
+    name => {
+      const foreign = other.pem.replaceAll(' CERTIFICATE-', ` ${name}-`);
+      const { code, lines } = verify({ facts: { csrRoot: foreign + mesh.root.pem } });
+      expect(different(lines)).toEqual([
+        `FAIL    istio-csr root file: ca.cert.pem of Secret istio-root-ca holds the root and more, which is trusted as much: CN=Other Root, a root, SHA-256 ${other.print} (remove it, or, in a rotation, name both roots in root.certificate; apply manifests/2-istio-csr, or delete the Secret and run setup.sh)`,
+      ]);
+      expect(code).toBe(1);
+    },
+  );
+
+  test('twice is the root', () => {
+    expect(verify({ facts: { csrRoot: mesh.root.pem + mesh.root.pem } })).toMatchObject({
+      code: 0,
+      lines: expect.arrayContaining(goodLines()) as unknown,
+    });
   });
 
   test('that the machine trusts is no root of the mesh', () => {
@@ -44,6 +55,29 @@ describe('the root', () => {
     copyFileSync(other.certFile, join(SSL_CERT_DIR, `${hash}.0`));
     const { code, lines } = verify({ chain: leaf.pem, env: { SSL_CERT_DIR, SSL_CERT_FILE: other.certFile } });
     expect(different(lines)).toEqual([expect.stringContaining('FAIL    workload chain: leaf first, the chain does not end in the root')]);
+    expect(code).toBe(1);
+  });
+});
+
+describe('two roots, in a rotation,', () => {
+  const both = mesh.root.pem + other.pem;
+  const everywhere = { facts: { csrRoot: both, rootMaps: { 'istio-system': both, foo: both } }, trusted: both };
+
+  test.each([
+    ['the config', { plan: clusterOf({ root: { certificate: both } }) }],
+    ['--root', { plan: clusterOf(), args: [...WORKLOAD, '--root', 'given.pem'], files: { 'given.pem': both } }],
+    ['./root.pem', { plan: clusterOf(), files: { 'root.pem': both } }],
+  ])('are in order where %s names both', (_, named) => {
+    const { code, lines } = verify({ ...everywhere, ...named });
+    expect(lines.filter(line => line.includes(`is the root, SHA-256 ${mesh.root.print} and ${other.print}`))).toHaveLength(4);
+    expect([code, lines.at(-1)]).toEqual([0, '18 ok, 0 failed, 0 unknown']);
+  });
+
+  test('are both wanted, and the one that is not there is named', () => {
+    const { code, lines } = verify({ ...everywhere, plan: clusterOf({ root: { certificate: both } }), trusted: mesh.root.pem });
+    expect(lines.filter(line => line.startsWith('FAIL'))).toEqual([
+      `FAIL    workload ROOTCA: the sidecar's ROOTCA is not the root CN=Other Root, SHA-256 ${other.print}: it is CN=Test Root, a root, SHA-256 ${mesh.root.print} (istio-csr gives its root file on renewal: put it right, then delete the pod)`,
+    ]);
     expect(code).toBe(1);
   });
 });

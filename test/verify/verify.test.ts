@@ -102,6 +102,20 @@ describe('what cannot be checked is unknown, and never passed:', () => {
   });
 });
 
+test('a whole ControlPlane is applied where it is not as planned, by the file that there is', () => {
+  const tsb = {
+    hub: 'registry.example.com/tsb',
+    managementPlane: { host: 'tsb.example.com', port: 443 },
+    telemetryStore: { elastic: { host: 'elastic.example.com', port: 9200 } },
+  };
+  const whole = clusterOf({ root: { certificate: mesh.root.pem }, clusters: [{ name: 'cluster-1', tsb }] });
+  const { lines } = verify({ plan: whole, facts: { istiodEnv: [{ name: 'CLUSTER_ID', value: 'cluster-1' }], mesh: 'trustDomain: td' } });
+  expect(different(lines)).toEqual([
+    'FAIL    istiod CA server: ENABLE_CA_SERVER of istiod is not set, which means "true", the plan says "false" (apply manifests/3-control-plane)',
+    'FAIL    trust domain: the mesh config says "td", the plan says "cluster.local" (apply manifests/3-control-plane, or put trustDomain of mesh-ca.yaml right)',
+  ]);
+});
+
 test('istiod-dynamic is a Certificate for istiod as well', () => {
   const { code, lines } = verify({ facts: { certificateName: 'istiod-dynamic' } });
   expect(different(lines)).toEqual(['ok      istiod certificate: istiod-dynamic is Ready']);

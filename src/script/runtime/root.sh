@@ -5,10 +5,12 @@ root_key_file=
 root_key=
 options_usage=' [--root-cert FILE --root-key FILE]'
 options_help='  --root-cert FILE    the root certificate to import, PEM; needed once
-  --root-key FILE     its key, PEM, unencrypted; read once, so it can be a pipe; needed once
+  --root-key FILE     its key, PEM, unencrypted; read once, so it can be /dev/stdin; needed once
 '
 
+# option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
 option() {
+  taken=2
   case $1 in
     --root-cert | --root-key)
       (($# >= 2)) || bad_usage "$1 needs a file"
@@ -23,33 +25,41 @@ before_steps() {
   local given=''
   need_programs jq openssl
   stop_if_missing
-  [[ -z $root_cert_file ]] || given=$(<"$root_cert_file")
-  [[ -z $root_key_file ]] || root_key=$(<"$root_key_file")
-  if [[ -z $known_root && -f root.pem ]]; then
-    known_root=$(<root.pem)
-    known_root_source=./root.pem
+  if [[ -n $root_cert_file ]]; then
+    given=$(first_certificate <"$root_cert_file") || die "--root-cert holds no PEM certificate"
   fi
+  [[ -z $root_key_file ]] || root_key=$(<"$root_key_file")
+  look_for_root_pem
   if [[ -n $given ]]; then
-    if [[ -n $known_root ]] && ! same_as_known "$(first_certificate <<<"$given")"; then
-      die "--root-cert is another CA (SHA-256 $(first_certificate <<<"$given" | fingerprint)) than $known_root_source"
+    if [[ -n $known_root ]] && ! same_as_known "$given"; then
+      die "--root-cert is another CA (SHA-256 $(fingerprint <<<"$given")) than $known_root_source"
     fi
-    known_root=$(first_certificate <<<"$given")
+    known_root=$given
     known_root_source=--root-cert
   fi
-  need_vault "$needs"
-  ((${#missing[@]} > 0)) || need_root_files
+  need_vault
+  ((${#missing[@]} > 0)) || look_around
 }
 
-# need_root_files: what is imported is checked before anything is changed.
-need_root_files() {
+# look_around: what is there already, and what an import brings, is checked before anything is changed.
+look_around() {
   local certificate rc=0
-  [[ $root_source == import ]] || return 0
-  root_from_vault >/dev/null || rc=$?
+  certificate=$(root_from_vault) || rc=$?
   case $rc in
-    0) return 0 ;;
-    1) ;;
+    0)
+      if [[ $root_source == import && -z $known_root ]]; then
+        missing+=("the root certificate to compare with the CA that $root_mount holds ($(described "$certificate")): --root-cert FILE")
+      elif [[ $root_source == generate && -z $known_root && $(subject_cn <<<"$certificate") != "$root_common_name" ]]; then
+        die "$root_mount holds another CA ($(described "$certificate")) than the plan generates ('$root_common_name'): choose another mount, or source: import"
+      fi
+      ;;
+    1) [[ $root_source == generate ]] || need_root_files ;;
     *) exit 1 ;;
   esac
+}
+
+need_root_files() {
+  local certificate
   [[ -n $known_root ]] || missing+=('the root certificate: --root-cert FILE')
   [[ -n $root_key ]] || missing+=('the key of the root: --root-key FILE')
   if ((${#missing[@]} > 0)); then
@@ -58,34 +68,28 @@ need_root_files() {
     note 'an import needs --root-cert FILE and --root-key FILE'
     return 0
   fi
-  certificate=$(first_certificate <<<"$known_root")
-  openssl x509 -noout <<<"$certificate" 2>/dev/null || die "$known_root_source holds no PEM certificate"
-  openssl x509 -noout -ext basicConstraints <<<"$certificate" 2>/dev/null | grep CA:TRUE >/dev/null || die "$known_root_source is no CA certificate"
-  openssl x509 -noout -checkend "$longest_intermediate" <<<"$certificate" >/dev/null ||
-    die "$known_root_source ends ($(openssl x509 -noout -enddate <<<"$certificate" | sed 's/.*=//')) before the intermediates would (${longest_intermediate} s from now): use a root that lives longer, or a shorter intermediate.ttl"
-  verified "$certificate" "$certificate" || die "$known_root_source is not self-signed, so it is no root"
+  certificate=$(first_certificate <<<"$known_root") || die "$known_root_source holds no PEM certificate"
+  is_root "$certificate" "$known_root_source" || exit 1
+  lives_for "$longest_intermediate" "$certificate" "$known_root_source" || exit 1
   # the key is compared by its public half; it goes through pipes only, and an encrypted one is refused, not asked for.
   [[ $(printf '%s\n' "$root_key" | openssl pkey -pubout -passin pass: 2>/dev/null) == "$(openssl x509 -noout -pubkey <<<"$certificate")" ]] ||
-    die "--root-key is not the unencrypted private key of $known_root_source; for an encrypted one: --root-key <(openssl pkey -in ca.key)"
+    die "--root-key is not the unencrypted private key of $known_root_source; for an encrypted one: openssl pkey -in ca.key | bash $0 … --root-key /dev/stdin"
 }
 
 # root_present: whether the mount holds the planned root.
 root_present() {
-  local certificate rc=0 cn
+  local certificate rc=0
   certificate=$(root_from_vault) || rc=$?
   ((rc == 0)) || return "$rc"
-  cn=$(subject_cn <<<"$certificate")
-  if [[ $root_source == generate && -z $known_root && $cn != "$root_common_name" ]]; then
-    printf "%s: error: %s holds another CA ('%s') than the plan generates ('%s'): choose another mount, or source: import\n" "$0" "$root_mount" "$cn" "$root_common_name" >&2
-    return 2
-  fi
-  note "the root is '$cn', SHA-256 $(fingerprint <<<"$certificate")"
+  note "the root is $(described "$certificate"), until $(end_of <<<"$certificate")"
+  lives_for "$longest_intermediate" "$certificate" 'the root' 2>/dev/null ||
+    note "it ends before an intermediate that is made now would: no further one can be made as planned"
 }
 
 import_root() {
   printf '%s\n%s\n' "$(first_certificate <<<"$known_root")" "$root_key" | vault write -format=json "$root_mount/config/ca" pem_bundle=-
   root_key=
-  root_present || die "the import into $root_mount did not take"
+  root_present || die "$root_mount does not hold the root that was just imported"
 }
 
 generate_root() {
@@ -95,12 +99,13 @@ generate_root() {
 
 # root_written, write_root: the public certificate, beside the config.
 root_written() {
-  local certificate rc=0
+  local certificate rc=0 prints
   certificate=$(root_from_vault) || rc=$?
   ((rc == 0)) || return "$rc"
   [[ -f root.pem ]] || return 1
-  each_certificate fingerprint <root.pem | grep -xF "$(fingerprint <<<"$certificate")" >/dev/null || {
-    printf '%s: error: ./root.pem is another CA than %s holds: move it away, or run this where its config lies\n' "$0" "$root_mount" >&2
+  prints=$(each_certificate fingerprint <root.pem)
+  grep -xF "$(fingerprint <<<"$certificate")" >/dev/null <<<"$prints" || {
+    complain "./root.pem is another CA than $root_mount holds: move it away, or run this where its config lies"
     return 2
   }
 }

@@ -3,10 +3,16 @@
 # ---------------------------------------------------------------------------------------------------------------------------------
 
 set -o errexit -o nounset -o pipefail
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf '%s: error: it needs Bash 4.4 or later, this is %s\n' "$0" "$BASH_VERSION" >&2
+  exit 2
+fi
 umask 077
 export LC_ALL=C VAULT_CLI_NO_COLOR=1
 # what a user may have set for himself, and what would change the answers that are read here.
 unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
+# an exported variable of such a name would hand what it comes to hold to every program.
+unset root_key trial_token secret_id secret response found
 
 usage() {
   printf 'usage: bash %s [--plan]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
@@ -17,10 +23,14 @@ usage() {
   printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again.\n'
 }
 
-say() { printf '%s\n' "$*" >&3; }
-note() { printf '      note: %s\n' "$*" >&3; }
+# what a server says goes to the terminal without control characters.
+plain() { tr -d '\000-\010\013-\037\177' <<<"$*"; }
+say() { plain "$*" >&3; }
+note() { say "      note: $*"; }
+complain() { plain "$0: error: $*" >&2; }
+last_error() { tr '\n' ' ' <"$work/error"; }
 die() {
-  printf '%s: error: %s\n' "$0" "$*" >&2
+  complain "$*"
   exit 1
 }
 bad_usage() {
@@ -31,15 +41,17 @@ bad_usage() {
 
 # --- steps -----------------------------------------------------------------------------------------------------------------------
 
-known_root=$config_root
-known_root_source='the root.certificate of the config'
 step_number=0
+step_id=
 state=todo
 wanted='{}'
+doing=false
+to_do=()
 
 # step ID TITLE: begins a step.
 step() {
   step_number=$((step_number + 1))
+  step_id=$1
   state=todo
   wanted='{}'
   say "[$step_number/$step_count] $1: $2"
@@ -54,15 +66,28 @@ unless() {
   "$@" || rc=$?
   case $rc in
     0) state=complete && say '      done already' ;;
-    1) [[ $mode == run ]] || say '      to do' ;;
-    *) die "the check '$1' of step $step_number failed (rc $rc); nothing was changed by this step" ;;
+    1)
+      to_do+=("$step_id")
+      [[ $mode == run ]] || say '      to do'
+      ;;
+    *) die "step $step_number ($step_id) could not be checked, and was not begun" ;;
   esac
 }
 
 # run COMMAND ARGUMENT...: does it, where the step is not done.
 run() {
   [[ $state == todo && $mode == run ]] || return 0
+  doing=true
   "$@" >/dev/null
+  doing=false
+}
+
+# finish CODE: the end, whatever brought it about. A program's own code says nothing here: 1 is a failure.
+finish() {
+  rm -rf -- "$work"
+  (($1 > 0 && $1 < 128)) || exit "$1"
+  [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
+  exit 1
 }
 
 # --- Vault -----------------------------------------------------------------------------------------------------------------------
@@ -79,12 +104,14 @@ vault_as() {
 # get PATH: prints what Vault holds there, as JSON; 1 where there is nothing. A Vault that can't answer ends the script: it is not "nothing".
 get() { ask read "$1"; }
 
-# keys PATH: prints the keys below a path, one a line.
-keys() {
+# keys_of PATH: sets `listed` to the keys below a path; 1 where there are none.
+keys_of() {
   local list rc=0
+  listed=()
   list=$(ask list "$1") || rc=$?
-  ((rc == 0)) || return "$rc"
-  jq -r '.[]' <<<"$list"
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || mapfile -t listed < <(jq -r '.[]' <<<"$list")
+  ((${#listed[@]} > 0))
 }
 
 ask() {
@@ -95,7 +122,7 @@ ask() {
   elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route' "$work/error"; then
     return 1
   else
-    printf '%s: error: cannot read %s: %s\n' "$0" "$2" "$(tr '\n' ' ' <"$work/error")" >&2
+    complain "cannot read $2: $(last_error)"
     return 2
   fi
 }
@@ -112,7 +139,7 @@ type_is() {
   type=$(jq -r --arg mount "$2/" '(.data // .)[$mount].type // ""' <<<"$table") || return 2
   [[ -n $type ]] || return 1
   [[ $type == "$3" ]] || {
-    printf '%s: error: %s is a mount of type %s, the plan wants %s: choose another mount in the config\n' "$0" "$2" "$type" "$3" >&2
+    complain "$2 is a mount of type $type, the plan wants $3: choose another mount in the config"
     return 2
   }
 }
@@ -126,14 +153,17 @@ max_lease_ttl_is() {
   compare "$table" "$(jq -n --arg ttl "$2" '{max_lease_ttl: $ttl}')"
 }
 
-# auth_allows MOUNT SECONDS: whether an auth mount lets what it makes live for so long. 0 is the server's default, 768 hours.
-auth_allows() {
-  local table max
-  table=$(get sys/auth) || return 2
-  max=$(jq -r --arg mount "$1/" '((.data // .)[$mount].config.max_lease_ttl // 0) | if . == 0 then 768 * 3600 else . end' <<<"$table") || return 2
-  # the shell's arithmetic would run what a server writes there.
-  [[ $max =~ ^[0-9]+$ ]] || return 2
-  ((max >= $2))
+# mount_allows MOUNT SECONDS, auth_allows MOUNT SECONDS: whether it lets what it makes live for so long. A mount that others may use too
+# is only ever raised. 0 is the server's default, 768 hours.
+mount_allows() { allows sys/mounts "$@"; }
+auth_allows() { allows sys/auth "$@"; }
+allows() {
+  local table
+  table=$(get "$1") || return 2
+  # in jq: the shell's arithmetic would run what a server writes.
+  jq -e --arg mount "$2/" --argjson wanted "$3" '(.data // .)[$mount].config.max_lease_ttl // 0
+    | if type != "number" then error("max_lease_ttl is no number") elif . == 0 then 768 * 3600 else . end
+    | . >= $wanted' <<<"$table" >/dev/null
 }
 
 # same_fields PATH: whether Vault holds the step's fields there.
@@ -153,7 +183,7 @@ compare() {
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
       elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
       # what an older server does not know of, it does not do.
-      elif $found == null then $wanted == false or $wanted == ""
+      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
       else $found == $wanted end;
     .data as $found | $wanted | to_entries[] | select(same($found[.key]; .value) | not)
     | "\(.key): is \($found[.key] | tojson), planned \(.value | tojson)"' <<<"$1") || return 2
@@ -166,19 +196,55 @@ write_fields() { put "$1" <<<"$wanted"; }
 
 # --- certificates ----------------------------------------------------------------------------------------------------------------
 
-# first_certificate: the first PEM certificate of standard input.
-# it reads to the end, so that what feeds it never meets a closed pipe.
-first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}'; }
+# first_certificate: the first PEM certificate of standard input, as OpenSSL writes it. It reads to the end, so that what feeds it never
+# meets a closed pipe.
+first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
 fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
 subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
+end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
+described() { printf "'%s', SHA-256 %s" "$(subject_cn <<<"$1")" "$(fingerprint <<<"$1")"; }
 
-# verified ROOT CERTIFICATE [CHAIN]: whether it verifies to that root, by OpenSSL, without what else the machine trusts.
+# each_certificate COMMAND: runs it with each certificate of standard input.
+each_certificate() {
+  local line block=''
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    case $line in
+      '-----BEGIN CERTIFICATE-----') block=$line$'\n' ;;
+      '-----END CERTIFICATE-----') printf '%s' "$block$line"$'\n' | "$@" && block='' ;;
+      *) [[ -z $block ]] || block+=$line$'\n' ;;
+    esac
+  done
+}
+
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
 verified() {
   printf '%s\n' "$1" >"$work/root.pem"
   printf '%s\n' "$2" >"$work/certificate.pem"
-  printf '%s\n' "${3:-$1}" >"$work/chain.pem"
+  printf '%s\n' "${3:-$2}" >"$work/chain.pem"
   SSL_CERT_FILE=$work/none SSL_CERT_DIR=$work/none \
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+}
+
+# is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
+is_root() {
+  if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
+    complain "$2 is no CA certificate"
+  elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
+    complain "$2 has ended: $(end_of <<<"$1")"
+  elif ! verified "$1" "$1"; then
+    complain "$2 is not self-signed, so it is no root"
+  else
+    return 0
+  fi
+  return 1
+}
+
+# lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
+lives_for() {
+  openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
+  complain "$3 ends ($(end_of <<<"$2")) before an intermediate of $1 s would: use a root that lives longer, or a shorter intermediate.ttl"
+  return 1
 }
 
 # issuer_of MOUNT: prints the default issuer of a mount as JSON; 1 where it has none.
@@ -186,47 +252,47 @@ issuer_of() {
   local config id rc=0
   config=$(get "$1/config/issuers") || rc=$?
   ((rc == 0)) || return "$rc"
-  id=$(jq -r '.data.default // ""' <<<"$config")
+  id=$(jq -r '.data.default // ""' <<<"$config") || return 2
   [[ -n $id ]] || return 1
   get "$1/issuer/$id"
 }
 
-# root_from_vault: prints the root certificate that Vault holds, after comparing it with the one that is known.
-root_from_vault() {
-  local issuer certificate rc=0
-  issuer=$(issuer_of "$root_mount") || rc=$?
-  ((rc == 0)) || return "$rc"
-  certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate)
-  if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
-    printf '%s: error: %s holds another CA (%s, SHA-256 %s) than %s: nothing was changed\n' "$0" "$root_mount" \
-      "$(subject_cn <<<"$certificate")" "$(fingerprint <<<"$certificate")" "$known_root_source" >&2
-    return 2
-  fi
-  [[ -n $(jq -r '.data.key_id // ""' <<<"$issuer") ]] || {
-    printf '%s: error: %s holds the root certificate without its key: import both\n' "$0" "$root_mount" >&2
-    return 2
-  }
-  printf '%s\n' "$certificate"
+# --- the root --------------------------------------------------------------------------------------------------------------------
+
+known_root=$config_root
+known_root_source='the root.certificate of the config'
+
+# look_for_root_pem: what a former run wrote beside the config is known, and nothing else is trusted.
+look_for_root_pem() {
+  [[ -z $known_root && -f root.pem ]] || return 0
+  known_root=$(<root.pem)
+  known_root_source=./root.pem
 }
 
 # same_as_known PEM: whether a certificate is one of those of the known root file, which may hold two during a rotation.
 same_as_known() {
-  local print
-  print=$(fingerprint <<<"$1")
-  known_fingerprints | grep -xF "$print" >/dev/null
+  local print prints
+  print=$(fingerprint <<<"$1") || return 1
+  prints=$(each_certificate fingerprint <<<"$known_root") || return 1
+  grep -xF "$print" >/dev/null <<<"$prints"
 }
-known_fingerprints() { each_certificate fingerprint <<<"$known_root"; }
 
-# each_certificate COMMAND: runs it with each certificate of standard input.
-each_certificate() {
-  local line block=''
-  while IFS= read -r line; do
-    case $line in
-      '-----BEGIN CERTIFICATE-----') block=$line$'\n' ;;
-      '-----END CERTIFICATE-----') printf '%s' "$block$line"$'\n' | "$@" && block='' ;;
-      *) [[ -z $block ]] || block+=$line$'\n' ;;
-    esac
-  done
+# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none.
+root_from_vault() {
+  local issuer certificate rc=0
+  issuer=$(issuer_of "$root_mount") || rc=$?
+  ((rc == 0)) || return "$rc"
+  certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
+  if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
+    complain "$root_mount holds another CA ($(described "$certificate")) than $known_root_source"
+    return 2
+  fi
+  if [[ -z $(jq -r '.data.key_id // ""' <<<"$issuer") ]]; then
+    complain "$root_mount holds the root certificate without its key: import both"
+    return 2
+  fi
+  is_root "$certificate" "the CA in $root_mount ($(described "$certificate"))" || return 2
+  printf '%s\n' "$certificate"
 }
 
 # --- before the first step -------------------------------------------------------------------------------------------------------
@@ -240,13 +306,13 @@ need_programs() {
   done
 }
 
-# need_vault NEEDS: that it answers, is unsealed, and that the token may do what the steps need.
+# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local status answer lacking
+  local status answer undone=''
   # it fails for a sealed Vault too, and then says so; where there is none, it says nothing.
   status=$(vault status -format=json 2>"$work/error") || true
   if [[ -z $status ]]; then
-    missing+=("an answer from Vault at $VAULT_ADDR: $(tr '\n' ' ' <"$work/error")")
+    missing+=("an answer from Vault at $VAULT_ADDR: $(last_error)")
     return 0
   fi
   if [[ $(jq -r .initialized <<<"$status") == false ]]; then
@@ -257,14 +323,33 @@ need_vault() {
     missing+=("an unsealed Vault at $VAULT_ADDR: it is sealed, run '$cli operator unseal'")
     return 0
   fi
-  answer=$(jq '{paths: keys}' <<<"$1" | put sys/capabilities-self 2>"$work/error") || {
-    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(tr '\n' ' ' <"$work/error")")
+  answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
+    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
     return 0
   }
-  lacking=$(jq -r --argjson needs "$1" '(.data // .) as $has | $needs | to_entries[]
-    | .key as $path | (.value - ($has[$path] // [])) as $lacks
-    | select(($has[$path] // []) != ["root"] and ($lacks | length) > 0) | "the capability \($lacks | join(", ")) on \($path) for the token"' <<<"$answer")
-  [[ -z $lacking ]] || while IFS= read -r line; do missing+=("$line"); done <<<"$lacking"
+  mapfile -t missing < <(lacking look '' <<<"$answer")
+  [[ $mode == run && -n $(lacking act '' <<<"$answer") ]] || return 0
+  # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
+  ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$answer")
+}
+
+# lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
+# what Vault says of its capabilities.
+lacking() {
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" '(.data // .) as $has
+    | [$needs | to_entries[] | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
+      | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
+      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+}
+
+# to_do_steps: goes through the steps without a word, and prints those that are to do.
+to_do_steps() {
+  mode=plan
+  look_around 3>/dev/null
+  stop_if_missing
+  steps 3>/dev/null
+  printf '%s ' none "${to_do[@]}"
 }
 
 stop_if_missing() {
@@ -289,17 +374,19 @@ main() {
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
-        shift
+        shift $((taken - 1))
         ;;
     esac
     shift
   done
 
   work=$(mktemp -d)
-  trap 'rm -rf -- "$work"' EXIT
+  trap 'finish $?' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  # bao reads VAULT_* where its own are unset.
+  [[ -z ${VAULT_NAMESPACE:-}${BAO_NAMESPACE:-} ]] || die 'VAULT_NAMESPACE is set, and the Issuer would ask without a namespace: unset it'
+  # bao reads VAULT_* where its own are unset; vault knows nothing of BAO_*.
+  [[ ${cli##*/} == bao ]] || unset BAO_ADDR BAO_TOKEN
   export VAULT_ADDR=${BAO_ADDR:-${VAULT_ADDR:-$server}}
   if [[ -n $ca_bundle && -z ${VAULT_CACERT:-}${VAULT_CAPATH:-}${BAO_CACERT:-}${BAO_CAPATH:-} ]]; then
     printf '%s\n' "$ca_bundle" >"$work/vault-ca.pem"
@@ -307,6 +394,7 @@ main() {
   fi
   before_steps
   stop_if_missing
+  if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
   steps
   after_steps
 }

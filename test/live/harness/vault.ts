@@ -47,6 +47,12 @@ export interface VaultOptions {
    * @default false
    */
   readonly audit?: boolean;
+  /**
+   * Added to the server's environment, e.g. a time zone.
+   *
+   * @default - none
+   */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Starts Vault in dev mode: in memory, plain HTTP, unsealed. */
@@ -57,7 +63,7 @@ export async function startVaultDev(options: VaultOptions = {}): Promise<Vault> 
   const token = 'root';
   // It would write the token to ~/.vault-token, the developer's own.
   const flags = ['-dev', '-dev-no-store-token', `-dev-root-token-id=${token}`, `-dev-listen-address=127.0.0.1:${port}`];
-  const server = start('vault', bin, ['server', ...flags], { folder, env: noVaultVariables() });
+  const server = start('vault', bin, ['server', ...flags], { folder, env: { ...noVaultVariables(), ...options.env } });
   const client = clientOf(bin, folder, `http://127.0.0.1:${port}`, token);
   await ready(server, client, [200]);
   if (options.audit) await audit(client);

@@ -1,0 +1,221 @@
+// The setup scripts in a Vault and a cluster where others have been before, or are at the same time. Real Vault, real API server.
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ok, run, tempDir } from './harness';
+import { configs, dataOf, makeRoot, makeWorld, noSecrets, programsBefore, rootFiles, startServers, stateOf, type World } from './world';
+
+const { kube, devVault } = startServers();
+const { recommended } = configs;
+
+/** A world whose root is in Vault, and known by ./root.pem. */
+async function withRoot(config = recommended, options: Parameters<typeof devVault>[0] = {}) {
+  const vault = await devVault(options);
+  const world = await makeWorld(config, vault, [kube()]);
+  const root = await makeRoot(world.folder);
+  ok(await world.script('root', rootFiles(root)));
+  return { vault, world, root };
+}
+
+const secretOf = (world: World) => kube().get(['secret', world.cluster.secret.name, '-n', 'istio-system']);
+const refusal = (message: string) => ({ code: 1, stderr: expect.stringContaining(message) as string });
+
+describe('what is there already and of another maker', () => {
+  const role = { allowed_domains: 'example.com' };
+  test.each([
+    ['a PKI mount with roles', 'intermediate.mount', 'POST istioca-cluster-1/roles/theirs', role],
+    ['an AppRole of the planned name', 'appRole.name', 'POST auth/approle/role/cert-manager-cluster-1', { token_ttl: 77 }],
+    ['a policy of the planned name', 'policy.name', 'POST sys/policies/acl/cert-manager-cluster-1', { policy: 'path "x" {}' }],
+  ])('%s is not written over, until --take-over says so', async (_, key, call, body) => {
+    const { vault, world } = await withRoot();
+    ok(await vault.vault(['secrets', 'enable', '-path=istioca-cluster-1', 'pki']));
+    ok(await vault.vault(['auth', 'enable', 'approle']));
+    const [method = '', path = ''] = call.split(' ');
+    expect((await vault.request(method, path, body)).status).toBeLessThan(300);
+    const read = async () => dataOf((await vault.request('GET', path)).body);
+    const before = await read();
+
+    expect(await world.script('cluster-1')).toMatchObject({ ...refusal(`set ${key} in the config; or --take-over`), stdout: '' });
+    expect(await world.script('cluster-1', ['--plan'])).toMatchObject(refusal('--take-over'));
+    expect(await read()).toEqual(before);
+    expect((await vault.request('LIST', 'istioca-cluster-1/issuers')).status).toBe(404);
+
+    ok(await world.script('cluster-1', ['--take-over']));
+    ok(await world.script('cluster-1'));
+  });
+
+  test('further roles and issuers that can sign with the CA are named at each run, and left alone', async () => {
+    const { vault, world } = await withRoot();
+    ok(await world.script('cluster-1'));
+    const state = await stateOf(vault, world.cluster);
+    await vault.request('POST', 'istioca-cluster-1/roles/theirs', role);
+    await vault.request('POST', 'istioca-cluster-1/issuers/generate/root/internal', { common_name: 'Theirs' });
+    const { stdout, code } = await world.script('cluster-1', ['--plan']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/note: issuer \S+ can sign here too, besides the default: 'Theirs', SHA-256 /);
+    expect(stdout).toContain('note: role istioca-cluster-1/roles/theirs signs with this CA too, and is not of the plan');
+    expect(stdout).not.toContain('has no certificate');
+    ok(await world.script('cluster-1'));
+    expect(await stateOf(vault, world.cluster)).toEqual(state);
+  });
+
+  test('a CA with another key or path length than the plan has today is kept, and the difference is named', async () => {
+    const { vault, world } = await withRoot();
+    ok(await world.script('cluster-1'));
+    const state = await stateOf(vault, world.cluster);
+    const later = { name: 'cluster-1', intermediate: { keyBits: 4096, maxPathLength: -1 } } as const;
+    const wider = await makeWorld({ ...recommended, clusters: [later] }, vault, [kube()]);
+    const { stdout, code } = await wider.script('cluster-1');
+    expect(code).toBe(0);
+    expect(stdout).toContain('its key has not the 4096 bits of the plan; it is kept');
+    expect(stdout).toContain('its path length is 0, the plan says -1; it is kept');
+    expect((await stateOf(vault, world.cluster)).issuer).toEqual(state.issuer);
+  });
+
+  test('a Secret of another cluster of the config, or of another maker, is not taken', async () => {
+    const clusters = ['cluster-1', 'cluster-2'].map(name => ({ name, context: 'cluster-1' }));
+    // the plan refuses two clusters of one context, so the second config is another file.
+    const { vault, world } = await withRoot({ ...recommended, clusters: clusters.slice(0, 1) });
+    ok(await world.script('cluster-1'));
+    const mine = await secretOf(world);
+    const second = await makeWorld({ ...recommended, clusters: clusters.slice(1) }, vault, [kube()]);
+    expect(await second.script('cluster-2')).toMatchObject({
+      ...refusal(
+        'another name than istio-system/cert-manager-vault-approle for the Secret: context cluster-1 has one of cluster cluster-1',
+      ),
+      stdout: expect.stringContaining(
+        'no root.certificate in the config and no ./root.pem here, so the root in pki is taken as it is',
+      ) as string,
+    });
+    expect(await secretOf(world)).toEqual(mine);
+
+    const annotate = ['annotate', 'secret', 'cert-manager-vault-approle', '-n', 'istio-system', 'cdk8s-mesh-ca/cluster-'];
+    ok(await kube().kubectl(annotate));
+    expect(await second.script('cluster-2')).toMatchObject(refusal('has one of another maker'));
+    // the one who put it there by hand, as the guide says, goes on.
+    ok(await world.script('cluster-1'));
+    ok(await second.script('cluster-2', ['--take-over']));
+  });
+});
+
+describe('the root that is there', () => {
+  test('a mount that holds a CA is not taken for the root to import unless that one is named', async () => {
+    const { vault, world, root } = await withRoot();
+    rmSync(join(world.folder, 'root.pem'));
+    expect(await world.script('root')).toMatchObject(refusal('the root certificate to compare with the CA that pki holds'));
+    ok(await world.script('root', ['--root-cert', root.cert]));
+    // with line ends of another system it is the same certificate.
+    writeFileSync(join(world.folder, 'root.pem'), root.pem.replaceAll('\n', '\r\n'));
+    ok(await world.script('root'));
+    ok(await world.script('cluster-1'));
+    expect(dataOf((await vault.request('LIST', 'pki/issuers')).body).keys).toHaveLength(1);
+  });
+
+  test('a cluster script stops where ./root.pem is another one', async () => {
+    const { vault, world } = await withRoot();
+    writeFileSync(join(world.folder, 'root.pem'), (await makeRoot(tempDir('other'), 'Other Root')).pem);
+    expect(await world.script('cluster-1')).toMatchObject(refusal("pki holds another CA ('Test Root CA'"));
+    expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).not.toHaveProperty(['istioca-cluster-1/']);
+  });
+
+  test('one that ends before the intermediate would stops the script before it changes anything', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(recommended, vault, [kube()]);
+    const { cert, key } = await makeRoot(world.folder, 'Short Root', 365);
+    ok(await vault.vault(['secrets', 'enable', 'pki']));
+    const pem_bundle = readFileSync(cert, 'utf8') + readFileSync(key, 'utf8');
+    await vault.request('POST', 'pki/config/ca', { pem_bundle });
+    expect(await world.script('cluster-1')).toMatchObject(refusal('before an intermediate of 157680000 s would'));
+    expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).not.toHaveProperty(['istioca-cluster-1/']);
+  });
+
+  test('a mount that allows more than the plan needs is left as it is', async () => {
+    const { vault, world } = await withRoot();
+    await vault.request('POST', 'sys/mounts/pki/tune', { max_lease_ttl: '99999h' });
+    ok(await world.script('root'));
+    expect(dataOf((await vault.request('GET', 'sys/mounts/pki/tune')).body)).toMatchObject({ max_lease_ttl: 99999 * 3600 });
+  });
+});
+
+test('what a server writes is never run, and a bound that is no number is not believed', async () => {
+  const { vault, world } = await withRoot();
+  // stands in for a Vault that answers so: real Vault writes numbers.
+  const hostile = '"max_lease_ttl": "a[$(touch pwned)]"';
+  const bin = programsBefore(
+    { vault: `[[ $* == *sys/auth* ]] || exec "$real" "$@"; "$real" "$@" | sed 's/"max_lease_ttl": [0-9]*/${hostile}/'` },
+    { vault: vault.bin },
+  );
+  const { code, stderr } = await world.script('cluster-1', [], { PATH: `${bin}:${world.env.PATH ?? ''}` });
+  expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('max_lease_ttl is no number') as string });
+  expect((await run('ls', [], { cwd: world.folder })).stdout).not.toContain('pwned');
+});
+
+test('a Vault in another time zone: the secret ID that was delivered stays', async () => {
+  const zones = join(ok(await run('go', ['env', 'GOROOT'])).trim(), 'lib/time/zoneinfo.zip');
+  for (const TZ of ['Pacific/Auckland', 'America/Los_Angeles']) {
+    const { vault, world } = await withRoot({ ...recommended, appRole: { secretIdTtl: '24h' } }, { env: { TZ, ZONEINFO: zones } });
+    ok(await world.script('cluster-1'));
+    const { expiration_time: ends } = dataOf(
+      (
+        await vault.request('POST', 'auth/approle/role/cert-manager-cluster-1/secret-id/lookup', {
+          secret_id: Buffer.from(((await secretOf(world)) as { data: { secretId: string } }).data.secretId, 'base64').toString(),
+        })
+      ).body,
+    );
+    expect(ends).not.toMatch(/Z$/);
+    const again = await world.script('cluster-1', ['--plan']);
+    expect([TZ, again.stdout.includes('to do')]).toEqual([TZ, false]);
+    await noSecrets(kube());
+  }
+});
+
+test('a rerun that only renews needs a token that may look, and make secret IDs', async () => {
+  const { vault, world } = await withRoot();
+  ok(await world.script('cluster-1'));
+  const approle = 'auth/approle/role/cert-manager-cluster-1';
+  const path = (name: string, ...capabilities: string[]) => `path "${name}" { capabilities = ${JSON.stringify(capabilities)} }`;
+  const policy = [
+    ...['sys/mounts', 'sys/auth', 'sys/policies/acl/cert-manager-cluster-1', approle, `${approle}/role-id`].map(name => path(name, 'read')),
+    ...['pki', 'istioca-cluster-1'].flatMap(mount => [path(`${mount}/config/issuers`, 'read'), path(`${mount}/issuer/+`, 'read')]),
+    ...['issuers', 'keys', 'roles'].map(name => path(`istioca-cluster-1/${name}`, 'list')),
+    path('istioca-cluster-1/roles/cluster-1', 'read'),
+    path(`${approle}/secret-id`, 'list', 'update'),
+    path(`${approle}/secret-id/lookup`, 'update'),
+    path(`${approle}/secret-id-accessor/destroy`, 'update'),
+  ].join('\n');
+  await vault.request('POST', 'sys/policies/acl/renew', { policy });
+  const made = (await vault.request('POST', 'auth/token/create', { policies: ['renew'], ttl: '1h' })).body;
+  const { client_token } = (made as { auth: { client_token: string } }).auth;
+  const env = { VAULT_TOKEN: client_token };
+  ok(await kube().kubectl(['delete', 'secret', 'cert-manager-vault-approle', '-n', 'istio-system']));
+  ok(await world.script('cluster-1', [], env));
+  // what is to do is asked for, and nothing else.
+  await vault.request('POST', world.cluster.role.path, { ...world.cluster.role.fields, allow_ip_sans: true });
+  const { stderr, code } = await world.script('cluster-1', [], env);
+  expect({ code, lines: stderr.trim().split('\n').slice(1) }).toEqual({
+    code: 1,
+    lines: ['  - the capability create, update on istioca-cluster-1/roles/cluster-1 for the token'],
+  });
+});
+
+test('two runs at the same time end with one default CA that both can use, and the next run finds all done', async () => {
+  const { vault, world } = await withRoot();
+  const runs = await Promise.all([world.script('cluster-1'), world.script('cluster-1')]);
+  // at least one gets through; the other may find a mount that has just been made.
+  expect(runs.map(({ code }) => code)).toContain(0);
+  for (const { code, stderr } of runs.filter(one => one.code !== 0)) {
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/step \d+ \(\S+\) (did not get through|could not be checked)|this is missing/),
+    ]);
+  }
+  ok(await world.script('cluster-1'));
+  const state = await stateOf(vault, world.cluster);
+  expect((await world.script('cluster-1', ['--plan'])).stdout).not.toContain('to do');
+  expect(await stateOf(vault, world.cluster)).toEqual(state);
+});
+
+test('BAO_ADDR is for bao: vault goes where VAULT_ADDR says; a namespace is refused, since the Issuer would ask without it', async () => {
+  const { world } = await withRoot();
+  ok(await world.script('cluster-1', [], { BAO_ADDR: 'http://127.0.0.1:9', BAO_TOKEN: 'nonsense' }));
+  expect(await world.script('cluster-1', [], { VAULT_NAMESPACE: 'team' })).toMatchObject(refusal('VAULT_NAMESPACE is set'));
+});
