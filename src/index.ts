@@ -1,4 +1,5 @@
 export type * from './config/config';
+export type { Checked, CheckOptions } from './config/check';
 export { loadConfig } from './config/load';
 export type { LoadedConfig, LoadOptions } from './config/load';
 export { ConfigError } from './config/problem';

@@ -53,9 +53,9 @@ describe('synth', () => {
     expect(Object.keys(tree('dist'))).toStrictEqual([
       'README.md',
       'cluster-1/README.md',
+      'cluster-1/control-plane.partial.yaml',
       'cluster-1/istio-csr.values.yml',
       'cluster-1/manifests/1-issuer/issuer.yaml',
-      'cluster-1/manifests/3-control-plane/control-plane.partial.yaml',
       'cluster-1/sample/sample.yaml',
       'cluster-1/setup.sh',
       'cluster-1/verify.sh',
@@ -160,13 +160,14 @@ describe('fails if', () => {
   test('the config is wrong, with every place, and dist/ stays as it was', () => {
     run(['synth']);
     const before = tree('dist');
-    write('mesh-ca.yaml', `${SOUND}    contxt: x\n    clusterId: ""\n`);
+    write('mesh-ca.yaml', `${SOUND}    contxt: x\n    clusterId: ""\n    appRole: { tokenTtl: 9h }\n`);
     expect(run(['synth'])).toStrictEqual({
       status: 2,
       stdout: '',
       stderr:
         `mesh-ca.yaml:6:5: error: unknown key "contxt" in item 1, did you mean "context"?\n` +
-        `mesh-ca.yaml:7:16: error: 'clusterId' must be a cluster ID of letters, digits, "-", "_" and ".", e.g. "cluster-1", got ""\n`,
+        `mesh-ca.yaml:7:16: error: 'clusterId' must be a cluster ID of letters, digits, "-", "_" and ".", e.g. "cluster-1", got ""\n` +
+        `mesh-ca.yaml:8:26: error: 'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "9h"\n`,
     });
     expect(tree('dist')).toStrictEqual(before);
     expect(list('.')).toStrictEqual(['dist', 'mesh-ca.yaml']);

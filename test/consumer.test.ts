@@ -12,12 +12,14 @@ const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
 const run = (program: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) =>
   execFileSync(program, args, { cwd, encoding: 'utf8', env: { ...process.env, npm_config_cache: path.join(work, 'npm'), ...env } });
 
-/** Packs what is built from the sources as they are now; lib/ may be another state, or absent. */
+/** Packs the sources as they are now, as a fresh clone does: there is no lib/ until npm has it built. */
 function pack(): string {
-  const folder = path.join(work, 'package');
-  run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', path.join(folder, 'lib')], root);
-  for (const file of ['package.json', 'mesh-ca.schema.json']) fs.copyFileSync(path.join(root, file), path.join(folder, file));
-  const tarball = run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', work], folder).trim();
+  const clone = path.join(work, 'clone');
+  for (const name of ['src', 'imports', 'package.json', 'mesh-ca.schema.json', 'tsconfig.json', 'tsconfig.build.json']) {
+    fs.cpSync(path.join(root, name), path.join(clone, name), { recursive: true });
+  }
+  fs.symlinkSync(path.join(root, 'node_modules'), path.join(clone, 'node_modules'));
+  const tarball = run('npm', ['pack', '--silent', '--pack-destination', work], clone).trim();
   return path.join(work, tarball);
 }
 
@@ -42,6 +44,17 @@ beforeAll(() => {
 }, 120_000);
 
 afterAll(() => fs.rmSync(work, { recursive: true }));
+
+test('what npm packs from a fresh clone is built, and holds no source', () => {
+  const files = run('tar', ['-tzf', tarball], work).trim().split('\n');
+  const { main, types, bin } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+    main: string;
+    types: string;
+    bin: Record<string, string>;
+  };
+  expect(files).toEqual(expect.arrayContaining([main, types, ...Object.values(bin), 'mesh-ca.schema.json'].map(file => `package/${file}`)));
+  expect(files.filter(file => file.endsWith('.ts') && !file.endsWith('.d.ts'))).toEqual([]);
+});
 
 test('an app of its own is type-checked against the packed package, and synthesizes', () => {
   run(process.execPath, [tsc, '-p', '.'], consumer);

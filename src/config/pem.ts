@@ -12,7 +12,8 @@ export interface PemResult {
   readonly problems: readonly string[];
 }
 
-const BEGIN = '-----BEGIN ';
+/** What begins each block of a PEM text. */
+export const BEGIN = '-----BEGIN ';
 const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----\s*([A-Za-z0-9+/=\s]*?)-----END \1-----/g;
 
 /** Whether a value of the config is PEM text itself, and no path. */
@@ -22,14 +23,14 @@ export const isPem = (value: string) => value.trimStart().startsWith(BEGIN);
  * Checks that a PEM text holds CA certificates only, each in date. Nothing of the text is repeated in a message: it may be a key.
  *
  * @param text the PEM text
- * @param options when it is, and whether only roots are wanted
+ * @param options when it is, where dates are to be checked, and whether only roots are wanted
  */
-export function checkPem(text: string, { now, roots }: { readonly now: Date; readonly roots: boolean }): PemResult {
+export function checkPem(text: string, { now, roots }: { readonly now?: Date; readonly roots: boolean }): PemResult {
   const blocks = [...text.matchAll(BLOCK)];
   if (blocks.length === 0 || text.split(BEGIN).length - 1 !== blocks.length) {
     return {
       text: '',
-      ends: now,
+      ends: new Date(0),
       problems: [`must hold PEM certificates, each from "-----BEGIN CERTIFICATE-----" to "-----END CERTIFICATE-----"`],
     };
   }
@@ -49,7 +50,7 @@ export function checkPem(text: string, { now, roots }: { readonly now: Date; rea
 }
 
 function notCertificate(type: string): string {
-  if (type.endsWith('PRIVATE KEY')) return 'holds a private key, which must not be near a config; name a file with certificates only';
+  if (type.endsWith('PRIVATE KEY')) return 'holds a private key, which must not be near a config; write certificates only';
   return type === 'CERTIFICATE'
     ? 'holds a certificate that cannot be read'
     : `must hold certificates only, got a block of ${type.toLowerCase()}`;
@@ -63,12 +64,13 @@ function parse(block: string): X509Certificate | undefined {
   }
 }
 
-function refuse(certificate: X509Certificate, now: Date, roots: boolean): string | undefined {
+function refuse(certificate: X509Certificate, now: Date | undefined, roots: boolean): string | undefined {
   const day = (date: string) => new Date(Date.parse(date)).toISOString().slice(0, 10);
   if (!certificate.ca) return 'must be a CA certificate (basic constraints CA:TRUE), got one that cannot sign';
   if (roots && !(certificate.checkIssued(certificate) && certificate.verify(certificate.publicKey))) {
     return 'must be a root certificate, i.e. self-signed, got an intermediate';
   }
+  if (!now) return undefined;
   if (Date.parse(certificate.validTo) <= now.getTime()) return `has expired on ${day(certificate.validTo)}`;
   if (Date.parse(certificate.validFrom) > now.getTime()) return `is not valid before ${day(certificate.validFrom)}`;
   return undefined;

@@ -15,12 +15,17 @@ export const what = (value: unknown) => (value === null || value === undefined ?
 export const oneOf = (values: readonly (string | number)[]) =>
   values.map(value => JSON.stringify(value)).join(values.length === 2 ? ' or ' : ', ');
 
-/** Asks for the nearest known word, where one is near; how far is far grows with the word. */
+/** Asks for the nearest known word, where one is near. */
 export function near(value: unknown, known: readonly (string | number)[]): string {
+  const best = nearest(value, known);
+  return best === undefined ? '' : `, did you mean ${JSON.stringify(best)}?`;
+}
+
+/** The nearest known word, where one is near; how far is far grows with the word. */
+export function nearest(value: unknown, known: readonly (string | number)[]): string | undefined {
   const words = known.filter(word => typeof word === 'string');
-  if (typeof value !== 'string' || value.length > 60 || words.length === 0) return '';
+  if (typeof value !== 'string' || value.length > 60 || words.length === 0) return undefined;
   const typed = value.toLowerCase().replaceAll(/[-_ ]/g, '');
   const best = words.find(word => word.toLowerCase() === typed) ?? closest(value, words);
-  const isNear = distance(typed, best.toLowerCase()) <= Math.max(2, best.length / 3);
-  return isNear ? `, did you mean ${JSON.stringify(best)}?` : '';
+  return distance(typed, best.toLowerCase()) <= Math.max(2, best.length / 3) ? best : undefined;
 }

@@ -83,7 +83,8 @@ function valueOf(node: unknown, path: Path, refuse: (path: Path, node: Node, mes
   return node.value;
 }
 
-const isExact = (value: number) => Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
+/** Whether every reader takes a number for the same. */
+export const isExact = (value: number) => Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
 
 function objectOf(pairs: readonly Pair[], path: Path, refuse: Parameters<typeof valueOf>[2], map: Node): Record<string, unknown> {
   const result: Record<string, unknown> = {};

@@ -117,9 +117,56 @@ export function planRoot(root: RootConfig, problems: Problem[]): RootPlan {
   };
 }
 
+/** Lifetime of an intermediate that says none. */
+const INTERMEDIATE_TTL = '43800h';
+
+/** When an intermediate must have ended. */
+interface End {
+  readonly seconds: number;
+  readonly ttl: string;
+  readonly rule: string;
+  readonly isCertificate?: boolean;
+}
+
+/** What no intermediate may outlive: Vault cuts what does without a word, or refuses it when the script is half through. */
+function endOf({ source, generate, maxLeaseTtl }: RootPlan, rootSeconds = Infinity): End {
+  const isGenerated = source === 'generate' && seconds(generate.ttl) <= seconds(maxLeaseTtl);
+  const [ttl, issuer] = isGenerated ? [generate.ttl, 'the root'] : [maxLeaseTtl, "the root mount's maxLeaseTtl"];
+  if (seconds(ttl) <= rootSeconds) return { seconds: seconds(ttl), ttl, rule: `be at most that of its issuer, ${issuer}` };
+  const left = rootSeconds >= 3600 ? `${Math.floor(rootSeconds / 3600)}h` : `${Math.max(rootSeconds, 1)}s`;
+  return { seconds: rootSeconds, ttl: left, rule: 'end before the root certificate does', isCertificate: true };
+}
+
+/** Refuses a root that ends before an intermediate of which no lifetime is written: then the root's is what was written. */
+export function refuseEarlyRoot(
+  given: RootConfig,
+  settings: readonly Settings[],
+  { root, rootSeconds, problems }: { readonly root: RootPlan; readonly rootSeconds?: number; readonly problems: Problem[] },
+): void {
+  const end = endOf(root, rootSeconds);
+  const unwritten = settings.filter(({ intermediate }) => intermediate?.ttl === undefined);
+  if (unwritten.length === 0 || end.seconds >= seconds(INTERMEDIATE_TTL)) return;
+
+  const below = unwritten.flatMap(({ certificates: { workloadTtl, istiodTtl, servingTtl } = {}, role }) =>
+    [workloadTtl, istiodTtl, servingTtl, role?.maxTtl].filter(ttl => ttl !== undefined),
+  );
+  const isLongEnough = end.seconds >= seconds(longest(['1h', ...below]));
+  const or = isLongEnough ? `; or write intermediate: { ttl: "${end.ttl}" }` : '';
+  const refuse = (key: string, message: string) => problems.push({ path: ['root', key], message: `'${key}' must ${message}${or}` });
+  if (end.isCertificate)
+    refuse('certificate', `end after the intermediates, which live "${INTERMEDIATE_TTL}", got one that lives "${end.ttl}"`);
+  else {
+    for (const key of ['ttl', 'maxLeaseTtl'] as const) {
+      const ttl = key === 'ttl' && root.source === 'import' ? undefined : given[key];
+      if (ttl === undefined || seconds(ttl) >= seconds(INTERMEDIATE_TTL)) continue;
+      refuse(key, `be at least that of the intermediates, e.g. "${INTERMEDIATE_TTL}", got "${ttl}"`);
+    }
+  }
+}
+
 /** Decides a cluster's intermediate CA. */
 export function planIntermediate({ name, intermediate = {}, refuse }: Settings, root: RootPlan, rootSeconds?: number): IntermediatePlan {
-  const ttl = intermediate.ttl ?? '43800h';
+  const ttl = intermediate.ttl ?? INTERMEDIATE_TTL;
   const keyType = intermediate.keyType ?? 'rsa';
   const keyBits = intermediate.keyBits ?? (keyType === 'rsa' ? 3072 : 256);
   const commonName = intermediate.commonName ?? `${name} Mesh Intermediate CA`.slice(-64);
@@ -127,13 +174,10 @@ export function planIntermediate({ name, intermediate = {}, refuse }: Settings, 
   const wrong = refuseKeyBits(keyType, keyBits);
   if (wrong) refuse(['intermediate', 'keyBits'], wrong);
 
-  // Vault cuts what outlives its issuer without a word, or refuses it when the script is half through.
-  const [bound, at] = root.source === 'generate' ? [root.generate.ttl, 'the root'] : [root.maxLeaseTtl, "the root mount's maxLeaseTtl"];
-  if (seconds(ttl) > seconds(bound)) {
-    refuse(['intermediate', 'ttl'], `'ttl' must be at most that of its issuer, ${at}, e.g. "${bound}", got "${ttl}"`);
-  } else if (rootSeconds !== undefined && seconds(ttl) > rootSeconds) {
-    const left = rootSeconds >= 3600 ? `${Math.floor(rootSeconds / 3600)}h` : `${Math.max(rootSeconds, 1)}s`;
-    refuse(['intermediate', 'ttl'], `'ttl' must end before the root certificate does, e.g. "${left}", got "${ttl}"`);
+  const end = endOf(root, rootSeconds);
+  // where it says none, refuseEarlyRoot finds what is written.
+  if (intermediate.ttl !== undefined && seconds(ttl) > end.seconds) {
+    refuse(['intermediate', 'ttl'], `'ttl' must ${end.rule}, e.g. "${end.ttl}", got "${ttl}"`);
   }
   return {
     mount: intermediate.mount ?? `istioca-${name}`,

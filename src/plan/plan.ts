@@ -1,9 +1,11 @@
+import { Checked, checkConfig } from '../config/check';
 import { MeshCaConfig, TsbConfig } from '../config/config';
+import { readObject } from '../config/object';
 import { ConfigError, Problem } from '../config/problem';
 import { AppRolePlan, PolicyPlan, SecretPlan, planAppRole, planPolicy, planSecret } from './auth';
 import { IstioPlan, planIstio } from './istio';
 import { IstioCsrPlan, planIstioCsr } from './istio-csr';
-import { CertificatesPlan, IntermediatePlan, RootPlan, planCertificates, planIntermediate, planRoot } from './pki';
+import { CertificatesPlan, IntermediatePlan, RootPlan, planCertificates, planIntermediate, planRoot, refuseEarlyRoot } from './pki';
 import { RolePlan, planRole } from './role';
 import { refuseSharedNames } from './rules';
 import { Settings, settingsOf } from './settings';
@@ -101,15 +103,18 @@ export interface ClusterPlan {
 /**
  * Decides every name, path, lifetime and key type, once.
  *
- * @param config a config of the schema's shape, its PEM files already read
- * @param rootSeconds how long the root certificate lives, where it is known: no intermediate may outlive it
- * @throws ConfigError with every problem where the config contradicts itself
+ * @param config the config; PEM stands in it as text. No date of a certificate is looked at, since a plan has no clock
+ * @param checked what `loadConfig` knows of a config that it has checked; none: the config is checked here
+ * @throws ConfigError with every problem at once: what breaks the schema, and where the config contradicts itself
  */
-export function planMeshCa(config: MeshCaConfig, rootSeconds?: number): MeshCaPlan {
+export function planMeshCa(config: MeshCaConfig, checked?: Checked): MeshCaPlan {
+  if (checked === undefined) return checkConfig(readObject(config), { plan: planMeshCa }).plan;
+  const { rootSeconds } = checked;
   const problems: Problem[] = [];
   const settings = settingsOf(config, problems);
   const vault: VaultPlan = { server: config.vault.server, caBundle: config.vault.caBundle };
   const root = planRoot(config.root ?? {}, problems);
+  refuseEarlyRoot(config.root ?? {}, settings, { root, rootSeconds, problems });
   const clusters = settings.map(cluster => planCluster(cluster, vault, root, rootSeconds));
   refuseSharedNames(clusters, settings, root);
   if (problems.length > 0) throw new ConfigError(problems);

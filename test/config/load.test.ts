@@ -1,6 +1,7 @@
 import { loadConfig } from '../../src/config/load';
 import { ConfigError } from '../../src/config/problem';
 import { planMeshCa } from '../../src/plan/plan';
+import { Path, withLeaf } from '../schema-leaves';
 import { intermediatePem, keyPem, leafPem, otherRootPem, rootPem } from './certificates';
 
 const now = new Date('2027-01-01T00:00:00Z');
@@ -234,7 +235,7 @@ describe('fails if', () => {
       'a private key lies beside',
       `${sound}root: { certificate: key.pem }\n`,
       [
-        `6:22: error: 'certificate' holds a private key, which must not be near a config; name a file with certificates only, PEM block 2, in "key.pem"`,
+        `6:22: error: 'certificate' holds a private key, which must not be near a config; write certificates only, PEM block 2, in "key.pem"`,
       ],
     ],
     [
@@ -276,6 +277,147 @@ test('a problem of a shared setting is reported once, whatever the number of clu
 test('every problem is reported at once, in the order of the file', () => {
   const text = `vault: { server: x }\nistioVersion: 1\nclusters:\n  - name: A\n    b: 1\n`;
   expect(errorsOf(text).map(line => line.split(' ')[0])).toStrictEqual(['1:18:', '2:15:', '4:11:', '5:5:'].map(at => `mesh-ca.yaml:${at}`));
+});
+
+describe('what breaks the schema does not hide what the plan finds', () => {
+  test.each<[what: string, text: string, errors: string[]]>([
+    [
+      'with a key that is not known',
+      `${sound}contxt: x\nappRole: { tokenTtl: 9h }\nroot: { commonName: x }\n`,
+      [
+        '6:1: error: unknown key "contxt" in the config, known are',
+        `7:22: error: 'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "9h"`,
+        `8:21: error: 'commonName' is of a root that Vault generates, and this one is imported; remove it, or write source: generate, got "x"`,
+      ],
+    ],
+    [
+      'with wrong values, of which one is required, and with a cluster without a name',
+      `vault: { server: x }\nistioVersion: 1.2\nclusters:\n  - context: c\n  - name: two\n    context: c\n    certificates: { keyBits: 256 }\n`,
+      [
+        `1:18: error: 'server' must be the address of a server`,
+        `2:15: error: 'istioVersion' must be text`,
+        `4:5: error: 'name' is missing in item 1`,
+        `7:30: error: 'keyBits' must be 2048, 3072 or 4096 for keyType "rsa", e.g. 2048, got 256`,
+      ],
+    ],
+    [
+      'with what YAML has and a config has not',
+      `${sound}    context: &a x\n    clusterId: *a\nappRole: { tokenTtl: 9h }\n`,
+      [
+        '6:17: error: an anchor (&) is not read',
+        '7:16: error: an alias (*) is not read',
+        `8:22: error: 'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "9h"`,
+      ],
+    ],
+    [
+      'with a PEM file that is wrong',
+      `${sound}trustDomain: A\nroot: { certificate: none.pem, ttl: 1h }\n`,
+      [
+        `6:14: error: 'trustDomain' must be a trust domain`,
+        `7:22: error: 'certificate' cannot be read: there is no such file, got "none.pem"`,
+        `7:37: error: 'ttl' is of a root that Vault generates`,
+      ],
+    ],
+    [
+      'and a PEM file is read although a value elsewhere is wrong',
+      `${sound}trustDomain: A\nroot: { certificate: root.pem }\nintermediate: { ttl: 87600h }\n`,
+      [
+        `6:14: error: 'trustDomain' must be a trust domain`,
+        `8:22: error: 'ttl' must end before the root certificate does, e.g. "86692h", got "87600h"`,
+      ],
+    ],
+  ])('%s', (_what, text, errors) => {
+    const found = errorsOf(text);
+    expect(found.map((line, i) => line.slice(0, `mesh-ca.yaml:${errors[i] ?? ''}`.length))).toStrictEqual(
+      errors.map(line => `mesh-ca.yaml:${line}`),
+    );
+  });
+
+  test('but a place that is wrong is reported once', () => {
+    const values = { ['replicaCount\0']: 1, nodeSelector: '\0', wrong: '\0', right: 1 };
+    const config = {
+      vault: { server: 'https://vault.example.com:8200' },
+      istioVersion: '1.22',
+      clusters: [{ name: 'a' }],
+      istioCsr: { values },
+    };
+    expect(pathsOf(config).map(path => path.slice(2))).toStrictEqual([['replicaCount\0'], ['nodeSelector'], ['wrong'], ['right']]);
+  });
+
+  /** In order, and by each of its keys: without it, or with another value, the plan would refuse the rest. */
+  const tight = {
+    vault: { server: 'https://vault.example.com:8200' },
+    root: { mount: 'istioca-a', source: 'generate', commonName: 'x', ttl: '200000h', maxLeaseTtl: '200000h', keyType: 'ec', keyBits: 384 },
+    tsbVersion: '1.6.0',
+    istioVersion: '1.15',
+    certificates: { workloadTtl: '50000h', istiodTtl: '1h', servingTtl: '1h', keyType: 'ec', keyBits: 256 },
+    intermediate: { ttl: '100000h', keyType: 'ec', keyBits: 384 },
+    role: { maxTtl: '50000h' },
+    appRole: { tokenTtl: '90h', tokenMaxTtl: '90h' },
+    istio: { overlay: 'append' },
+    clusters: [
+      {
+        name: 'a',
+        clusterId: 'b',
+        context: 'b',
+        certificates: { keyType: 'rsa', keyBits: 3072 },
+        intermediate: { mount: 'm1' },
+        policy: { name: 'cert-manager-b' },
+        istioCsr: {
+          chartVersion: 'v0.8.0',
+          disableKubernetesClientRateLimiter: false,
+          values: { app: { controller: { configmapNamespaceSelector: '' } } },
+        },
+      },
+      { name: 'b', clusterId: 'a', context: 'a', intermediate: { mount: 'm2' }, policy: { name: 'cert-manager-a' } },
+    ],
+  };
+
+  /** Every place of a config but itself. */
+  const placesOf = (value: unknown, at: Path = []): Path[] => {
+    const children = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+    return children.flatMap(([key, child]) => {
+      const place = [...at, Array.isArray(value) ? Number(key) : key];
+      return [place, ...placesOf(child, place)];
+    });
+  };
+  const places = placesOf(tight).filter(place => !place.includes('values') || place.at(-1) === 'values');
+  const pathsOf = (config: unknown) => {
+    try {
+      load(JSON.stringify(config));
+    } catch (error) {
+      if (error instanceof ConfigError) return error.problems.map(({ path }) => path);
+      throw error;
+    }
+    return [];
+  };
+
+  test('and what would only follow from the repair is not reported, whatever the value', () => {
+    expect(pathsOf(tight)).toStrictEqual([]);
+    expect(places.length).toBeGreaterThan(40);
+    // no key takes any of the two.
+    for (const wrong of ['\0', 0]) {
+      expect(places.map(place => pathsOf(withLeaf(tight, place, wrong)))).toStrictEqual(places.map(place => [place]));
+    }
+  });
+
+  const misspelt = (value: unknown, [key, ...rest]: Path): unknown => {
+    if (Array.isArray(value)) return value.map((item: unknown, i) => (i === key ? misspelt(item, rest) : item));
+    const pairs = Object.entries(value as Record<string, unknown>).map(([name, child]) => {
+      if (name !== key) return [name, child];
+      return rest.length === 0 ? [`${name}s`, child] : [name, misspelt(child, rest)];
+    });
+    return Object.fromEntries(pairs);
+  };
+
+  test('nor what follows from a key that is misspelt', () => {
+    const required = ['vault', 'clusters', 'vault.server', 'clusters.0.name', 'clusters.1.name'];
+    const keys = places.filter(place => typeof place.at(-1) === 'string');
+    const found = keys.map(place => pathsOf(misspelt(tight, place)).map(path => path.join('.')));
+    expect(found.map(paths => paths.sort())).toStrictEqual(
+      keys.map(place => place.join('.')).map(place => [...(required.includes(place) ? [place] : []), `${place}s`]),
+    );
+  });
 });
 
 describe('a message shows', () => {

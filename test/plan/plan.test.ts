@@ -1,6 +1,8 @@
+import { Checked } from '../../src/config/check';
 import { ClusterConfig, MeshCaConfig } from '../../src/config/config';
 import { ConfigError } from '../../src/config/problem';
 import { ClusterPlan, planMeshCa } from '../../src/plan/plan';
+import { intermediatePem, keyPem, leafPem, rootPem } from '../config/certificates';
 
 const base: MeshCaConfig = {
   vault: { server: 'https://vault.example.com:8200' },
@@ -12,9 +14,9 @@ const withCluster = (cluster: Partial<ClusterConfig>): MeshCaConfig => ({ ...bas
 
 const plan = (cluster: Partial<ClusterConfig> = {}): ClusterPlan => planMeshCa(withCluster(cluster)).clusters[0]!;
 
-function problemsOf(config: MeshCaConfig, rootSeconds?: number): [path: string, message: string][] {
+function problemsOf(config: MeshCaConfig, checked?: Checked): [path: string, message: string][] {
   try {
-    planMeshCa(config, rootSeconds);
+    planMeshCa(config, checked);
   } catch (error) {
     if (error instanceof ConfigError) return error.problems.map(({ path, message }) => [path.join('.'), message]);
     throw error;
@@ -56,8 +58,14 @@ test('a minimal config has every name after its cluster', () => {
         allowed_uri_sans: ['spiffe://cluster.local/ns/*/sa/*'],
         allowed_domains_template: false,
         allowed_other_sans: [],
+        allowed_serial_numbers: [],
         allowed_uri_sans_template: false,
+        cn_validations: ['email', 'hostname'],
         ext_key_usage: [],
+        ext_key_usage_oids: [],
+        policy_identifiers: [],
+        not_before_duration: '30s',
+        not_after: '',
         issuer_ref: 'default',
         key_usage: ['DigitalSignature', 'KeyAgreement', 'KeyEncipherment'],
         enforce_hostnames: true,
@@ -88,8 +96,14 @@ test('a minimal config has every name after its cluster', () => {
         token_ttl: '1h',
         token_max_ttl: '4h',
         token_type: 'batch',
+        token_no_default_policy: true,
+        token_explicit_max_ttl: '0',
+        token_period: '0',
+        token_num_uses: 0,
+        token_bound_cidrs: [],
         secret_id_ttl: '8760h',
         secret_id_num_uses: 0,
+        secret_id_bound_cidrs: [],
         bind_secret_id: true,
       },
     },
@@ -326,29 +340,134 @@ describe('fails if', () => {
       [['clusters.0.role.maxTtl', `'maxTtl' must be at least the longest of certificates, e.g. "24h", got "12h"`]],
     ],
     [
-      'a certificate outlives the intermediate',
-      withCluster({ role: { maxTtl: '50000h' } }),
+      'the role signs for longer than the intermediate lives',
+      withCluster({ certificates: { istiodTtl: '24h' }, role: { maxTtl: '50000h' } }),
       [
         [
           'clusters.0.role.maxTtl',
+          'a certificate must end before its issuer, the intermediate, e.g. "24h", got "50000h" below an intermediate of "43800h"',
+        ],
+      ],
+    ],
+    [
+      'a certificate outlives the intermediate, at the one that does',
+      {
+        ...withCluster({ certificates: { workloadTtl: '720h', servingTtl: '2h' }, intermediate: { ttl: '48h' } }),
+        certificates: { istiodTtl: '49h' },
+      },
+      [
+        [
+          'clusters.0.certificates.workloadTtl',
+          'a certificate must end before its issuer, the intermediate, e.g. "1h", got "720h" below an intermediate of "48h"',
+        ],
+        [
+          'certificates.istiodTtl',
+          'a certificate must end before its issuer, the intermediate, e.g. "1h", got "49h" below an intermediate of "48h"',
+        ],
+      ],
+    ],
+    [
+      'a certificate outlives the intermediate, and the role does not sign it: its maxTtl is right',
+      withCluster({ certificates: { workloadTtl: '50000h' }, role: { maxTtl: '12h' } }),
+      [
+        [
+          'clusters.0.certificates.workloadTtl',
           'a certificate must end before its issuer, the intermediate, e.g. "1h", got "50000h" below an intermediate of "43800h"',
         ],
       ],
     ],
     [
+      'the intermediate is shorter than any certificate',
+      { ...base, intermediate: { ttl: '30m' } },
+      [['intermediate.ttl', `'ttl' must be at least that of the certificates below it, e.g. "24h", got "30m"`]],
+    ],
+    [
+      'the intermediate is shorter than any certificate, whatever is asked for',
+      withCluster({ intermediate: { ttl: '59m' }, certificates: { workloadTtl: '48h' }, role: { maxTtl: '72h' } }),
+      [['clusters.0.intermediate.ttl', `'ttl' must be at least that of the certificates below it, e.g. "72h", got "59m"`]],
+    ],
+    [
+      'the intermediate is shorter than any certificate, and the role than what is asked for',
+      withCluster({ intermediate: { ttl: '59m' }, certificates: { workloadTtl: '48h' }, role: { maxTtl: '30m' } }),
+      [
+        ['clusters.0.role.maxTtl', `'maxTtl' must be at least the longest of certificates, e.g. "48h", got "30m"`],
+        ['clusters.0.intermediate.ttl', `'ttl' must be at least that of the certificates below it, e.g. "48h", got "59m"`],
+      ],
+    ],
+    [
       'the intermediate outlives what the root’s mount issues',
-      { ...base, root: { maxLeaseTtl: '1000h' } },
+      { ...base, root: { maxLeaseTtl: '1000h' }, intermediate: { ttl: '1001h' } },
+      [['intermediate.ttl', `'ttl' must be at most that of its issuer, the root mount's maxLeaseTtl, e.g. "1000h", got "1001h"`]],
+    ],
+    [
+      'the intermediate outlives a root that Vault generates',
+      { ...withCluster({ intermediate: { ttl: '1001h' } }), root: { source: 'generate', ttl: '1000h' } },
+      [['clusters.0.intermediate.ttl', `'ttl' must be at most that of its issuer, the root, e.g. "1000h", got "1001h"`]],
+    ],
+    [
+      'the root’s mount issues for less than the intermediates live that say nothing',
+      {
+        ...base,
+        root: { maxLeaseTtl: '1000h' },
+        clusters: [{ name: 'one' }, { name: 'two' }, { name: 'three', intermediate: { ttl: '1h' } }],
+      },
       [
         [
-          'clusters.0.intermediate.ttl',
-          `'ttl' must be at most that of its issuer, the root mount's maxLeaseTtl, e.g. "1000h", got "43800h"`,
+          'root.maxLeaseTtl',
+          `'maxLeaseTtl' must be at least that of the intermediates, e.g. "43800h", got "1000h"; or write intermediate: { ttl: "1000h" }`,
         ],
       ],
     ],
     [
-      'the intermediate outlives a root that Vault generates',
-      { ...base, root: { source: 'generate', ttl: '1000h' } },
-      [['clusters.0.intermediate.ttl', `'ttl' must be at most that of its issuer, the root, e.g. "1000h", got "43800h"`]],
+      'a generated root, and its mount too, end before the intermediate that says nothing',
+      { ...base, root: { source: 'generate', ttl: '1000h', maxLeaseTtl: '2000h' } },
+      [
+        [
+          'root.ttl',
+          `'ttl' must be at least that of the intermediates, e.g. "43800h", got "1000h"; or write intermediate: { ttl: "1000h" }`,
+        ],
+        [
+          'root.maxLeaseTtl',
+          `'maxLeaseTtl' must be at least that of the intermediates, e.g. "43800h", got "2000h"; or write intermediate: { ttl: "1000h" }`,
+        ],
+      ],
+    ],
+    [
+      'a generated root ends before the intermediate that says nothing',
+      { ...base, root: { source: 'generate', ttl: '1000h', maxLeaseTtl: '60000h' } },
+      [
+        [
+          'root.ttl',
+          `'ttl' must be at least that of the intermediates, e.g. "43800h", got "1000h"; or write intermediate: { ttl: "1000h" }`,
+        ],
+      ],
+    ],
+    [
+      'the mount of a generated root issues for less than both',
+      { ...base, root: { source: 'generate', ttl: '50000h', maxLeaseTtl: '1000h' } },
+      [
+        ['root.ttl', `'ttl' must be at most the mount's maxLeaseTtl, e.g. "1000h", got "50000h"`],
+        [
+          'root.maxLeaseTtl',
+          `'maxLeaseTtl' must be at least that of the intermediates, e.g. "43800h", got "1000h"; or write intermediate: { ttl: "1000h" }`,
+        ],
+      ],
+    ],
+    [
+      'the mount of an imported root issues for less, whatever its ttl',
+      { ...base, root: { ttl: '1h', maxLeaseTtl: '1000h' } },
+      [
+        ['root.ttl', `'ttl' is of a root that Vault generates, and this one is imported; remove it, or write source: generate, got "1h"`],
+        [
+          'root.maxLeaseTtl',
+          `'maxLeaseTtl' must be at least that of the intermediates, e.g. "43800h", got "1000h"; or write intermediate: { ttl: "1000h" }`,
+        ],
+      ],
+    ],
+    [
+      'the root ends before an intermediate that must sign what is as long',
+      { ...base, certificates: { servingTtl: '1001h' }, root: { maxLeaseTtl: '1000h' } },
+      [['root.maxLeaseTtl', `'maxLeaseTtl' must be at least that of the intermediates, e.g. "43800h", got "1000h"`]],
     ],
     [
       'a generated root outlives its mount',
@@ -435,9 +554,169 @@ describe('fails if', () => {
   });
 
   test('the intermediate outlives the root certificate', () => {
-    expect(problemsOf(base, 43_799 * 3600)).toStrictEqual([
+    const config = withCluster({ intermediate: { ttl: '43800h' } });
+    expect(problemsOf(config, { rootSeconds: 43_799 * 3600 })).toStrictEqual([
       ['clusters.0.intermediate.ttl', `'ttl' must end before the root certificate does, e.g. "43799h", got "43800h"`],
     ]);
-    expect(problemsOf(base, 43_800 * 3600)).toStrictEqual([]);
+    expect(problemsOf(config, { rootSeconds: 43_800 * 3600 })).toStrictEqual([]);
+  });
+
+  test('the root certificate ends before the intermediate that says nothing', () => {
+    expect(problemsOf(base, { rootSeconds: 43_799 * 3600 })).toStrictEqual([
+      [
+        'root.certificate',
+        `'certificate' must end after the intermediates, which live "43800h", got one that lives "43799h"; or write intermediate: { ttl: "43799h" }`,
+      ],
+    ]);
+    expect(problemsOf(base, { rootSeconds: 43_800 * 3600 })).toStrictEqual([]);
+    expect(problemsOf(base, { rootSeconds: 60 })).toStrictEqual([
+      ['root.certificate', `'certificate' must end after the intermediates, which live "43800h", got one that lives "60s"`],
+    ]);
+  });
+});
+
+describe('a config in TypeScript', () => {
+  const server = 'https://vault.example.com:8200';
+  const given = (config: unknown) => config as MeshCaConfig;
+
+  test('may leave a key out by undefined', () => {
+    const config = given({
+      ...base,
+      root: undefined,
+      vault: { server, caBundle: undefined },
+      clusters: [{ name: 'cluster-1', istio: { overlay: undefined }, istioCsr: { values: { app: undefined } } }],
+    });
+    expect(planMeshCa(config)).toStrictEqual(planMeshCa(base));
+  });
+
+  test('has no gaps in its lists, as JSON has none', () => {
+    const { istioCsr } = planMeshCa({ ...base, istioCsr: { values: { tolerations: [undefined, 1] } } }).clusters[0]!;
+    expect(istioCsr.extraValues).toStrictEqual({ tolerations: [null, 1] });
+  });
+
+  test('holds PEM as text, of which the certificates are taken over, whenever they end', () => {
+    const { root, vault } = planMeshCa({
+      ...base,
+      vault: { server, caBundle: intermediatePem },
+      root: { certificate: `a remark\n${rootPem}` },
+    });
+    expect([root.certificate, vault.caBundle]).toStrictEqual([rootPem, intermediatePem]);
+  });
+
+  test('is checked once: what loadConfig has checked is taken as it stands', () => {
+    const config = { ...base, trustDomain: 'A' };
+    expect(planMeshCa(config, {}).clusters[0]?.trustDomain).toBe('A');
+    expect(problemsOf(config).map(([at]) => at)).toStrictEqual(['trustDomain']);
+  });
+
+  test('stays as it was', () => {
+    const config = { ...base, istioCsr: { values: { replicaCount: 2 } } };
+    planMeshCa(config);
+    expect(Object.isFrozen(config.istioCsr.values)).toBe(false);
+  });
+
+  const loop: Record<string, unknown> = {};
+  loop.podAnnotations = loop;
+
+  test.each<[what: string, config: unknown, problems: [path: string, message: string][]]>([
+    [
+      'a key is not known, a type is wrong, text is hostile, and the plan has more to say',
+      {
+        ...base,
+        trustDomain: 'a;$(b)',
+        istoVersion: 1,
+        clusters: [{ name: 'cluster-1', certificates: { keyBits: '2048', servingTtl: '59m' }, role: { storeCertificates: 'no' } }],
+      },
+      [
+        ['istoVersion', 'unknown key "istoVersion" in the config, did you mean "istioVersion"?'],
+        ['trustDomain', `'trustDomain' must be a trust domain in lower case, e.g. "cluster.local", got "a;$(b)"`],
+        ['clusters.0.certificates.keyBits', `'keyBits' must be 256, 384, 2048, 3072, 4096, got "2048"`],
+        ['clusters.0.role.storeCertificates', `'storeCertificates' must be true or false, got "no"`],
+        ['clusters.0.certificates.servingTtl', `'servingTtl' must be at least "1h", cert-manager refuses less, got "59m"`],
+      ],
+    ],
+    ['there is none', undefined, [['', expect.stringMatching(/^the config must be an object, e\.g\. .*, got nothing$/) as string]]],
+    [
+      'a required key is undefined',
+      { ...base, vault: undefined },
+      [['vault', `'vault' is missing in the config, add e.g. vault: { server: "https://vault.example.com:8200" }`]],
+    ],
+    [
+      'a list has a gap',
+      { ...base, clusters: [undefined] },
+      [['clusters.0', 'item 1 must be an object, e.g. { name: "cluster-1" }, got nothing']],
+    ],
+    [
+      'it holds what is no data',
+      {
+        ...base,
+        trustDomain: () => 'x',
+        certificates: new Map(),
+        istioCsr: { values: { podAnnotations: { a: NaN, b: Symbol('b'), c: [1n], d: new Date(0), loop } } },
+      },
+      [
+        ['trustDomain', `'trustDomain' must be plain data, e.g. "text", 1, true, [] or {}, got a function`],
+        ['certificates', `'certificates' must be plain data, e.g. "text", 1, true, [] or {}, got a Map`],
+        ...[
+          ['a', `'a'`, 'NaN'],
+          ['b', `'b'`, 'a symbol'],
+          ['c.0', 'item 1', 'a bigint'],
+          ['d', `'d'`, 'a Date'],
+          ['loop.podAnnotations', `'podAnnotations'`, 'one that holds itself'],
+        ].map(([key, named, got]): [string, string] => [
+          `istioCsr.values.podAnnotations.${key}`,
+          `${named} must be plain data, e.g. "text", 1, true, [] or {}, got ${got}`,
+        ]),
+      ],
+    ],
+    [
+      'a key is __proto__',
+      { ...base, istioCsr: { values: JSON.parse('{ "podAnnotations": { "__proto__": { "a": 1 } } }') as unknown } },
+      [['istioCsr.values.podAnnotations', 'a key cannot be "__proto__"']],
+    ],
+    [
+      'PEM is the path of a file',
+      { ...base, root: { certificate: 'root.pem' }, vault: { server, caBundle: './ca.pem' } },
+      [
+        ['vault.caBundle', `'caBundle' must be PEM text in TypeScript, e.g. readFileSync("root.pem", "utf8"), got "./ca.pem"`],
+        ['root.certificate', `'certificate' must be PEM text in TypeScript, e.g. readFileSync("root.pem", "utf8"), got "root.pem"`],
+      ],
+    ],
+    [
+      'a private key lies beside a certificate',
+      { ...base, root: { certificate: rootPem + keyPem } },
+      [['root.certificate', `'certificate' holds a private key, which must not be near a config; write certificates only, PEM block 2`]],
+    ],
+    [
+      'a certificate is of no CA, and the root is none',
+      { ...base, root: { certificate: intermediatePem }, vault: { server, caBundle: leafPem } },
+      [
+        ['vault.caBundle', `'caBundle' must be a CA certificate (basic constraints CA:TRUE), got one that cannot sign`],
+        ['root.certificate', `'certificate' must be a root certificate, i.e. self-signed, got an intermediate`],
+      ],
+    ],
+    [
+      'a key of Helm values is hostile to a terminal',
+      { ...base, istioCsr: { values: { 'replicaCount\u202e': 1 } } },
+      [['istioCsr.values.replicaCount\u202e', 'chart v0.17.0 of istio-csr has no replicaCount\\u{202e}, did you mean replicaCount?']],
+    ],
+    [
+      'a shared setting is wrong, which two clusters have',
+      { ...base, appRole: { tokenTtl: '9h' }, clusters: [{ name: 'one' }, { name: 'two' }] },
+      [['appRole.tokenTtl', `'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "9h"`]],
+    ],
+  ])('fails if %s', (_what, config, problems) => {
+    expect(problemsOf(given(config))).toStrictEqual(problems);
+  });
+
+  test('fails with a text that names each place', () => {
+    expect(() => planMeshCa(given({ ...base, clusters: [{ name: 'A' }] }))).toThrow(
+      new ConfigError([
+        {
+          path: ['clusters', 0, 'name'],
+          message: `'name' must be a DNS label: lower case letters, digits and "-", at most 63, e.g. "cluster-1", got "A"`,
+        },
+      ]),
+    );
   });
 });
