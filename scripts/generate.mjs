@@ -28,6 +28,8 @@ const formats = (() => {
 /** A `format` of ours is no word of JSON Schema: an editor checks the pattern, our errors use the name. */
 function withPattern({ format, ...schema }) {
   if (format === undefined) return schema;
+  // of a list, each entry has the format.
+  if (schema.type === 'array') return { ...schema, items: withPattern({ ...schema.items, format }) };
   const found = formats[format];
   if (!found) throw new Error(`src/config/formats.ts has no format "${format}"`);
   return { ...schema, 'x-format': format, pattern: found.pattern, examples: [found.example] };

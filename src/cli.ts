@@ -100,8 +100,9 @@ function reason(error: unknown): string {
 function readSecretIds({ plan, locate }: LoadedConfig<MeshCaPlan>, file: string, allowed: boolean): Record<string, string> {
   const problems: Problem[] = [];
   const found: Record<string, string> = {};
-  for (const { name, secret, warnings } of plan.clusters) {
-    if (secret.delivery !== 'manifest') continue;
+  for (const { name, auth, warnings } of plan.clusters) {
+    if (auth.method !== 'appRole' || auth.secret.delivery !== 'manifest') continue;
+    const { secret } = auth;
     const at = warnings.find(warning => warning.key === 'secret.delivery')?.path ?? [];
     const refuse = (message: string) => problems.push({ path: at, message, position: locate(at) });
     const { variable } = secret;

@@ -5,6 +5,7 @@ import { yamlText } from '../constructs/yaml-text';
 import { MADE_BY, OutputFile } from '../output';
 import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
+import { AccessChart } from './access-chart';
 import { ControlPlaneChart } from './control-plane-chart';
 import { IssuerChart } from './issuer-chart';
 import { IstioCsrChart } from './istio-csr-chart';
@@ -32,6 +33,7 @@ export interface ClusterFilesOptions {
 export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions = {}): OutputFile[] {
   const { name, context, istioCsr, istio } = cluster;
   const app = new App();
+  const access = new AccessChart(app, '0-access', cluster);
   const issuer = new IssuerChart(app, '1-issuer', cluster, options.secretId);
   const csr = new IstioCsrChart(app, '2-istio-csr', cluster, [
     MADE_BY,
@@ -53,6 +55,12 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
     about,
   });
   return [
+    ...(access.serviceAccount
+      ? [manifest('manifests/0-access/service-account.yaml', 'who cert-manager logs in to Vault as', access.serviceAccount, [])]
+      : []),
+    ...(access.reviewer
+      ? [manifest('manifests/0-access/reviewer.yaml', 'whose token Vault asks the API server with', access.reviewer, [])]
+      : []),
     ...(issuer.secret
       ? [
           manifest(
@@ -64,7 +72,9 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
         ]
       : []),
     manifest('manifests/1-issuer/issuer.yaml', "cert-manager's way to Vault", issuer.issuer, [
-      `It becomes Ready once the Secret ${cluster.secret.namespace}/${cluster.secret.name} holds a secret ID.`,
+      cluster.auth.method === 'appRole'
+        ? `It becomes Ready once the Secret ${cluster.auth.secret.namespace}/${cluster.auth.secret.name} holds a secret ID.`
+        : 'It becomes Ready once the setup script has run and the manifests of 0-access are applied.',
     ]),
     ...(csr.rootCa
       ? [manifest('manifests/2-istio-csr/root-ca.yaml', 'the root certificate that istio-csr hands to the workloads', csr.rootCa, [])]

@@ -1,7 +1,9 @@
 import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
 import { ApproleSecret } from '../constructs/approle-secret';
-import { VaultIssuer } from '../constructs/vault-issuer';
+import { VaultAuth, VaultIssuer } from '../constructs/vault-issuer';
+import { AppRolePlan } from '../plan/app-role';
+import { AuthPlan } from '../plan/auth';
 import { ClusterPlan } from '../plan/plan';
 
 /** First stage: cert-manager's way to Vault. */
@@ -15,23 +17,33 @@ export class IssuerChart extends Chart {
   constructor(scope: Construct, id: string, cluster: ClusterPlan, secretId?: string) {
     super(scope, id);
 
-    const { name, namespace, key, delivery } = cluster.secret;
-    if (delivery === 'manifest') {
-      if (secretId === undefined) {
-        throw new Error(
-          `'secretId' is missing: secret.delivery of "${cluster.name}" is "manifest", which needs it; write "script" to do without`,
-        );
-      }
-      this.secret = new ApproleSecret(this, 'secret', { secretId, name, namespace, key });
-    }
+    const { auth } = cluster;
+    if (auth.method === 'appRole' && auth.secret.delivery === 'manifest') this.secret = secretOf(this, cluster.name, auth, secretId);
     this.issuer = new VaultIssuer(this, 'issuer', {
       server: cluster.vault.server,
       caBundle: cluster.vault.caBundle,
       path: cluster.role.signPath,
-      appRolePath: cluster.appRole.mount,
-      roleId: cluster.appRole.roleId,
-      secretRef: { name, key },
+      auth: issuerAuth(auth),
       ...cluster.issuer,
     });
   }
+}
+
+function secretOf(scope: Construct, cluster: string, { secret: { name, namespace, key } }: AppRolePlan, secretId?: string): ApproleSecret {
+  if (secretId === undefined) {
+    throw new Error(
+      `'secretId' is missing: secret.delivery of "${cluster}" is "manifest", which needs it; write "script" to do without`,
+    );
+  }
+  return new ApproleSecret(scope, 'secret', { secretId, name, namespace, key });
+}
+
+function issuerAuth(auth: AuthPlan): VaultAuth {
+  if (auth.method === 'appRole') {
+    const { mount, roleId, secret } = auth;
+    return { appRole: { path: mount, roleId, secretRef: { name: secret.name, key: secret.key } } };
+  }
+  return {
+    kubernetes: { mountPath: `/v1/auth/${auth.mount}`, role: auth.role, serviceAccountRef: { name: auth.serviceAccount.name } },
+  };
 }

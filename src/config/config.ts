@@ -168,14 +168,36 @@ export interface ClusterSettings {
   readonly policy?: PolicyConfig;
 
   /**
-   * The AppRole that cert-manager logs in with.
+   * What cert-manager logs in to Vault with. `jwt`: a token of a service account, checked with the cluster's public keys; no secret anywhere.
+   * `kubernetes`: the same token, checked by the cluster's API server. `appRole`: a secret ID, which has to be carried and renewed.
+   *
+   * @default "jwt"
+   */
+  readonly auth?: 'jwt' | 'kubernetes' | 'appRole';
+
+  /**
+   * Settings of `auth: jwt`.
+   *
+   * @default - mount `jwt-CLUSTER`, the keys as the API server publishes them
+   */
+  readonly jwt?: JwtConfig;
+
+  /**
+   * Settings of `auth: kubernetes`.
+   *
+   * @default - mount `kubernetes-CLUSTER`, Vault runs in the cluster
+   */
+  readonly kubernetes?: KubernetesConfig;
+
+  /**
+   * Settings of `auth: appRole`.
    *
    * @default - named `cert-manager-CLUSTER`
    */
   readonly appRole?: AppRoleConfig;
 
   /**
-   * The Secret that holds the AppRole's secret ID.
+   * The Secret that holds the secret ID of `auth: appRole`.
    *
    * @default - the setup script delivers it
    */
@@ -383,6 +405,80 @@ export interface PolicyConfig {
   readonly name?: string;
 }
 
+/** The JWT auth method: Vault checks the service account's token with the cluster's public keys. */
+export interface JwtConfig extends ServiceAccountConfig {
+  /**
+   * Mount of the JWT auth method. Each cluster needs its own: the keys are the cluster's.
+   *
+   * @format mount
+   * @default - `jwt-CLUSTER`
+   */
+  readonly mount?: string;
+
+  /**
+   * Issuer of the cluster's tokens (`iss`).
+   *
+   * @format issuerUrl
+   * @default - as the API server says, when the script runs
+   */
+  readonly issuer?: string;
+
+  /**
+   * Address where Vault itself fetches the keys by OIDC discovery, and so learns of new ones. It must be one that Vault reaches without a login,
+   * with a certificate of a public CA.
+   *
+   * @format issuerUrl
+   * @default - the setup script hands the keys over
+   */
+  readonly discoveryUrl?: string;
+}
+
+/** The Kubernetes auth method: Vault asks the cluster's API server about the service account's token. */
+export interface KubernetesConfig extends ServiceAccountConfig {
+  /**
+   * Mount of the Kubernetes auth method. Each cluster needs its own.
+   *
+   * @format mount
+   * @default - `kubernetes-CLUSTER`
+   */
+  readonly mount?: string;
+
+  /**
+   * Address of the API server as Vault reaches it, for a Vault outside the cluster. The setup script then makes a reviewer's token for it.
+   *
+   * @format url
+   * @default - Vault runs in this cluster, and asks with its own service account
+   */
+  readonly host?: string;
+
+  /**
+   * Lifetime of the reviewer's token. The setup script, run again, makes a new one each time. The API server may cut it.
+   *
+   * @format duration
+   * @default "8760h"
+   */
+  readonly reviewerTtl?: string;
+}
+
+/** The service account that cert-manager logs in as. */
+export interface ServiceAccountConfig {
+  /**
+   * Name of the service account. It lies beside the Issuer.
+   *
+   * @format dnsName
+   * @default "vault-issuer"
+   */
+  readonly serviceAccount?: string;
+
+  /**
+   * Lifetime of the token that a login gives; cert-manager logs in anew for each signature.
+   *
+   * @format duration
+   * @default "10m"
+   */
+  readonly tokenTtl?: string;
+}
+
 /** The AppRole. */
 export interface AppRoleConfig {
   /**
@@ -439,6 +535,22 @@ export interface AppRoleConfig {
    * @default "8760h"
    */
   readonly secretIdTtl?: string;
+
+  /**
+   * Addresses that may log in with the secret ID, e.g. those that the cluster's nodes show to Vault.
+   *
+   * @format cidr
+   * @default - any
+   */
+  readonly secretIdBoundCidrs?: readonly string[];
+
+  /**
+   * Addresses that may use the token of a login.
+   *
+   * @format cidr
+   * @default - any
+   */
+  readonly tokenBoundCidrs?: readonly string[];
 }
 
 /** The Secret with the secret ID. It lies in istiod's namespace, beside the Issuer. */
@@ -477,6 +589,14 @@ export interface CertManagerConfig {
    * @default "vault-issuer"
    */
   readonly issuer?: string;
+
+  /**
+   * cert-manager's own service account, which asks for the tokens of `auth: jwt` and `auth: kubernetes`.
+   *
+   * @format dnsName
+   * @default "cert-manager"
+   */
+  readonly serviceAccount?: string;
 
   /**
    * Namespace of cert-manager.

@@ -20,6 +20,16 @@ export const formats: Readonly<Record<string, Format>> = {
     says: 'the address of a server, without a path',
     example: 'https://vault.example.com:8200',
   },
+  issuerUrl: {
+    pattern: `^(?=.{1,500}$)https?://${hostLabel}(\\.${hostLabel})*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?$`,
+    says: 'the address of an OIDC issuer',
+    example: 'https://kubernetes.default.svc.cluster.local',
+  },
+  cidr: {
+    pattern: '^([0-9]{1,3}(\\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*/([0-9]{1,2}|1[01][0-9]|12[0-8]))$',
+    says: 'a range of addresses with its length',
+    example: '10.0.0.0/8',
+  },
   pem: { pattern: '^[^\\u0000]+$', says: 'the path of a PEM file, or PEM text', example: 'root.pem' },
   mount: {
     pattern: '^(?!(sys|auth|identity|cubbyhole|audit|token)(/|$))[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}){0,3}$',

@@ -2,10 +2,11 @@ import { Checked, checkConfig } from '../config/check';
 import { MeshCaConfig, TsbConfig } from '../config/config';
 import { readObject } from '../config/object';
 import { ConfigError, Problem } from '../config/problem';
-import { AppRolePlan, PolicyPlan, SecretPlan, planAppRole, planPolicy, planSecret } from './auth';
+import { AuthPlan, planAuth } from './auth';
 import { IstioPlan, planIstio } from './istio';
 import { IstioCsrPlan, planIstioCsr } from './istio-csr';
 import { CertificatesPlan, IntermediatePlan, RootPlan, planCertificates, planIntermediate, planRoot, refuseEarlyRoot } from './pki';
+import { PolicyPlan, planPolicy } from './policy';
 import { RolePlan, planRole } from './role';
 import { refuseSharedNames } from './rules';
 import { Settings, settingsOf } from './settings';
@@ -71,17 +72,14 @@ export interface ClusterPlan {
   /** The policy. */
   readonly policy: PolicyPlan;
 
-  /** The AppRole. */
-  readonly appRole: AppRolePlan;
-
-  /** The Secret with the secret ID. */
-  readonly secret: SecretPlan;
+  /** cert-manager's way in. */
+  readonly auth: AuthPlan;
 
   /** The Issuer; it lies in istiod's namespace. */
   readonly issuer: { readonly name: string; readonly namespace: string };
 
-  /** cert-manager's namespace and chart version. */
-  readonly certManager: { readonly namespace: string; readonly version: string };
+  /** cert-manager's namespace, its own service account and its chart version. */
+  readonly certManager: { readonly namespace: string; readonly serviceAccount: string; readonly version: string };
 
   /** istio-csr. */
   readonly istioCsr: IstioCsrPlan;
@@ -130,13 +128,13 @@ function planCluster(settings: Settings, vault: VaultPlan, root: RootPlan, rootS
   const istio = planIstio(settings);
   const certManager = {
     namespace: settings.certManager?.namespace ?? 'cert-manager',
+    serviceAccount: settings.certManager?.serviceAccount ?? 'cert-manager',
     version: settings.certManager?.version ?? 'v1.21.2',
   };
   const issuer = { name: settings.certManager?.issuer ?? 'vault-issuer', namespace: istio.namespace };
   const istioCsr = planIstioCsr(settings, { clusterId, trustDomain, certificates, istio, issuer });
   const role = planRole(settings, { trustDomain, certificates, intermediate, dnsNames: [...istio.dnsNames, istioCsr.dnsName] });
   const policy = planPolicy(settings, role);
-  const appRole = planAppRole(settings, policy);
   return {
     name,
     context: settings.context ?? name,
@@ -148,8 +146,7 @@ function planCluster(settings: Settings, vault: VaultPlan, root: RootPlan, rootS
     intermediate,
     role,
     policy,
-    appRole,
-    secret: planSecret(settings, istio.namespace),
+    auth: planAuth(settings, policy, issuer),
     issuer,
     certManager,
     istioCsr,

@@ -7,19 +7,22 @@ const RESERVED = ['root'];
 
 /** Refuses names that two clusters share although each must have its own. */
 export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: readonly Settings[], root: RootPlan): void {
-  const own: [keys: string[], what: string, of: (cluster: ClusterPlan) => string][] = [
+  const own: [keys: string[], what: string, of: (cluster: ClusterPlan) => string | undefined][] = [
     [['name'], 'name', cluster => cluster.name],
     [['context'], 'context', cluster => cluster.context],
     [['clusterId'], 'clusterId', cluster => cluster.clusterId],
     [['intermediate', 'mount'], 'mount', cluster => cluster.intermediate.mount],
     [['policy', 'name'], 'policy', cluster => cluster.policy.name],
-    [['appRole', 'name'], 'AppRole', cluster => cluster.appRole.path],
-    [['appRole', 'roleId'], 'roleId', cluster => `${cluster.appRole.mount}/${cluster.appRole.roleId}`],
+    [['appRole', 'name'], 'AppRole', ({ auth }) => (auth.method === 'appRole' ? auth.path : undefined)],
+    [['appRole', 'roleId'], 'roleId', ({ auth }) => (auth.method === 'appRole' ? `${auth.mount}/${auth.roleId}` : undefined)],
+    [['jwt', 'mount'], 'mount', ({ auth }) => (auth.method === 'jwt' ? auth.mount : undefined)],
+    [['kubernetes', 'mount'], 'mount', ({ auth }) => (auth.method === 'kubernetes' ? auth.mount : undefined)],
   ];
   for (const [keys, what, of] of own) {
     const seen = new Map<string, string>();
     clusters.forEach((cluster, i) => {
       const value = of(cluster);
+      if (value === undefined) return;
       const other = seen.get(value);
       // a second cluster of the same name has all the same names; one error says it.
       if (other === undefined) seen.set(value, cluster.name);

@@ -1,0 +1,131 @@
+import { ServiceAccountConfig } from '../config/config';
+import { AuthMount, IssuerPlace, TokenFields, tokenFields } from './auth';
+import { PolicyPlan } from './policy';
+import { Settings } from './settings';
+
+/** Login with a token of a service account, which cert-manager asks for anew at each login. */
+interface ServiceAccountPlan extends AuthMount {
+  /** The service account. It lies beside the Issuer. */
+  readonly serviceAccount: { readonly name: string; readonly namespace: string };
+
+  /** Audience of its tokens, as cert-manager asks for it. */
+  readonly audience: string;
+}
+
+/** Vault checks the token with the cluster's public keys. */
+export interface JwtPlan extends ServiceAccountPlan {
+  readonly method: 'jwt';
+
+  /**
+   * Issuer of the tokens.
+   *
+   * @default - as the API server says, when the script runs
+   */
+  readonly issuer?: string;
+
+  /**
+   * Where Vault fetches the keys.
+   *
+   * @default - the script hands them over
+   */
+  readonly discoveryUrl?: string;
+
+  /** The role's fields, in Vault's words. */
+  readonly fields: TokenFields & {
+    readonly role_type: string;
+    readonly user_claim: string;
+    readonly bound_audiences: readonly string[];
+    readonly bound_subject: string;
+  };
+}
+
+/** Vault asks the cluster's API server about the token. */
+export interface KubernetesPlan extends ServiceAccountPlan {
+  readonly method: 'kubernetes';
+
+  /**
+   * The API server as a Vault outside the cluster reaches it.
+   *
+   * @default - Vault runs in the cluster
+   */
+  readonly host?: string;
+
+  /** Lifetime of the reviewer's token, where Vault runs outside. */
+  readonly reviewerTtl: string;
+
+  /** The service account that the reviewer's token is of. */
+  readonly reviewer: { readonly name: string; readonly namespace: string };
+
+  /** The role's fields, in Vault's words. */
+  readonly fields: TokenFields & {
+    readonly bound_service_account_names: readonly string[];
+    readonly bound_service_account_namespaces: readonly string[];
+    readonly audience: string;
+  };
+}
+
+/** Decides the JWT auth method. */
+export function planJwt({ name: cluster, jwt = {}, refuse }: Settings, policy: PolicyPlan, issuer: IssuerPlace): JwtPlan {
+  const mount = jwt.mount ?? `jwt-${cluster}`;
+  const common = planServiceAccount(mount, jwt, policy, issuer);
+  if (jwt.discoveryUrl?.startsWith('http:')) {
+    refuse(
+      ['jwt', 'discoveryUrl'],
+      `'discoveryUrl' must begin with https://, whoever answers there can log in, e.g. "${jwt.discoveryUrl.replace('http:', 'https:')}", got "${jwt.discoveryUrl}"`,
+    );
+  }
+  const { name, namespace } = common.place.serviceAccount;
+  return {
+    method: 'jwt',
+    ...common.place,
+    issuer: jwt.issuer,
+    discoveryUrl: jwt.discoveryUrl,
+    fields: {
+      ...common.token,
+      role_type: 'jwt',
+      user_claim: 'sub',
+      bound_audiences: [common.place.audience],
+      bound_subject: `system:serviceaccount:${namespace}:${name}`,
+    },
+  };
+}
+
+/** Decides the Kubernetes auth method. */
+export function planKubernetes({ name: cluster, kubernetes = {} }: Settings, policy: PolicyPlan, issuer: IssuerPlace): KubernetesPlan {
+  const mount = kubernetes.mount ?? `kubernetes-${cluster}`;
+  const { place, token } = planServiceAccount(mount, kubernetes, policy, issuer);
+  const { name, namespace } = place.serviceAccount;
+  return {
+    method: 'kubernetes',
+    ...place,
+    host: kubernetes.host,
+    reviewerTtl: kubernetes.reviewerTtl ?? '8760h',
+    reviewer: { name: `${name}-reviewer`, namespace },
+    fields: {
+      ...token,
+      bound_service_account_names: [name],
+      bound_service_account_namespaces: [namespace],
+      audience: place.audience,
+    },
+  };
+}
+
+function planServiceAccount(
+  mount: string,
+  { serviceAccount = 'vault-issuer', tokenTtl = '10m' }: ServiceAccountConfig,
+  policy: PolicyPlan,
+  issuer: IssuerPlace,
+): { place: ServiceAccountPlan; token: TokenFields } {
+  const role = 'cert-manager';
+  return {
+    place: {
+      mount,
+      role,
+      path: `auth/${mount}/role/${role}`,
+      serviceAccount: { name: serviceAccount, namespace: issuer.namespace },
+      // as cert-manager writes it for an Issuer, whatever else is asked for.
+      audience: `vault://${issuer.namespace}/${issuer.name}`,
+    },
+    token: tokenFields(policy, { ttl: tokenTtl, maxTtl: tokenTtl, type: 'batch' }),
+  };
+}
