@@ -31,9 +31,7 @@ export class IssuerChart extends Chart {
 
 function secretOf(scope: Construct, cluster: string, { secret: { name, namespace, key } }: AppRolePlan, secretId?: string): ApproleSecret {
   if (secretId === undefined) {
-    throw new Error(
-      `'secretId' is missing: secret.delivery of "${cluster}" is "manifest", which needs it; write "script" to do without`,
-    );
+    throw new Error(`'secretId' is missing: secret.delivery of "${cluster}" is "manifest", which needs it; write "script" to do without`);
   }
   return new ApproleSecret(scope, 'secret', { secretId, name, namespace, key });
 }

@@ -2,6 +2,7 @@ import { ServiceAccountConfig } from '../config/config';
 import { AuthMount, IssuerPlace, TokenFields, tokenFields } from './auth';
 import { PolicyPlan } from './policy';
 import { Settings } from './settings';
+import { compareVersions } from './version';
 
 /** Login with a token of a service account, which cert-manager asks for anew at each login. */
 interface ServiceAccountPlan extends AuthMount {
@@ -65,7 +66,9 @@ export interface KubernetesPlan extends ServiceAccountPlan {
 }
 
 /** Decides the JWT auth method. */
-export function planJwt({ name: cluster, jwt = {}, refuse }: Settings, policy: PolicyPlan, issuer: IssuerPlace): JwtPlan {
+export function planJwt(settings: Settings, policy: PolicyPlan, issuer: IssuerPlace): JwtPlan {
+  const { name: cluster, jwt = {}, refuse } = settings;
+  refuseOldCertManager(settings);
   const mount = jwt.mount ?? `jwt-${cluster}`;
   const common = planServiceAccount(mount, jwt, policy, issuer);
   if (jwt.discoveryUrl?.startsWith('http:')) {
@@ -91,7 +94,9 @@ export function planJwt({ name: cluster, jwt = {}, refuse }: Settings, policy: P
 }
 
 /** Decides the Kubernetes auth method. */
-export function planKubernetes({ name: cluster, kubernetes = {} }: Settings, policy: PolicyPlan, issuer: IssuerPlace): KubernetesPlan {
+export function planKubernetes(settings: Settings, policy: PolicyPlan, issuer: IssuerPlace): KubernetesPlan {
+  const { name: cluster, kubernetes = {} } = settings;
+  refuseOldCertManager(settings);
   const mount = kubernetes.mount ?? `kubernetes-${cluster}`;
   const { place, token } = planServiceAccount(mount, kubernetes, policy, issuer);
   const { name, namespace } = place.serviceAccount;
@@ -108,6 +113,19 @@ export function planKubernetes({ name: cluster, kubernetes = {} }: Settings, pol
       audience: place.audience,
     },
   };
+}
+
+/** The version of cert-manager that first asks for a token of a service account by itself. */
+const SERVICE_ACCOUNT_REF_SINCE = '1.12.0';
+
+/** Refuses a cert-manager that cannot do it. */
+function refuseOldCertManager({ auth = 'jwt', certManager = {}, refuse }: Settings): void {
+  const { version } = certManager;
+  if (version === undefined || compareVersions(version, SERVICE_ACCOUNT_REF_SINCE) >= 0) return;
+  refuse(
+    ['certManager', 'version'],
+    `'version' must be at least "v${SERVICE_ACCOUNT_REF_SINCE}" for auth: ${auth} (serviceAccountRef), e.g. "v1.21.2", got "${version}"; or write auth: appRole`,
+  );
 }
 
 function planServiceAccount(

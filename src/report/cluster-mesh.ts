@@ -1,3 +1,4 @@
+import { AuthPlan } from '../plan/auth';
 import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
 import { ClusterContext } from './parts';
@@ -120,25 +121,18 @@ export function proof({ cluster, at, kube }: ClusterContext): string[] {
 /** Renewal, and what to do when a step fails. */
 export function later({ cluster, at, kube }: ClusterContext): string[] {
   const {
-    appRole,
-    secret,
+    auth,
     intermediate,
     istioCsr,
     issuer: { name, namespace },
   } = cluster;
-  const ttl = appRole.fields.secret_id_ttl;
-  const renewal =
-    ttl === '0'
-      ? 'The secret ID never ends, as the config asks for.'
-      : secret.delivery === 'script'
-        ? `The secret ID ends after ${ttl}, and with it every renewal in the mesh. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly. It changes nothing else that is as planned.`
-        : `The secret ID ends after ${ttl}, and with it every renewal in the mesh: make a new one as in step 2 well before.`;
+  const [renewal, again] = renewalOf(auth);
   return [
     '## Later',
     '',
     renewal,
     '',
-    ...(ttl === '0' ? [] : shell(words(['bash', at('setup.sh')]))),
+    ...(again ? shell(words(['bash', at('setup.sh')])) : []),
     `The intermediate ends ${intermediate.ttl} after it was made. It is not replaced in place: its end is printed by each run of setup.sh.`,
     '',
     '## When a step fails',
@@ -172,4 +166,35 @@ export function later({ cluster, at, kube }: ClusterContext): string[] {
       ],
     ),
   ];
+}
+
+/** What has to be renewed, and whether setup.sh does it. */
+function renewalOf(auth: AuthPlan): [text: string, again: boolean] {
+  switch (auth.method) {
+    case 'jwt':
+      return auth.discoveryUrl === undefined
+        ? [
+            "There is no secret that ends. When the cluster's key for tokens of service accounts is to change, have the API server publish the new key first (a second `--service-account-key-file`), run setup.sh, which gives Vault both, and only then let it sign with the new one; `verify.sh --vault` says whether Vault has the keys that the cluster has:",
+            true,
+          ]
+        : ["There is no secret that ends, and Vault fetches the cluster's keys by itself.", false];
+    case 'kubernetes':
+      return auth.host === undefined
+        ? ['There is no secret that ends: Vault asks the API server with its own service account.', false]
+        : [
+            `The reviewer's token ends at most ${auth.reviewerTtl} after it was made, and with it every renewal in the mesh; its end is an annotation of service account ${code(`${auth.reviewer.namespace}/${auth.reviewer.name}`)}. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly.`,
+            true,
+          ];
+    case 'appRole': {
+      const ttl = auth.fields.secret_id_ttl;
+      if (ttl === '0') return ['The secret ID never ends, as the config asks for.', false];
+      const ends = `The secret ID ends after ${ttl}, and with it every renewal in the mesh`;
+      return auth.secret.delivery === 'script'
+        ? [
+            `${ends}. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly. It changes nothing else that is as planned.`,
+            true,
+          ]
+        : [`${ends}: make a new one as in step 2 well before.`, true];
+    }
+  }
 }

@@ -40,14 +40,21 @@ export function beginning({ cluster, kube }: ClusterContext): string[] {
 }
 
 /** The intermediate CA and the way in. */
-export function vault({ cluster, at }: ClusterContext): string[] {
-  const { intermediate, appRole, secret, role } = cluster;
+export function vault({ cluster, at, kube }: ClusterContext): string[] {
+  const { intermediate, auth, role } = cluster;
   const steps = clusterSteps(cluster);
   const trials = trialCommands(cluster).filter(([word]) => word === 'signs' || word === 'refuses').length;
   const exported = intermediate.key === 'exported' ? ['--exported-key', `${intermediate.mount.replaceAll('/', '-')}.key`] : [];
   return [
     '## 2. Vault: the intermediate CA and the way in',
     '',
+    ...(auth.method === 'appRole'
+      ? []
+      : [
+          `cert-manager logs in with a token of service account ${code(`${auth.serviceAccount.namespace}/${auth.serviceAccount.name}`)}, so there is no secret to carry. The account, and cert-manager's right to ask for its tokens:`,
+          '',
+          ...shell(kube('apply', '-f', at('manifests/0-access'))),
+        ]),
     'First look, then do. The token needs what the script asks for; it names all that is missing and changes nothing.',
     '',
     ...shell(words(['bash', at('setup.sh'), '--plan']), words(['bash', at('setup.sh'), ...exported])),
@@ -65,13 +72,13 @@ export function vault({ cluster, at }: ClusterContext): string[] {
     ...(exported.length > 0
       ? [`The key of the CA lies in ${code(exported[1] ?? '')}: move it to a safe place now. A rerun needs no \`--exported-key\`.`, '']
       : []),
-    ...(secret.delivery === 'manifest'
+    ...(auth.method === 'appRole' && auth.secret.delivery === 'manifest'
       ? [
           `The secret ID is delivered as a manifest, so the trial waits for it. Make one now that the AppRole is there, synthesize again, and run setup.sh once more after step 3:`,
           '',
           ...shell(
-            `${secret.variable}=$(${words(['vault', 'write', '-force', '-field=secret_id', `${appRole.path}/secret-id`])})`,
-            `export ${secret.variable}`,
+            `${auth.secret.variable}=$(${words(['vault', 'write', '-force', '-field=secret_id', `${auth.path}/secret-id`])})`,
+            `export ${auth.secret.variable}`,
             words(['npx', 'mesh-ca', 'synth', '--allow-plaintext-secret']),
           ),
         ]

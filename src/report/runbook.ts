@@ -45,7 +45,7 @@ export function runbook(plan: MeshCaPlan, files: readonly OutputFile[]): string 
 
 function secretsIn({ clusters }: MeshCaPlan): string[] {
   const plain = clusters
-    .filter(({ secret }) => secret.delivery === 'manifest')
+    .filter(({ auth }) => auth.method === 'appRole' && auth.secret.delivery === 'manifest')
     .map(({ name }) => code(`dist/${name}/manifests/1-issuer/secret.yaml`));
   return plain.length === 0
     ? ['No file here holds a secret.', '']

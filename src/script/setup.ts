@@ -1,8 +1,10 @@
 import { MADE_BY } from '../output';
+import { AuthPlan } from '../plan/auth';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { seconds } from '../plan/ttl';
 import { Warning } from '../plan/warnings';
 import { comment, constants, stepsFunction } from './bash';
+import { ownAuth } from './auth-steps';
 import { clusterSteps, policyPath, rootSteps, signFields } from './steps';
 import runtime from './runtime.json';
 import { Step } from './step';
@@ -10,7 +12,7 @@ import { Step } from './step';
 /** The script that brings the root CA into Vault. */
 export function rootScript({ root, vault, clusters }: MeshCaPlan): string {
   const about = `Brings the root CA into Vault's mount ${root.mount}.`;
-  return script(about, [], rootSteps(root), 'root.sh', {
+  return script(about, [], rootSteps(root), ['root.sh'], {
     server: vault.server,
     ca_bundle: vault.caBundle?.trim() ?? '',
     config_root: root.certificate?.trim() ?? '',
@@ -23,9 +25,9 @@ export function rootScript({ root, vault, clusters }: MeshCaPlan): string {
 
 /** The script that makes a cluster's intermediate CA and its door, and tries it. */
 export function clusterScript(cluster: ClusterPlan): string {
-  const { name, vault, root, intermediate, role, appRole, secret, istioCsr, certificates } = cluster;
+  const { name, vault, root, intermediate, role, auth, issuer, istioCsr, certificates } = cluster;
   const about = `Makes the intermediate CA of cluster ${name} in Vault, the way in for its cert-manager, and tries both.`;
-  return script(about, cluster.warnings, clusterSteps(cluster), 'cluster.sh', {
+  return script(about, cluster.warnings, clusterSteps(cluster), ['cluster.sh', 'cluster-secrets.sh', ...wayIn(auth), 'trial.sh'], {
     cluster: name,
     context: cluster.context,
     server: vault.server,
@@ -43,15 +45,11 @@ export function clusterScript(cluster: ClusterPlan): string {
     role_path: role.path,
     policy_path: policyPath(cluster.policy),
     role_is_exact: String(role.exact),
-    approle_mount: appRole.mount,
-    approle_path: appRole.path,
-    role_id: appRole.roleId,
-    token_type: appRole.fields.token_type,
-    secret_id_seconds: String(seconds(appRole.fields.secret_id_ttl)),
-    secret_delivery: secret.delivery,
-    secret_name: secret.name,
-    secret_namespace: secret.namespace,
-    secret_key: secret.key,
+    issuer_namespace: issuer.namespace,
+    auth_mount: auth.mount,
+    own_auth: ownAuth(auth),
+    token_type: auth.fields.token_type,
+    ...authConstants(auth),
     csr_namespace: istioCsr.namespace,
     root_secret: istioCsr.rootSecret.name,
     root_secret_key: istioCsr.rootSecret.key,
@@ -62,11 +60,47 @@ export function clusterScript(cluster: ClusterPlan): string {
   });
 }
 
+/** The parts of the runtime that a way in needs. */
+function wayIn(auth: AuthPlan): (keyof typeof runtime)[] {
+  switch (auth.method) {
+    case 'jwt':
+      return ['service-account.sh', ...(auth.discoveryUrl === undefined ? (['public-keys.sh', 'jwt-keys.sh'] as const) : [])];
+    case 'kubernetes':
+      return ['service-account.sh', ...(auth.host === undefined ? [] : (['token-review.sh'] as const))];
+    case 'appRole':
+      return ['app-role.sh'];
+  }
+}
+
+function authConstants(auth: AuthPlan): Record<string, string> {
+  if (auth.method === 'appRole') {
+    const { roleId, fields, secret } = auth;
+    return {
+      auth_path: auth.path,
+      role_id: roleId,
+      secret_id_seconds: String(seconds(fields.secret_id_ttl)),
+      secret_delivery: secret.delivery,
+      secret_name: secret.name,
+      secret_namespace: secret.namespace,
+      secret_key: secret.key,
+    };
+  }
+  return {
+    auth_role: auth.role,
+    service_account: auth.serviceAccount.name,
+    audience: auth.audience,
+    ...(auth.method === 'jwt' && auth.discoveryUrl === undefined ? { token_issuer: auth.issuer ?? '' } : {}),
+    ...(auth.method === 'kubernetes' && auth.host !== undefined
+      ? { api_server: auth.host, reviewer: auth.reviewer.name, reviewer_seconds: String(seconds(auth.reviewerTtl)) }
+      : {}),
+  };
+}
+
 function script(
   about: string,
   warnings: readonly Warning[],
   steps: readonly Step[],
-  own: 'root.sh' | 'cluster.sh',
+  texts: readonly (keyof typeof runtime)[],
   values: Readonly<Record<string, string>>,
 ): string {
   return [
@@ -81,8 +115,7 @@ function script(
     '',
     ...stepsFunction(steps),
     '',
-    runtime['setup.sh'],
-    runtime[own],
+    ...(['setup.sh', ...texts] as const).map(text => runtime[text]),
     'main "$@"',
     '',
   ].join('\n');

@@ -56,3 +56,13 @@ export type Capabilities = Readonly<Record<string, readonly Capability[]>>;
 
 /** Vault's capabilities. */
 export type Capability = 'create' | 'read' | 'update' | 'delete' | 'list' | 'sudo';
+
+/** A step that compares what Vault holds at a path field by field, and writes it where it differs. */
+export function fieldsAt(path: string, fields: Readonly<Record<string, unknown>>): Pick<Step, 'fields' | 'unless' | 'run' | 'needs'> {
+  return {
+    fields,
+    unless: ['same_fields', path],
+    run: [['write_fields', path]],
+    needs: { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } },
+  };
+}

@@ -1,8 +1,9 @@
-import { PolicyPlan } from '../plan/auth';
 import { ClusterPlan } from '../plan/plan';
 import { IntermediatePlan, RootPlan } from '../plan/pki';
+import { PolicyPlan } from '../plan/policy';
 import { seconds } from '../plan/ttl';
-import { Capabilities, Step } from './step';
+import { authSteps, deliverySteps } from './auth-steps';
+import { Capabilities, fieldsAt, Step } from './step';
 import { trialCommands } from './trial';
 
 /** Steps that bring the root CA into Vault. */
@@ -61,7 +62,8 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
       why: ['cert-manager may ask for a signature, and nothing else.'],
       ...fieldsAt(policyPath(cluster.policy), { policy: policyText(cluster.policy.rules) }),
     },
-    ...appRoleSteps(cluster),
+    ...authSteps(cluster),
+    ...(cluster.root.certificate === undefined || cluster.istioCsr.rootFile !== 'root' ? [rootFileStep(cluster)] : []),
     ...deliverySteps(cluster),
     {
       id: 'trial',
@@ -143,72 +145,12 @@ function issueStep({ root, intermediate }: ClusterPlan): Step {
   };
 }
 
-/** Vault's own bound of a lifetime where a mount sets none: 768 hours. */
-const SERVER_MAX_TTL = 768 * 3600;
-
-function appRoleSteps({ appRole }: ClusterPlan): Step[] {
-  const ttl = appRole.fields.secret_id_ttl;
-  const tune: Step = {
-    id: 'approle/tune',
-    title: `Let secret IDs of ${appRole.mount} live for ${ttl}`,
-    why: ['Without it Vault cuts a secret ID to its default of 768 hours, without a word. A mount that allows more is left alone.'],
-    unless: ['auth_allows', appRole.mount, String(seconds(ttl))],
-    run: [['vault', 'auth', 'tune', `-max-lease-ttl=${ttl}`, appRole.mount]],
-    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${appRole.mount}/tune`]: ['create', 'update', 'sudo'] } },
-  };
-  return [
-    {
-      id: 'approle/mount',
-      title: `Enable the AppRole auth method at ${appRole.mount}`,
-      unless: ['auth_is', appRole.mount, 'approle'],
-      run: [['vault', 'auth', 'enable', `-path=${appRole.mount}`, 'approle']],
-      needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${appRole.mount}`]: ['create', 'update', 'sudo'] } },
-    },
-    ...(seconds(ttl) > SERVER_MAX_TTL ? [tune] : []),
-    {
-      id: 'approle/write',
-      title: `Write the AppRole ${appRole.name}`,
-      why: ['cert-manager logs in anew for each signature: a count of uses would end the mesh at that count.'],
-      ...fieldsAt(appRole.path, appRole.fields),
-    },
-    {
-      id: 'approle/role-id',
-      title: `Give it the role ID ${appRole.roleId}`,
-      why: ['A name, not a secret; decided in the plan, so that the Issuer is complete before this runs.'],
-      ...fieldsAt(`${appRole.path}/role-id`, { role_id: appRole.roleId }),
-    },
-  ];
-}
-
-function deliverySteps({ root, istioCsr, secret, appRole }: ClusterPlan): Step[] {
-  const deliversRoot = root.certificate === undefined || istioCsr.rootFile !== 'root';
-  const rootStep: Step = {
+function rootFileStep({ istioCsr }: ClusterPlan): Step {
+  return {
     id: 'cluster/root-ca',
     title: `Deliver the ${istioCsr.rootFile} certificate to Secret ${istioCsr.namespace}/${istioCsr.rootSecret.name}`,
     unless: ['root_delivered'],
     run: [['deliver_root']],
     needs: {},
-  };
-  const secretStep: Step = {
-    id: 'cluster/secret-id',
-    title: `Make a secret ID and deliver it to Secret ${secret.namespace}/${secret.name}`,
-    why: ["Through pipes only. It is done where the cluster's secret ID is known to Vault and has a third of its time left."],
-    unless: ['secret_id_works'],
-    run: [['deliver_secret_id']],
-    needs: {
-      look: { [`${appRole.path}/secret-id`]: ['list'], [`${appRole.path}/secret-id/lookup`]: ['update'] },
-      act: { [`${appRole.path}/secret-id`]: ['update'], [`${appRole.path}/secret-id-accessor/destroy`]: ['update'] },
-    },
-  };
-  return [...(deliversRoot ? [rootStep] : []), ...(secret.delivery === 'script' ? [secretStep] : [])];
-}
-
-/** A step that compares what Vault holds at a path field by field, and writes it where it differs. */
-function fieldsAt(path: string, fields: Readonly<Record<string, unknown>>): Pick<Step, 'fields' | 'unless' | 'run' | 'needs'> {
-  return {
-    fields,
-    unless: ['same_fields', path],
-    run: [['write_fields', path]],
-    needs: { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } },
   };
 }

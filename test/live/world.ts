@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { parse } from 'yaml';
+import { clusterFiles } from '../../src/charts/cluster-files';
 import { MeshCaConfig } from '../../src/config/config';
 import { ClusterPlan, MeshCaPlan, planMeshCa } from '../../src/plan/plan';
 import { clusterScript, rootScript } from '../../src/script/setup';
@@ -17,9 +18,13 @@ import {
   type Vault,
 } from './harness';
 
-/** The two configs of the repository, by the name that tests call them. */
-export const configs: Readonly<Record<'recommended' | 'guide', MeshCaConfig>> = {
-  recommended: parse(readFileSync('mesh-ca.yaml', 'utf8')) as MeshCaConfig,
+/** The configs of the repository, by the name that tests call them, and the recommended one with other ways in. */
+const recommended = parse(readFileSync('mesh-ca.yaml', 'utf8')) as MeshCaConfig;
+export const configs: Readonly<Record<'recommended' | 'kubernetes' | 'appRole' | 'guide', MeshCaConfig>> = {
+  recommended,
+  // Vault runs outside of the cluster; `makeWorld` puts the API server's address in.
+  kubernetes: { ...recommended, auth: 'kubernetes' },
+  appRole: { ...recommended, auth: 'appRole' },
   guide: parse(readFileSync('examples/guide/mesh-ca.yaml', 'utf8')) as MeshCaConfig,
 };
 
@@ -94,13 +99,16 @@ export interface World {
 /** Renders the scripts of a config for a running Vault and running clusters. */
 export async function makeWorld(config: MeshCaConfig, vault: Vault, kubes: readonly Kube[]): Promise<World> {
   const folder = tempDir('world');
-  const plan = planMeshCa({ ...config, vault: { ...config.vault, server: vault.addr } });
+  const host = kubes[0]?.url;
+  const auth = config.auth === 'kubernetes' ? { kubernetes: { host, ...config.kubernetes } } : {};
+  const plan = planMeshCa({ ...config, ...auth, vault: { ...config.vault, server: vault.addr } });
   const [cluster] = plan.clusters;
   if (!cluster) throw new Error('a config without clusters');
   for (const kube of kubes) {
     for (const one of plan.clusters.filter(({ context }) => context === kube.context)) {
       await ensureNamespace(kube, one.istio.namespace);
       await ensureNamespace(kube, one.istioCsr.namespace);
+      for (const { path, content } of clusterFiles(one, { secretId: 'none' })) if (path.includes('/0-access/')) await kube.apply(content);
     }
   }
   write(join(folder, 'dist/root/setup.sh'), rootScript(plan));
@@ -122,7 +130,7 @@ export async function makeWorld(config: MeshCaConfig, vault: Vault, kubes: reado
 /** What a second run must find and leave as it was. */
 export async function stateOf(
   vault: Vault,
-  { intermediate, role, policy, appRole, root: rootPlan }: ClusterPlan,
+  { intermediate, role, policy, auth, root: rootPlan }: ClusterPlan,
 ): Promise<Record<string, unknown>> {
   const read = async (path: string) => dataOf((await vault.request('GET', path)).body);
   const { default: issuer } = await read(`${intermediate.mount}/config/issuers`);
@@ -132,8 +140,8 @@ export async function stateOf(
     root,
     role: await read(role.path),
     policy: await read(`sys/policies/acl/${policy.name}`),
-    appRole: await read(appRole.path),
-    roleId: await read(`${appRole.path}/role-id`),
+    auth: await read(auth.path),
+    authMore: await read(auth.method === 'appRole' ? `${auth.path}/role-id` : `auth/${auth.mount}/config`),
   };
 }
 

@@ -1,0 +1,146 @@
+import { AppRolePlan } from '../plan/app-role';
+import { AuthPlan } from '../plan/auth';
+import { ClusterPlan } from '../plan/plan';
+import { JwtPlan, KubernetesPlan } from '../plan/service-account';
+import { seconds } from '../plan/ttl';
+import { fieldsAt, Step } from './step';
+
+/** Steps that make cert-manager's way in. */
+export function authSteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
+  switch (auth.method) {
+    case 'jwt':
+      return [mountStep(auth, 'jwt'), jwtConfigStep(auth), serviceAccountRoleStep(auth)];
+    case 'kubernetes':
+      // the role first: the reviewer's token is tried by a login.
+      return [mountStep(auth, 'kubernetes'), serviceAccountRoleStep(auth), kubernetesConfigStep(auth)];
+    case 'appRole':
+      return appRoleSteps(auth);
+  }
+}
+
+/** Steps that bring a secret of the way in into the cluster. */
+export function deliverySteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
+  if (auth.method !== 'appRole' || auth.secret.delivery !== 'script') return [];
+  const { secret, path } = auth;
+  return [
+    {
+      id: 'cluster/secret-id',
+      title: `Make a secret ID and deliver it to Secret ${secret.namespace}/${secret.name}`,
+      why: ["Through pipes only. It is done where the cluster's secret ID is known to Vault and has a third of its time left."],
+      unless: ['secret_id_works'],
+      run: [['deliver_secret_id']],
+      needs: {
+        look: { [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
+        act: { [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/destroy`]: ['update'] },
+      },
+    },
+  ];
+}
+
+/** A path of this cluster's own in the auth method, and the key that names it: what is there before the CA is, is of another maker. */
+export function ownAuth(auth: AuthPlan): string {
+  switch (auth.method) {
+    case 'jwt':
+      return `auth/${auth.mount}/config jwt.mount`;
+    case 'kubernetes':
+      return `auth/${auth.mount}/config kubernetes.mount`;
+    case 'appRole':
+      return `${auth.path} appRole.name`;
+  }
+}
+
+function mountStep({ mount }: AuthPlan, type: string): Step {
+  return {
+    id: `${type}/mount`,
+    title: `Enable the ${type} auth method at ${mount}`,
+    unless: ['auth_is', mount, type],
+    run: [['vault', 'auth', 'enable', `-path=${mount}`, type]],
+    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${mount}`]: ['create', 'update', 'sudo'] } },
+  };
+}
+
+function jwtConfigStep({ mount, issuer, discoveryUrl }: JwtPlan): Step {
+  const path = `auth/${mount}/config`;
+  if (discoveryUrl !== undefined) {
+    return {
+      id: 'jwt/config',
+      title: `Let Vault fetch the cluster's public keys at ${discoveryUrl}`,
+      ...fieldsAt(path, { oidc_discovery_url: discoveryUrl, bound_issuer: issuer ?? discoveryUrl, jwt_validation_pubkeys: [] }),
+    };
+  }
+  return {
+    id: 'jwt/config',
+    title: "Give Vault the cluster's public keys",
+    why: [
+      'As the API server publishes them at /openid/v1/jwks: it publishes a new key before it signs with it, so run this again then.',
+      'They are public. A token of another cluster is signed with another key.',
+    ],
+    unless: ['trusts_cluster'],
+    run: [['trust_cluster']],
+    needs: { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } },
+  };
+}
+
+function kubernetesConfigStep({ mount, host, reviewer }: KubernetesPlan): Step {
+  const path = `auth/${mount}/config`;
+  if (host === undefined) {
+    return {
+      id: 'kubernetes/config',
+      title: "Let Vault ask the API server of the cluster that it runs in, with its own service account's token",
+      why: ["Vault's service account needs the ClusterRole system:auth-delegator; its Helm chart binds it (server.authDelegator)."],
+      ...fieldsAt(path, { kubernetes_host: 'https://kubernetes.default.svc', kubernetes_ca_cert: '', disable_local_ca_jwt: false }),
+    };
+  }
+  return {
+    id: 'kubernetes/config',
+    title: `Let Vault ask the API server at ${host}, with a token of service account ${reviewer.namespace}/${reviewer.name}`,
+    why: [
+      'Without it the token of the login would be the bearer, and one with an audience of its own is answered 401.',
+      'It goes to Vault through a pipe. It is done where the token has a third of its time left and a login works.',
+    ],
+    unless: ['reviews_tokens'],
+    run: [['review_tokens']],
+    needs: { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } },
+  };
+}
+
+function serviceAccountRoleStep({ method, role, path, fields, serviceAccount, audience }: JwtPlan | KubernetesPlan): Step {
+  return {
+    id: `${method}/role`,
+    title: `Write the role ${role}: service account ${serviceAccount.namespace}/${serviceAccount.name}, audience ${audience}`,
+    why: ['Batch tokens, since cert-manager logs in anew for each signature: they leave nothing in Vault.'],
+    ...fieldsAt(path, { ...fields }),
+  };
+}
+
+/** Vault's own bound of a lifetime where a mount sets none: 768 hours. */
+const SERVER_MAX_TTL = 768 * 3600;
+
+function appRoleSteps(auth: AppRolePlan): Step[] {
+  const { mount, role, roleId, path, fields } = auth;
+  const ttl = fields.secret_id_ttl;
+  const tune: Step = {
+    id: 'approle/tune',
+    title: `Let secret IDs of ${mount} live for ${ttl}`,
+    why: ['Without it Vault cuts a secret ID to its default of 768 hours, without a word. A mount that allows more is left alone.'],
+    unless: ['auth_allows', mount, String(seconds(ttl))],
+    run: [['vault', 'auth', 'tune', `-max-lease-ttl=${ttl}`, mount]],
+    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${mount}/tune`]: ['create', 'update', 'sudo'] } },
+  };
+  return [
+    mountStep(auth, 'approle'),
+    ...(seconds(ttl) > SERVER_MAX_TTL ? [tune] : []),
+    {
+      id: 'approle/write',
+      title: `Write the AppRole ${role}`,
+      why: ['cert-manager logs in anew for each signature: a count of uses would end the mesh at that count.'],
+      ...fieldsAt(path, { ...fields }),
+    },
+    {
+      id: 'approle/role-id',
+      title: `Give it the role ID ${roleId}`,
+      why: ['A name, not a secret; decided in the plan, so that the Issuer is complete before this runs.'],
+      ...fieldsAt(`${path}/role-id`, { role_id: roleId }),
+    },
+  ];
+}

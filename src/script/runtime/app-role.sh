@@ -1,0 +1,90 @@
+# --- the way in: an AppRole and its secret ID ---------------------------------------------------------------------------------------
+
+need_rights() {
+  [[ $secret_delivery != script ]] || may patch "secret/$secret_name" -n "$secret_namespace"
+}
+
+look_at_way_in() {
+  [[ $take_over == true || $secret_delivery != script ]] || need_own_secret
+}
+
+# need_own_secret: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
+need_own_secret() {
+  local maker
+  maker=$(kube get secret "$secret_name" -n "$secret_namespace" -o json --ignore-not-found |
+    jq -r --arg key "$MAKER" '"cluster " + (.metadata.annotations[$key] // "")') || exit 1
+  case $maker in
+    '' | "cluster $cluster") return 0 ;;
+    # one that was put there by hand serves, where it holds a secret ID of this AppRole.
+    'cluster ') secret_id_works 3>/dev/null && return 0 || maker='another maker' ;;
+  esac
+  missing+=("another name than $secret_namespace/$secret_name for the Secret: context $context has one of $maker; set secret.name in the config; or --take-over")
+}
+
+# secret_id_works: whether the cluster's secret ID is known to Vault and has time left.
+secret_id_works() {
+  local secret_id found due rc=0
+  secret_id=$(secret_value "$secret_namespace" "$secret_name" "$secret_key") || rc=$?
+  ((rc == 0)) || return "$rc"
+  # the value comes from a Secret that anybody may have edited: it travels as JSON, never as a word.
+  found=$(printf '%s' "$secret_id" | jq -Rs '{secret_id: .}' | put "$auth_path/secret-id/lookup" 2>"$work/error") || rc=$?
+  if ((rc != 0)) && ! grep -Eq 'Code: 404|role .* does not exist|missing secret_id|failed to find' "$work/error"; then
+    complain "cannot look up the secret ID: $(last_error)"
+    return 2
+  fi
+  # of one that it does not know, Vault says nothing.
+  if ((rc != 0)) || [[ -z $found || $(jq -r '.data.secret_id_accessor // ""' <<<"$found") == '' ]]; then
+    note "the cluster's secret ID is not one that Vault knows"
+    return 1
+  fi
+  accessor=$(jq -r .data.secret_id_accessor <<<"$found")
+  # Vault writes its own time zone.
+  due=$(jq --argjson ttl "$secret_id_seconds" '
+    def instant: capture("^(?<time>[0-9T:-]{19})([.][0-9]+)?(?<zone>Z|(?<sign>[+-])(?<h>[0-9]{2}):(?<m>[0-9]{2}))$")
+      | (.time + "Z" | fromdateiso8601)
+        - (if .zone == "Z" then 0 else ((.h | tonumber) * 3600 + (.m | tonumber) * 60) * (if .sign == "-" then -1 else 1 end) end);
+    (.data.expiration_time | instant) as $ends
+    | if $ttl == 0 then $ends >= 0 and $ends <= now else $ends <= now + $ttl / 3 or $ends > now + $ttl + 3600 end' <<<"$found") || return 2
+  if [[ $due == true ]]; then
+    note "the cluster's secret ID ends $(jq -r 'if .data.secret_id_ttl == 0 then "never" else .data.expiration_time end' <<<"$found"): a new one is due"
+    return 1
+  fi
+  note "the secret ID's end: $(jq -r 'if .data.secret_id_ttl == 0 then "none" else .data.expiration_time end' <<<"$found")"
+  report_other_secret_ids
+}
+
+# deliver_secret_id: makes a secret ID and pipes it into the cluster. Where that fails, it is destroyed.
+deliver_secret_id() {
+  local response
+  response=$(vault write -format=json -force "$auth_path/secret-id")
+  accessor=$(printf '%s' "$response" | jq -r .data.secret_id_accessor)
+  if ! printf '%s' "$response" | jq -j .data.secret_id | apply_secret "$secret_namespace" "$secret_name" "$secret_key"; then
+    jq -n --arg accessor "$accessor" '{secret_id_accessor: $accessor}' | put "$auth_path/secret-id-accessor/destroy" || true
+    die "the secret ID did not reach $secret_namespace/$secret_name; it was destroyed"
+  fi
+  report_other_secret_ids
+}
+
+# report_other_secret_ids: those of stopped runs, of renewals, of others; they are not ours to destroy.
+report_other_secret_ids() {
+  local other
+  local -a others=()
+  keys_of "$auth_path/secret-id" || true
+  for other in "${listed[@]}"; do [[ $other == "$accessor" ]] || others+=("$other"); done
+  ((${#others[@]} > 0)) || return 0
+  note "secret IDs of the AppRole besides the delivered one, of stopped or earlier runs or of others: ${#others[@]}; to destroy one: $cli write $auth_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
+  for other in "${others[@]:0:10}"; do note "  accessor $other"; done
+}
+
+# log_in: sets `trial_token`; 1, and why, where there is nothing to log in with yet.
+log_in() {
+  local secret_id rc=0 response
+  secret_id=$(secret_value "$secret_namespace" "$secret_name" "$secret_key") || rc=$?
+  if ((rc != 0)); then
+    say "      not tried: $secret_namespace/$secret_name is not in the cluster yet. Apply the manifests of 1-issuer, then run this again"
+    return 1
+  fi
+  response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$auth_mount/login") ||
+    die 'the login with the delivered secret ID failed: cert-manager could not log in either'
+  trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
+}

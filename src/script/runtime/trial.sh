@@ -1,0 +1,84 @@
+# --- the trial: logged in as cert-manager will be
+
+trial_token=
+wrongly_signed=0
+trial_done=0
+
+# trial_login: logs in as cert-manager will be, by `log_in`, and makes a key to ask with.
+trial_login() {
+  log_in || return 0
+  [[ -n $trial_token ]] || die 'the login gave no token'
+  case $key_type in
+    rsa) openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:$key_bits" -out "$work/trial.key" 2>/dev/null ;;
+    ec) openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:P-$key_bits" -out "$work/trial.key" 2>/dev/null ;;
+  esac
+}
+
+# sign NAMES: asks Vault as cert-manager does, with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words.
+sign() {
+  local names=$1 cn=''
+  if [[ $names == CN=* ]]; then
+    cn=${names%%,*}
+    cn=${cn#CN=}
+    names=${names#*,}
+  fi
+  openssl req -new -key "$work/trial.key" -subj "/${cn:+CN=$cn}" -addext "subjectAltName=$names" -out "$work/trial.csr" 2>/dev/null
+  jq -n --rawfile csr "$work/trial.csr" --arg cn "$cn" --arg names "$names" --arg ttl "$trial_ttl" '
+    def of($kind): [$names | split(",")[] | select(startswith($kind + ":")) | ltrimstr($kind + ":")] | join(",");
+    {common_name: $cn, alt_names: of("DNS"), ip_sans: of("IP"), uri_sans: of("URI"), $ttl, $csr, exclude_cn_from_sans: "true"}' |
+    vault_as "$trial_token" write -format=json "$sign_path" - 2>"$work/error"
+}
+
+# signs WHAT NAMES: it has to be signed, with these names, for client and server, and to verify to the root.
+signs() {
+  local answer leaf chain
+  [[ -n $trial_token ]] || return 0
+  answer=$(sign "$2") || die "trial: Vault refuses $1 ($2): $(last_error)"
+  leaf=$(jq -r .data.certificate <<<"$answer")
+  chain=$(jq -r '(.data.ca_chain // [.data.issuing_ca])[]' <<<"$answer")
+  verified "$root" "$leaf" "$chain" ||
+    die "trial: the certificate of $1 does not verify to the root"
+  has_names "$leaf" "$2" || die "trial: the certificate of $1 lacks a name of $2"
+  openssl x509 -noout -ext extendedKeyUsage <<<"$leaf" 2>/dev/null | grep 'TLS Web Server.*TLS Web Client' >/dev/null ||
+    die "trial: the certificate of $1 does not serve for both ends"
+  trial_done=$((trial_done + 1))
+  say "      signed, verified to the root: $1"
+}
+
+has_names() {
+  local leaf=$1 names=$2 name found
+  found=$(openssl x509 -noout -subject -ext subjectAltName -nameopt multiline <<<"$leaf" | sed 's/commonName *= /CN=/' | tr ',' '\n' | sed 's/^ *//')
+  while IFS= read -r name; do
+    grep -xF "$name" >/dev/null <<<"$found" || return 1
+  done < <(tr ',' '\n' <<<"$names")
+}
+
+# refuses WHAT NAMES MESSAGE: it has to be refused, for that reason. Each is a CSR that was just signed, with one name changed.
+refuses() {
+  local what=$1 names=$2 message=$3
+  [[ -n $trial_token ]] || return 0
+  if sign "$names" >/dev/null; then
+    wrongly_signed=$((wrongly_signed + 1))
+    say "      WRONGLY SIGNED: $what ($names)"
+  else
+    grep -E -- "$message" "$work/error" >/dev/null ||
+      die "trial: $what ($names) was refused, but not for its name: $(last_error)"
+    trial_done=$((trial_done + 1))
+    say "      refused, as it must be: $what"
+  fi
+}
+
+trial_end() {
+  [[ -n $trial_token ]] || return 0
+  # a batch token cannot be revoked, and ends by itself; another one would stay behind with its lease.
+  [[ $token_type == batch ]] || vault_as "$trial_token" token revoke -self || note 'the token of the trial could not be revoked'
+  trial_token=
+  rm -f -- "$work/trial.key"
+  ((wrongly_signed == 0)) && return 0
+  [[ $role_is_exact == false ]] || die "trial: the role signs $wrongly_signed of the names that it must refuse"
+  say "      WARNING: the role signs $wrongly_signed of the names that it should refuse, as the config asks it to (see the warnings above the steps)"
+}
+
+after_steps() {
+  [[ $mode == plan ]] || ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
+}
