@@ -1,5 +1,6 @@
 import { MADE_BY } from '../output';
 import { CHART } from '../plan/istio-csr';
+import { AuthPlan } from '../plan/auth';
 import { ClusterPlan } from '../plan/plan';
 import { comment, constants } from './bash';
 import runtime from './runtime.json';
@@ -16,7 +17,7 @@ const flags = {
 
 /** The script that compares a running cluster with the plan. It reads, and changes nothing. */
 export function verifyScript(cluster: ClusterPlan): string {
-  const { name, root, role, vault, issuer, istioCsr, istio } = cluster;
+  const { name, root, role, vault, auth, issuer, istioCsr, istio } = cluster;
   const about = `Checks that Vault signs the mesh of cluster ${name}, and that what runs there is what was planned. It changes nothing.`;
   const suffix = istio.revision === 'default' ? '' : `-${istio.revision}`;
   const values = {
@@ -27,6 +28,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     config_root: root.certificate?.trim() ?? '',
     vault_server: vault.server,
     sign_path: role.signPath,
+    jwt_mount: hasKeys(auth) ? auth.mount : '',
     issuer_name: issuer.name,
     csr: CHART,
     csr_namespace: istioCsr.namespace,
@@ -47,10 +49,11 @@ export function verifyScript(cluster: ClusterPlan): string {
     ...comment(MADE_BY),
     '#',
     ...comment(about),
-    ...comment('usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--json] [--help]'),
+    ...comment('usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]'),
     '',
     ...constants(values),
     '',
+    runtime['public-keys.sh'],
     runtime['verify.sh'],
   ].join('\n');
 }
@@ -64,3 +67,6 @@ function argumentsOf(values: Readonly<Record<string, unknown>>): Record<string, 
     }),
   );
 }
+
+/** Whether the setup script hands the cluster's keys over. */
+const hasKeys = (auth: AuthPlan) => auth.method === 'jwt' && auth.discoveryUrl === undefined;

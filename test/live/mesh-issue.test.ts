@@ -18,6 +18,8 @@ const names = (pem: string) => new X509Certificate(pem).subjectAltName?.split(',
 
 describe.each([
   ['recommended', 'in dev mode', 'root'],
+  ['kubernetes', 'in dev mode', 'root'],
+  ['appRole', 'in dev mode', 'root'],
   ['guide', 'in dev mode', 'intermediate'],
   ['recommended', 'with TLS by a private CA and file storage', 'root'],
 ] as const)('the %s config, a Vault %s', (name, mode, rootFileHolds) => {

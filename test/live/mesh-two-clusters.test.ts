@@ -3,7 +3,7 @@ import { delimiter } from 'node:path';
 import { type ClusterPlan } from '../../src/plan/plan';
 import { buildPrograms, type Kube, ok, startKube, startVaultDev, type Vault } from './harness';
 import { certificates, fingerprints, makeCsr, verifyChain } from './mesh/certificates';
-import { rootFileOf, unbase64 } from './mesh/istio-csr';
+import { rootFileOf } from './mesh/istio-csr';
 import { configs, dataOf, makeRoot, makeWorld, stateOf, type World } from './world';
 
 jest.setTimeout(120_000);
@@ -45,21 +45,21 @@ function planOf(name: Name): ClusterPlan {
   return found;
 }
 
-/** The secret ID that a cluster holds. */
-async function secretIdIn(name: Name): Promise<string> {
-  const secret = (await kubes[name].get(['secret', 'cert-manager-vault-approle', '-n', 'istio-system'])) as {
-    data: Record<string, string>;
-  };
-  return unbase64(secret.data.secretId ?? '');
+/** A token as a cluster's cert-manager asks for it. */
+async function accountToken(name: Name): Promise<string> {
+  const { auth } = planOf(name);
+  if (auth.method !== 'jwt') throw new Error(`the way in is ${auth.method}`);
+  const token = ['create', 'token', auth.serviceAccount.name, '-n', auth.serviceAccount.namespace, `--audience=${auth.audience}`];
+  return ok(await kubes[name].kubectl(token)).trim();
 }
 
-/** Logs in as a cluster's cert-manager does. */
-function login(role: Name, secretId: string) {
-  return vault.request('POST', 'auth/approle/login', { role_id: planOf(role).appRole.roleId, secret_id: secretId }, '');
+/** Logs in at a cluster's mount as its cert-manager does. */
+function login(at: Name, jwt: string) {
+  return vault.request('POST', `auth/${planOf(at).auth.mount}/login`, { role: planOf(at).auth.role, jwt }, '');
 }
 
 async function tokenOf(name: Name): Promise<string> {
-  const { body } = await login(name, await secretIdIn(name));
+  const { body } = await login(name, await accountToken(name));
   return (body as { auth: { client_token: string } }).auth.client_token;
 }
 
@@ -75,28 +75,19 @@ test('the second one changes nothing of the first in Vault', async () => {
   expect(await stateOf(vault, planOf('cluster-1'))).toEqual(first);
 });
 
-test.each(clusterNames)('the secret ID of %s lies in that cluster, and is of no use for the other', async name => {
-  const secretId = await secretIdIn(name);
-  expect(secretId).not.toBe(await secretIdIn(other[name]));
-  expect((await login(name, secretId)).status).toBe(200);
-  // Vault 1.13 answers 500, later ones 400.
-  expect((await login(other[name], secretId)).body).toEqual({ errors: [expect.stringContaining('secret id') as string] });
+test.each(clusterNames)('a token of %s, of the same service account with the same audience, is of no use for the other', async name => {
+  const jwt = await accountToken(name);
+  expect((await login(name, jwt)).status).toBe(200);
+  const { status, body } = await login(other[name], jwt);
+  expect({ status, body }).toEqual({ status: 400, body: { errors: [expect.stringContaining('error validating token') as string] } });
 });
 
-test('nothing but the two Secrets has landed in each cluster', async () => {
+test('nothing secret has landed in either cluster: the root certificate is all', async () => {
   for (const name of clusterNames) {
     const secrets = ok(
       await kubes[name].kubectl(['get', 'secret', '-A', '--no-headers', '-o', 'custom-columns=N:.metadata.namespace,M:.metadata.name']),
     );
-    expect(
-      secrets
-        .trim()
-        .split('\n')
-        .map(line => line.split(/ +/)),
-    ).toEqual([
-      ['cert-manager', 'istio-root-ca'],
-      ['istio-system', 'cert-manager-vault-approle'],
-    ]);
+    expect(secrets.trim().split(/ +/)).toEqual(['cert-manager', 'istio-root-ca']);
   }
 });
 
@@ -112,7 +103,7 @@ test.each(clusterNames)("a workload's certificate of %s verifies against the oth
   expect((await verifyChain(certificates(chain).slice(0, 1).join(''), trusted)).stderr).toContain('unable to get local issuer certificate');
 });
 
-test.each(clusterNames)("the AppRole of %s cannot sign at the other one's path", async name => {
+test.each(clusterNames)("the way in of %s cannot sign at the other one's path", async name => {
   const { status, body } = await sign(other[name], await tokenOf(name));
   expect({ status, body }).toEqual({ status: 403, body: { errors: [expect.stringContaining('permission denied') as string] } });
 });

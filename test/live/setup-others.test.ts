@@ -1,14 +1,16 @@
 // The setup scripts in a Vault and a cluster where others have been before, or are at the same time. Real Vault, real API server.
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ok, run, tempDir } from './harness';
-import { configs, dataOf, makeRoot, makeWorld, noSecrets, programsBefore, rootFiles, startServers, stateOf, type World } from './world';
+import { configs, dataOf, makeRoot, makeWorld, noSecrets, programsBefore, rootFiles, startServers, stateOf } from './world';
 
 const { kube, devVault } = startServers();
-const { recommended } = configs;
+// the way in with the most to lose: an AppRole may be shared, and its Secret lies in the cluster.
+const { appRole } = configs;
 
 /** A world whose root is in Vault, and known by ./root.pem. */
-async function withRoot(config = recommended, options: Parameters<typeof devVault>[0] = {}) {
+async function withRoot(config = appRole, options: Parameters<typeof devVault>[0] = {}) {
   const vault = await devVault(options);
   const world = await makeWorld(config, vault, [kube()]);
   const root = await makeRoot(world.folder);
@@ -16,19 +18,25 @@ async function withRoot(config = recommended, options: Parameters<typeof devVaul
   return { vault, world, root };
 }
 
-const secretOf = (world: World) => kube().get(['secret', world.cluster.secret.name, '-n', 'istio-system']);
+const secretOf = () => kube().get(['secret', 'cert-manager-vault-approle', '-n', 'istio-system']);
 const refusal = (message: string) => ({ code: 1, stderr: expect.stringContaining(message) as string });
 
 describe('what is there already and of another maker', () => {
   const role = { allowed_domains: 'example.com' };
+  const config = {
+    bound_issuer: 'somebody',
+    jwt_validation_pubkeys: [generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'pem' })],
+  };
   test.each([
     ['a PKI mount with roles', 'intermediate.mount', 'POST istioca-cluster-1/roles/theirs', role],
     ['an AppRole of the planned name', 'appRole.name', 'POST auth/approle/role/cert-manager-cluster-1', { token_ttl: 77 }],
     ['a policy of the planned name', 'policy.name', 'POST sys/policies/acl/cert-manager-cluster-1', { policy: 'path "x" {}' }],
+    ['a JWT auth method of the planned name', 'jwt.mount', 'POST auth/jwt-cluster-1/config', config],
   ])('%s is not written over, until --take-over says so', async (_, key, call, body) => {
-    const { vault, world } = await withRoot();
+    const { vault, world } = await withRoot(key === 'jwt.mount' ? configs.recommended : appRole);
     ok(await vault.vault(['secrets', 'enable', '-path=istioca-cluster-1', 'pki']));
     ok(await vault.vault(['auth', 'enable', 'approle']));
+    ok(await vault.vault(['auth', 'enable', '-path=jwt-cluster-1', 'jwt']));
     const [method = '', path = ''] = call.split(' ');
     expect((await vault.request(method, path, body)).status).toBeLessThan(300);
     const read = async () => dataOf((await vault.request('GET', path)).body);
@@ -63,7 +71,7 @@ describe('what is there already and of another maker', () => {
     ok(await world.script('cluster-1'));
     const state = await stateOf(vault, world.cluster);
     const later = { name: 'cluster-1', intermediate: { keyBits: 4096, maxPathLength: -1 } } as const;
-    const wider = await makeWorld({ ...recommended, clusters: [later] }, vault, [kube()]);
+    const wider = await makeWorld({ ...appRole, clusters: [later] }, vault, [kube()]);
     const { stdout, code } = await wider.script('cluster-1');
     expect(code).toBe(0);
     expect(stdout).toContain('its key has not the 4096 bits of the plan; it is kept');
@@ -74,10 +82,10 @@ describe('what is there already and of another maker', () => {
   test('a Secret of another cluster of the config, or of another maker, is not taken', async () => {
     const clusters = ['cluster-1', 'cluster-2'].map(name => ({ name, context: 'cluster-1' }));
     // the plan refuses two clusters of one context, so the second config is another file.
-    const { vault, world } = await withRoot({ ...recommended, clusters: clusters.slice(0, 1) });
+    const { vault, world } = await withRoot({ ...appRole, clusters: clusters.slice(0, 1) });
     ok(await world.script('cluster-1'));
-    const mine = await secretOf(world);
-    const second = await makeWorld({ ...recommended, clusters: clusters.slice(1) }, vault, [kube()]);
+    const mine = await secretOf();
+    const second = await makeWorld({ ...appRole, clusters: clusters.slice(1) }, vault, [kube()]);
     expect(await second.script('cluster-2')).toMatchObject({
       ...refusal(
         'another name than istio-system/cert-manager-vault-approle for the Secret: context cluster-1 has one of cluster cluster-1',
@@ -86,7 +94,7 @@ describe('what is there already and of another maker', () => {
         'no root.certificate in the config and no ./root.pem here, so the root in pki is taken as it is',
       ) as string,
     });
-    expect(await secretOf(world)).toEqual(mine);
+    expect(await secretOf()).toEqual(mine);
 
     const annotate = ['annotate', 'secret', 'cert-manager-vault-approle', '-n', 'istio-system', 'cdk8s-mesh-ca/cluster-'];
     ok(await kube().kubectl(annotate));
@@ -119,7 +127,7 @@ describe('the root that is there', () => {
 
   test('one that ends before the intermediate would stops the script before it changes anything', async () => {
     const vault = await devVault();
-    const world = await makeWorld(recommended, vault, [kube()]);
+    const world = await makeWorld(appRole, vault, [kube()]);
     const { cert, key } = await makeRoot(world.folder, 'Short Root', 365);
     ok(await vault.vault(['secrets', 'enable', 'pki']));
     const pem_bundle = readFileSync(cert, 'utf8') + readFileSync(key, 'utf8');
@@ -152,12 +160,12 @@ test('what a server writes is never run, and a bound that is no number is not be
 test('a Vault in another time zone: the secret ID that was delivered stays', async () => {
   const zones = join(ok(await run('go', ['env', 'GOROOT'])).trim(), 'lib/time/zoneinfo.zip');
   for (const TZ of ['Pacific/Auckland', 'America/Los_Angeles']) {
-    const { vault, world } = await withRoot({ ...recommended, appRole: { secretIdTtl: '24h' } }, { env: { TZ, ZONEINFO: zones } });
+    const { vault, world } = await withRoot({ ...appRole, appRole: { secretIdTtl: '24h' } }, { env: { TZ, ZONEINFO: zones } });
     ok(await world.script('cluster-1'));
     const { expiration_time: ends } = dataOf(
       (
         await vault.request('POST', 'auth/approle/role/cert-manager-cluster-1/secret-id/lookup', {
-          secret_id: Buffer.from(((await secretOf(world)) as { data: { secretId: string } }).data.secretId, 'base64').toString(),
+          secret_id: Buffer.from(((await secretOf()) as { data: { secretId: string } }).data.secretId, 'base64').toString(),
         })
       ).body,
     );

@@ -1,5 +1,5 @@
 // The setup scripts on a real Vault and a real API server. The Secret lands in the real API; nothing here plays Vault.
-import { X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildPrograms, ok, run, startVaultServer, tempDir } from './harness';
@@ -11,10 +11,16 @@ beforeAll(() => {
   kube = kubeOf();
 });
 
+// what somebody may have written by hand.
+const otherKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' });
+const otherConfig = {
+  jwt: { jwt_validation_pubkeys: [otherKey], bound_issuer: 'somebody' },
+  kubernetes: { kubernetes_host: 'https://example.com', disable_local_ca_jwt: true },
+};
 const steps = (stdout: string) => stdout.split('\n').filter(line => line.startsWith('['));
 const doneAlready = (stdout: string) => stdout.split('\n').filter(line => line === '      done already').length;
 
-describe.each(['recommended', 'guide'] as const)('the %s config', name => {
+describe.each(['recommended', 'kubernetes', 'appRole', 'guide'] as const)('the %s config', name => {
   const config = configs[name];
   const keyFile = name === 'guide' ? ['--exported-key', 'istioca.key'] : [];
 
@@ -56,24 +62,26 @@ describe.each(['recommended', 'guide'] as const)('the %s config', name => {
     ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
     ok(await world.script('cluster-1', keyFile));
     const state = await stateOf(vault, world.cluster);
-    const { role, policy, appRole, intermediate } = world.cluster;
+    const { role, policy, auth, intermediate } = world.cluster;
 
     const byHand = { not_after: '2099-01-01T00:00:00Z', not_before_duration: '720h', ext_key_usage_oids: '1.3.6.1.5.5.7.3.3' };
     await vault.request('POST', role.path, { allow_any_name: true, cn_validations: 'disabled', ...byHand });
     await vault.request('POST', `sys/policies/acl/${policy.name}`, { policy: 'path "*" { capabilities = ["sudo"] }' });
-    await vault.request('POST', appRole.path, {
+    const cidrs = auth.method === 'appRole' ? ['token_bound_cidrs', 'secret_id_bound_cidrs'] : ['token_bound_cidrs'];
+    await vault.request('POST', auth.path, {
+      ...auth.fields,
       token_policies: ['root-like'],
       token_ttl: 60,
-      token_bound_cidrs: ['10.0.0.0/8'],
-      secret_id_bound_cidrs: ['10.0.0.0/8'],
+      ...Object.fromEntries(cidrs.map(field => [field, ['10.0.0.0/8']])),
     });
-    await vault.request('POST', `${appRole.path}/role-id`, { role_id: 'another' });
+    if (auth.method === 'appRole') await vault.request('POST', `${auth.path}/role-id`, { role_id: 'another' });
+    else await vault.request('POST', `auth/${auth.mount}/config`, otherConfig[auth.method]);
     await vault.request('POST', `sys/mounts/${intermediate.mount}/tune`, { max_lease_ttl: '1h' });
 
     const found = await world.script('cluster-1', ['--plan']);
     expect(found.stdout.match(/^ {6}to do$/gm)).toHaveLength(5);
     expect(found.stdout).toContain('note: allow_any_name: is true, planned false');
-    for (const field of [...Object.keys(byHand), 'cn_validations', 'token_bound_cidrs', 'secret_id_bound_cidrs']) {
+    for (const field of [...Object.keys(byHand), 'cn_validations', ...cidrs]) {
       expect(found.stdout).toContain(`note: ${field}: is `);
     }
     ok(await world.script('cluster-1'));
@@ -152,17 +160,6 @@ test('the trial fails if a role that must be exact signs too much', async () => 
     stderr: expect.stringContaining('trial: the role signs 1 of the names that it must refuse') as string,
   });
   expect(stdout).toContain('WRONGLY SIGNED: localhost (DNS:localhost)');
-});
-
-test('signing leaves nothing in Vault: no certificate, no lease', async () => {
-  const vault = await devVault();
-  const world = await makeWorld(configs.recommended, vault, [kube]);
-  ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
-  ok(await world.script('cluster-1'));
-  const before = dataOf((await vault.request('LIST', 'istioca-cluster-1/certs')).body);
-  ok(await world.script('cluster-1'));
-  expect(dataOf((await vault.request('LIST', 'istioca-cluster-1/certs')).body)).toEqual(before);
-  expect((await vault.request('LIST', 'sys/leases/lookup/auth/approle/login')).status).toBe(404);
 });
 
 describe('the root', () => {
@@ -244,7 +241,7 @@ describe('the root', () => {
 describe('before the first step', () => {
   test('says all that is missing at once, and changes nothing', async () => {
     const vault = await devVault();
-    const world = await makeWorld(configs.recommended, vault, [kube]);
+    const world = await makeWorld(configs.appRole, vault, [kube]);
     const nobody = (await vault.request('POST', 'auth/token/create', { policies: ['default'], ttl: '1h' })).body as {
       auth: { client_token: string };
     };
@@ -321,7 +318,7 @@ test('a Vault with TLS, a private CA and file storage serves across a restart, a
 
 test('a secret ID that ends soon, never ends, or is unknown to Vault is replaced', async () => {
   const vault = await devVault();
-  const world = await makeWorld(configs.recommended, vault, [kube]);
+  const world = await makeWorld(configs.appRole, vault, [kube]);
   ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
   ok(await world.script('cluster-1'));
   const secretIdIn = async () => {
@@ -341,7 +338,7 @@ test('a secret ID that ends soon, never ends, or is unknown to Vault is replaced
       ]),
     );
   const mint = async (ttl: number) => {
-    await vault.request('POST', 'auth/approle/role/cert-manager-cluster-1', { ...world.cluster.appRole.fields, secret_id_ttl: ttl });
+    await vault.request('POST', 'auth/approle/role/cert-manager-cluster-1', { ...world.cluster.auth.fields, secret_id_ttl: ttl });
     return String(dataOf((await vault.request('POST', 'auth/approle/role/cert-manager-cluster-1/secret-id', {})).body).secret_id);
   };
   for (const [why, secretId] of [
@@ -398,7 +395,7 @@ test('bao is used where it is named, with the same words; no secret stands in an
   // stands in for OpenBao's CLI, which cannot be had here: it notes its arguments, and real Vault answers.
   const note = `printf '%s\\0' "\${0##*/}" "$@" $'\\n' >>${record}; exec "$real" "$@"`;
   const bin = programsBefore({ bao: note, kubectl: note, vault: 'exit 99' }, { bao: vault.bin, kubectl });
-  const world = await makeWorld(configs.recommended, vault, [kube]);
+  const world = await makeWorld(configs.appRole, vault, [kube]);
   const { cert, key } = await makeRoot(world.folder);
   const env = { MESH_CA_CLI: 'bao', PATH: `${bin}:${world.env.PATH ?? ''}` };
   ok(await world.script('root', rootFiles({ cert, key }), env));

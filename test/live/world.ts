@@ -127,6 +127,12 @@ export async function makeWorld(config: MeshCaConfig, vault: Vault, kubes: reado
   };
 }
 
+/** Makes a service account, and its namespace, where they are not there. */
+export async function ensureAccount(kube: Kube, namespace: string, name: string): Promise<void> {
+  await ensureNamespace(kube, namespace);
+  await kube.apply(JSON.stringify({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } }));
+}
+
 /** What a second run must find and leave as it was. */
 export async function stateOf(
   vault: Vault,

@@ -1,6 +1,7 @@
 // What is broken, and which test must say so. `from` stands once in its file; a unit test watches that.
 const SETUP = { project: 'live', test: 'test/live/setup.test.ts' };
 
+const WAYS = { project: 'live', test: 'test/live/ways-in.test.ts' };
 const OTHERS = { project: 'live', test: 'test/live/setup-others.test.ts' };
 
 export const mutations = [
@@ -147,7 +148,7 @@ export const mutations = [
   },
   {
     name: 'root_delivered: anything will do',
-    file: 'src/script/runtime/cluster.sh',
+    file: 'src/script/runtime/cluster-secrets.sh',
     from: 'if ! grep -xF "$print" >/dev/null <<<"$prints"; then',
     to: 'if false; then',
     ...SETUP,
@@ -155,7 +156,7 @@ export const mutations = [
   },
   {
     name: 'secret_id_works: one that ends soon will do',
-    file: 'src/script/runtime/cluster.sh',
+    file: 'src/script/runtime/app-role.sh',
     from: '$ends <= now + $ttl / 3 or ',
     to: '',
     ...SETUP,
@@ -163,7 +164,7 @@ export const mutations = [
   },
   {
     name: 'secret_id_works: one without an end will do',
-    file: 'src/script/runtime/cluster.sh',
+    file: 'src/script/runtime/app-role.sh',
     from: ' or $ends > now + $ttl + 3600 end',
     to: ' and $ends > 0 end',
     ...SETUP,
@@ -171,7 +172,7 @@ export const mutations = [
   },
   {
     name: 'trial: what is wrongly signed is no failure',
-    file: 'src/script/runtime/cluster.sh',
+    file: 'src/script/runtime/trial.sh',
     from: '[[ $role_is_exact == false ]] || die',
     to: 'true || die',
     ...SETUP,
@@ -195,11 +196,12 @@ export const mutations = [
   },
   {
     name: 'secret: in an argument',
-    file: 'src/script/runtime/cluster.sh',
-    from: 'found=$(printf \'%s\' "$secret_id" | jq -Rs \'{secret_id: .}\' | put "$approle_path/secret-id/lookup" 2>"$work/error")',
-    to: 'found=$(vault write -format=json "$approle_path/secret-id/lookup" secret_id="$secret_id" 2>"$work/error")',
-    ...SETUP,
-    red: 'bao is used where it is named',
+    file: 'src/script/runtime/app-role.sh',
+    from: 'found=$(printf \'%s\' "$secret_id" | jq -Rs \'{secret_id: .}\' | put "$auth_path/secret-id/lookup" 2>"$work/error")',
+    to: 'found=$(vault write -format=json "$auth_path/secret-id/lookup" secret_id="$secret_id" 2>"$work/error")',
+    project: 'live',
+    test: 'test/live/secrets.test.ts',
+    red: 'the secrets of a run',
   },
   {
     name: 'kube: the current context',
@@ -229,7 +231,7 @@ export const mutations = [
   },
   {
     name: "another maker: another cluster's Secret is taken",
-    file: 'src/script/runtime/cluster.sh',
+    file: 'src/script/runtime/app-role.sh',
     from: '\'\' | "cluster $cluster") return 0 ;;',
     to: "'' | cluster*) return 0 ;;",
     ...OTHERS,
@@ -269,7 +271,7 @@ export const mutations = [
   },
   {
     name: "secret ID: Vault's time zone is not looked at",
-    file: 'src/script/runtime/cluster.sh',
+    file: 'src/script/runtime/app-role.sh',
     from: '(if .zone == "Z" then 0 else',
     to: '(if true then 0 else',
     ...OTHERS,
@@ -290,6 +292,73 @@ export const mutations = [
     to: 'true',
     ...OTHERS,
     red: 'BAO_ADDR is for bao',
+  },
+
+  // the ways in
+  {
+    name: 'jwt: any audience',
+    file: 'src/plan/service-account.ts',
+    from: 'bound_audiences: [common.place.audience]',
+    to: "bound_audiences: [common.place.audience, 'vault://vault-issuer']",
+    ...WAYS,
+    red: 'recommended. is refused with another name, namespace or audience',
+  },
+  {
+    name: 'jwt: any service account of the namespace',
+    file: 'src/plan/service-account.ts',
+    from: 'bound_subject: `system:serviceaccount:${namespace}:${name}`',
+    to: "bound_subject: ''",
+    ...WAYS,
+    red: 'recommended. is refused with another name, namespace or audience',
+  },
+  {
+    name: 'kubernetes: any namespace',
+    file: 'src/plan/service-account.ts',
+    from: 'bound_service_account_namespaces: [namespace]',
+    to: "bound_service_account_namespaces: ['*']",
+    ...WAYS,
+    red: 'kubernetes. is refused with another name, namespace or audience',
+  },
+  {
+    name: 'jwt: tokens that stay in Vault',
+    file: 'src/plan/service-account.ts',
+    from: "type: 'batch'",
+    to: "type: 'service'",
+    ...WAYS,
+    red: '200 logins and signatures',
+  },
+  {
+    name: 'jwt: EC keys with the halves of the point swapped',
+    file: 'src/script/runtime/public-keys.sh',
+    from: '04$(jwk_hex x <<<"$1")$(jwk_hex y <<<"$1")',
+    to: '04$(jwk_hex y <<<"$1")$(jwk_hex x <<<"$1")',
+    ...WAYS,
+    red: 'RSA and EC keys reach Vault',
+  },
+  {
+    name: "access: cert-manager may ask for anybody's token",
+    file: 'src/constructs/issuer-service-account.ts',
+    from: 'resourceNames: [name], ',
+    to: '',
+    ...WAYS,
+    red: "cert-manager's own service account may ask",
+  },
+  {
+    name: 'token of a service account: in an argument',
+    file: 'src/script/runtime/service-account.sh',
+    from: 'printf \'%s\' "$token" | jq -Rs --arg role "$auth_role" \'{$role, jwt: .}\'',
+    to: 'jq -n --arg role "$auth_role" --arg jwt "$token" \'{$role, $jwt}\'',
+    project: 'live',
+    test: 'test/live/secrets.test.ts',
+    red: 'the secrets of a run',
+  },
+  {
+    name: "verify: Vault's missing keys are no failure",
+    file: 'src/script/runtime/verify.sh',
+    from: 'if [[ $lacks != 0 ]]; then',
+    to: 'if false; then',
+    ...WAYS,
+    red: 'RSA and EC keys reach Vault',
   },
 
   // role fields
@@ -322,8 +391,8 @@ export const mutations = [
     file: 'src/plan/role.ts',
     from: 'no_store: !(role.storeCertificates ?? false)',
     to: 'no_store: false',
-    ...SETUP,
-    red: 'signing leaves nothing in Vault',
+    ...WAYS,
+    red: '200 logins and signatures',
   },
 
   // overlay
@@ -365,7 +434,7 @@ export const mutations = [
   // the root file
   {
     name: 'root file: always the root, also where the guide wants its intermediate',
-    file: 'src/script/runtime/cluster.sh',
+    file: 'src/script/runtime/cluster-secrets.sh',
     from: '    intermediate) printf \'%s\\n\' "$intermediate" ;;',
     to: '    intermediate) printf \'%s\\n\' "$root" ;;',
     test: 'test/live/mesh-issue.test.ts',

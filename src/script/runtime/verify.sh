@@ -7,10 +7,11 @@ umask 077
 export LC_ALL=C
 
 usage() {
-  printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--json] [--help]\n\n%s\n\n' "$0" "$about"
+  printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]\n\n%s\n\n' "$0" "$about"
   printf '  --workload NAMESPACE/POD  also check the certificates of this pod, as istioctl reads them\n'
   printf '  --config-dump FILE        istioctl reads them from this Envoy config dump instead of the pod\n'
   printf '  --root FILE               the root certificate, PEM (default: that of the config, else ./root.pem)\n'
+  printf '  --vault                   also ask Vault, with your token (VAULT_TOKEN, or the login of its CLI), for the keys that it trusts\n'
   printf '  --json                    print one JSON object a check\n'
   printf '  --help                    print this\n\n'
   printf 'It ends with 0 where every check is ok, 1 where one failed, 3 where none failed but one could not be made, 2 for bad usage.\n'
@@ -592,6 +593,36 @@ check_workload() {
   fi
 }
 
+# check_vault_keys: a key that Vault does not know ends the logins when the cluster begins to sign with it.
+check_vault_keys() {
+  check="Vault's keys"
+  local config keys lacks extra all cli=${MESH_CA_CLI:-vault}
+  if [[ -z $jwt_mount ]]; then
+    ok 'cert-manager logs in without keys of the cluster, so there are none to compare'
+    return
+  fi
+  if [[ -n $no_answer ]]; then
+    unknown "$no_answer"
+  elif ! keys=$(public_keys); then
+    unknown "the API server does not give its keys (/openid/v1/jwks): $(reason)"
+  elif ! config=$(VAULT_ADDR=${VAULT_ADDR:-$vault_server} "$cli" read -format=json "auth/$jwt_mount/config" 2>"$tmp/errors"); then
+    unknown "$cli read auth/$jwt_mount/config: $(reason)"
+  else
+    # a key is compared as OpenSSL writes it, which is how setup.sh hands it over.
+    read -r lacks extra all < <(jq -rn --arg keys "$keys" --argjson vault "$config" '
+      def trimmed: map(gsub("\\s+$"; "") | select(. != ""));
+      ($keys | split("\n\n") | trimmed) as $cluster | ($vault.data.jwt_validation_pubkeys // [] | trimmed) as $known
+      | "\($cluster - $known | length) \($known - $cluster | length) \($cluster | length)"')
+    if [[ $lacks != 0 ]]; then
+      fail "Vault lacks $lacks of the $all keys that the cluster publishes" 'run setup.sh before the cluster signs with a new key'
+    elif [[ $extra != 0 ]]; then
+      fail "Vault trusts $extra keys that the cluster does not publish" 'run setup.sh, which takes them out'
+    else
+      ok "auth/$jwt_mount has the $all keys that the cluster publishes"
+    fi
+  fi
+}
+
 # name_fits URI: whether it is spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT, of the namespace where one was named.
 name_fits() {
   local rest=${1#"spiffe://$trust_domain/ns/"}
@@ -605,6 +636,7 @@ namespace=''
 pod=''
 config_dump=''
 root_option=''
+ask_vault=no
 while (($# > 0)); do
   case $1 in
     --help)
@@ -612,6 +644,7 @@ while (($# > 0)); do
       exit 0
       ;;
     --json) format=json ;;
+    --vault) ask_vault=yes ;;
     --workload | --config-dump | --root)
       if (($# < 2)) || [[ -z $2 ]]; then bad_usage "$1 needs a value"; fi
       case $1 in
@@ -646,6 +679,7 @@ colour=no
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then colour=yes; fi
 
 tmp=$(mktemp -d)
+work=$tmp
 trap 'rm -rf -- "$tmp"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
@@ -667,6 +701,7 @@ check_env 'istiod CA server' ENABLE_CA_SERVER false true
 check_trust_domain
 check_injected 'CA address' ca_address "$ca_address"
 check_injected 'sidecar cluster ID' cluster_id "$cluster_id"
+if [[ $ask_vault == yes ]]; then check_vault_keys; fi
 if [[ -n $pod$config_dump ]]; then
   if [[ -n $namespace && $namespace != "$istio_namespace" ]]; then check_root_map "$namespace"; fi
   check_workload

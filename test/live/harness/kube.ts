@@ -43,11 +43,17 @@ export interface KubeOptions {
   readonly context?: string;
   /** @default "https://kubernetes.default.svc.cluster.local" */
   readonly issuer?: string;
+  /**
+   * Further public keys that tokens of service accounts are checked with, PEM, as while a key is changed.
+   *
+   * @default - none
+   */
+  readonly moreKeys?: readonly string[];
 }
 
 /** Starts an API server with an etcd of its own; several may run at once. */
 export async function startKube(options: KubeOptions = {}): Promise<Kube> {
-  const { context = 'cluster-1', issuer = 'https://kubernetes.default.svc.cluster.local' } = options;
+  const { context = 'cluster-1', issuer = 'https://kubernetes.default.svc.cluster.local', moreKeys = [] } = options;
   const bins = await buildPrograms(['etcd', 'kube-apiserver', 'kubectl']);
   const folder = tempDir('kube');
   const [clientPort, peerPort, port] = [await freePort(), await freePort(), await freePort()];
@@ -84,6 +90,7 @@ export async function startKube(options: KubeOptions = {}): Promise<Kube> {
       ...['--etcd-servers', etcdUrl, '--secure-port', String(port), '--bind-address', '127.0.0.1', '--cert-dir', folder],
       ...['--tls-cert-file', certFile, '--tls-private-key-file', keyFile],
       ...['--service-account-key-file', at('sa.pub', publicKey), '--service-account-signing-key-file', at('sa.key', privateKey)],
+      ...moreKeys.flatMap((pem, i) => ['--service-account-key-file', at(`sa-${i}.pub`, pem)]),
       ...['--service-account-issuer', issuer, '--token-auth-file', at('tokens.csv', `${adminToken},admin,admin,system:masters\n`)],
       ...['--authorization-mode', 'RBAC', '--service-cluster-ip-range', '10.96.0.0/24', '--allow-privileged'],
       // Service accounts do not appear by themselves, so a pod (which nothing runs) would be refused for want of one.

@@ -1,0 +1,85 @@
+// Where the secrets of a run are: in Vault and in the cluster, and nowhere else. Every program that the scripts start is recorded when it
+// starts, with all its arguments; the secrets are what Vault itself says it handed out, in its raw audit log.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildPrograms, ok, tempDir } from './harness';
+import { configs, makeRoot, makeWorld, programsBefore, rootFiles, startServers } from './world';
+
+const { kube, devVault } = startServers();
+
+/** Programs of the system that the scripts may start; with a PATH of nothing else, one that is not here would not be found. */
+const system = ['awk', 'chmod', 'cat', 'grep', 'jq', 'mktemp', 'mv', 'od', 'openssl', 'rm', 'sed', 'tail', 'tr'];
+
+/** A PATH that holds nothing but recorders. */
+async function recorders(record: string, vault: string): Promise<string> {
+  const where = (name: string) => spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim();
+  const { kubectl } = await buildPrograms(['kubectl']);
+  const real = { vault, kubectl, ...Object.fromEntries(system.map(name => [name, where(name)])) };
+  const note = `printf '%s\\0' "\${0##*/}" "$@" >>${record}; printf '\\n' >>${record}; exec "$real" "$@"`;
+  const bin = programsBefore(Object.fromEntries(Object.keys(real).map(name => [name, note])), real);
+  symlinkSync(where('bash'), join(bin, 'bash'));
+  return bin;
+}
+
+/** The texts of all files below a folder. */
+function textsOf(folder: string): [string, string][] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map(name => join(folder, name))
+    .filter(file => statSync(file).isFile())
+    .map(file => [file, readFileSync(file, 'utf8')]);
+}
+
+/** What Vault handed out or was given that nobody else may know. */
+function secretsIn(audit: string): Set<string> {
+  const found = new Set<string>();
+  const secret = new Set(['client_token', 'secret_id', 'jwt', 'token_reviewer_jwt', 'private_key', 'pem_bundle']);
+  const walk = (value: unknown, key = ''): void => {
+    if (typeof value === 'string') {
+      if (secret.has(key) && value.length > 8) found.add(value.includes('\n') ? (value.split('\n').at(-3) ?? value) : value);
+    } else if (typeof value === 'object' && value !== null) {
+      for (const [name, child] of Object.entries(value)) walk(child, name);
+    }
+  };
+  for (const line of audit.trim().split('\n')) walk(JSON.parse(line));
+  return found;
+}
+
+test.each(['recommended', 'kubernetes', 'appRole'] as const)(
+  'the secrets of a run (%s) are in Vault and in the cluster, and nowhere else',
+  async name => {
+    const vault = await devVault({ audit: true });
+    const world = await makeWorld(configs[name], vault, [kube()]);
+    const { cert, key } = await makeRoot(tempDir('root'));
+    const [TMPDIR, record] = [tempDir('tmp'), join(tempDir('record'), 'calls')];
+    const env = { TMPDIR, PATH: await recorders(record, vault.bin) };
+    const runs = [
+      await world.script('root', rootFiles({ cert, key }), env),
+      await world.script('cluster-1', [], env),
+      await world.script('cluster-1', ['--plan'], env),
+      await world.script('cluster-1', [], env),
+    ];
+    for (const one of runs) ok(one);
+
+    const secrets = secretsIn(readFileSync(vault.auditFile, 'utf8'));
+    // the root's key, a token of each trial's login, and what the way in has: tokens of service accounts, or a secret ID.
+    expect(secrets.size).toBeGreaterThanOrEqual(4);
+    const places: [string, string][] = [
+      ['arguments', readFileSync(record, 'utf8')],
+      ['output', runs.map(({ stdout, stderr }) => stdout + stderr).join('')],
+      ["Vault's log", vault.log()],
+      ["the API server's log", kube().log()],
+      ...textsOf(world.folder),
+      ...textsOf(TMPDIR),
+    ];
+    expect(places.length).toBeGreaterThan(5);
+    const found = [...secrets].flatMap((one, i) =>
+      places.filter(([, text]) => text.includes(one)).map(([place]) => `secret ${i} in ${place}`),
+    );
+    expect(found).toEqual([]);
+    // the test can fail: what is no secret is found.
+    expect(places[0]?.[1]).toContain('istioca-cluster-1');
+    // nothing is left where the scripts worked.
+    expect(readdirSync(TMPDIR)).toEqual([]);
+  },
+);
