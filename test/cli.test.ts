@@ -47,7 +47,7 @@ describe('synth', () => {
   test('writes the whole folder and says what to read next', () => {
     expect(run(['synth'])).toStrictEqual({
       status: 0,
-      stdout: 'wrote 10 files for 1 cluster to dist/\nnext: read dist/README.md\n',
+      stdout: 'wrote 11 files for 1 cluster to dist/\nnext: read dist/README.md\n',
       stderr: '',
     });
     expect(Object.keys(tree('dist'))).toStrictEqual([
@@ -55,6 +55,7 @@ describe('synth', () => {
       'cluster-1/README.md',
       'cluster-1/control-plane.partial.yaml',
       'cluster-1/istio-csr.values.yml',
+      'cluster-1/manifests/0-access/service-account.yaml',
       'cluster-1/manifests/1-issuer/issuer.yaml',
       'cluster-1/sample/sample.yaml',
       'cluster-1/setup.sh',
@@ -118,13 +119,13 @@ describe('synth', () => {
 
 describe('a secret ID', () => {
   const SECRET = 'a18a7f36-0000-4000-8000-c1a8760b0873';
-  beforeEach(() => write('mesh-ca.yaml', `${SOUND}    secret: { delivery: manifest }\n`));
+  beforeEach(() => write('mesh-ca.yaml', `${SOUND}    auth: appRole\n    secret: { delivery: manifest }\n`));
 
   test('comes from the environment, into its Secret and nowhere else', () => {
     const { status, stdout, stderr } = run(['synth', '--allow-plaintext-secret'], { MESH_CA_SECRET_ID_CLUSTER_1: SECRET });
     expect(status).toBe(0);
     expect(stdout + stderr).not.toContain(SECRET);
-    expect(stderr).toMatch(/^mesh-ca\.yaml:6:25: warning: secret\.delivery: .*\n$/);
+    expect(stderr).toMatch(/^mesh-ca\.yaml:7:25: warning: secret\.delivery: .*\n$/);
     const holders = Object.entries(tree('dist')).filter(
       ([, text]) => text.includes(SECRET) || text.includes(Buffer.from(SECRET).toString('base64')),
     );
@@ -151,7 +152,7 @@ describe('a secret ID', () => {
       'MESH_CA_SECRET_ID_CLUSTER_1 must hold a secret ID, i.e. 1 to 512 visible ASCII characters',
     ],
   ])('fails if %s', (_what, args, env, error) => {
-    expect(run(['synth', ...args], env)).toStrictEqual({ status: 2, stdout: '', stderr: `mesh-ca.yaml:6:25: error: ${error}\n` });
+    expect(run(['synth', ...args], env)).toStrictEqual({ status: 2, stdout: '', stderr: `mesh-ca.yaml:7:25: error: ${error}\n` });
     expect(list('.')).toStrictEqual(['mesh-ca.yaml']);
   });
 });
@@ -160,14 +161,14 @@ describe('fails if', () => {
   test('the config is wrong, with every place, and dist/ stays as it was', () => {
     run(['synth']);
     const before = tree('dist');
-    write('mesh-ca.yaml', `${SOUND}    contxt: x\n    clusterId: ""\n    appRole: { tokenTtl: 9h }\n`);
+    write('mesh-ca.yaml', `${SOUND}    contxt: x\n    clusterId: ""\n    auth: appRole\n    appRole: { tokenTtl: 9h }\n`);
     expect(run(['synth'])).toStrictEqual({
       status: 2,
       stdout: '',
       stderr:
         `mesh-ca.yaml:6:5: error: unknown key "contxt" in item 1, did you mean "context"?\n` +
         `mesh-ca.yaml:7:16: error: 'clusterId' must be a cluster ID of letters, digits, "-", "_" and ".", e.g. "cluster-1", got ""\n` +
-        `mesh-ca.yaml:8:26: error: 'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "9h"\n`,
+        `mesh-ca.yaml:9:26: error: 'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "9h"\n`,
     });
     expect(tree('dist')).toStrictEqual(before);
     expect(list('.')).toStrictEqual(['dist', 'mesh-ca.yaml']);

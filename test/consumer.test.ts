@@ -9,8 +9,8 @@ const root = path.join(__dirname, '..');
 const work = fs.mkdtempSync(path.join(os.tmpdir(), 'consumer-'));
 const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
 
-const run = (program: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = {}) =>
-  execFileSync(program, args, { cwd, encoding: 'utf8', env: { ...process.env, npm_config_cache: path.join(work, 'npm'), ...env } });
+const run = (program: string, args: readonly string[], cwd: string) =>
+  execFileSync(program, args, { cwd, encoding: 'utf8', env: { ...process.env, npm_config_cache: path.join(work, 'npm') } });
 
 /** Packs the sources as they are now, as a fresh clone does: there is no lib/ until npm has it built. */
 function pack(): string {
@@ -58,7 +58,7 @@ test('what npm packs from a fresh clone is built, and holds no source', () => {
 
 test('an app of its own is type-checked against the packed package, and synthesizes', () => {
   run(process.execPath, [tsc, '-p', '.'], consumer);
-  run(process.execPath, ['main.js'], consumer, { SECRET_ID: 'a18a7f36' });
+  run(process.execPath, ['main.js'], consumer);
 
   const out = (file: string) => fs.readFileSync(path.join(consumer, 'out', file), 'utf8');
   expect(parseAllDocuments(out('mesh-ca.k8s.yaml')).map(doc => doc.toJS() as unknown)).toEqual([
@@ -71,10 +71,22 @@ test('an app of its own is type-checked against the packed package, and synthesi
     },
     {
       apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: 'cert-manager-vault-approle', namespace: 'istio-system' },
-      type: 'Opaque',
-      data: { secretId: 'YTE4YTdmMzY=' },
+      kind: 'ServiceAccount',
+      metadata: { name: 'vault-issuer', namespace: 'istio-system' },
+      automountServiceAccountToken: false,
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'Role',
+      metadata: { name: 'vault-issuer-token', namespace: 'istio-system' },
+      rules: [{ apiGroups: [''], resources: ['serviceaccounts/token'], resourceNames: ['vault-issuer'], verbs: ['create'] }],
+    },
+    {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: 'vault-issuer-token', namespace: 'istio-system' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'vault-issuer-token' },
+      subjects: [{ kind: 'ServiceAccount', name: 'cert-manager', namespace: 'cert-manager' }],
     },
     {
       apiVersion: 'cert-manager.io/v1',
@@ -85,11 +97,7 @@ test('an app of its own is type-checked against the packed package, and synthesi
           server: 'https://vault.example.com:8200',
           path: 'istioca/sign/cluster-local',
           auth: {
-            appRole: {
-              path: 'approle',
-              roleId: 'cluster-1.cert-manager',
-              secretRef: { name: 'cert-manager-vault-approle', key: 'secretId' },
-            },
+            kubernetes: { mountPath: '/v1/auth/jwt-cluster-1', role: 'cert-manager', serviceAccountRef: { name: 'vault-issuer' } },
           },
         },
       },

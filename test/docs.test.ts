@@ -12,7 +12,7 @@ import { synthesize } from '../src/synth';
 import { rootPem } from './config/certificates';
 import { commands } from './guide-page';
 
-const DOCS = ['README.md', 'CONTRIBUTING.md', 'docs/seed.md', 'docs/glossary.md', 'docs/surprises.md'];
+const DOCS = ['README.md', 'CONTRIBUTING.md', 'docs/seed.md', 'docs/ways-in.md', 'docs/glossary.md', 'docs/surprises.md'];
 const read = (file: string) => readFileSync(file, 'utf8');
 const fences = (text: string, language: string) =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, body = '']) => body);
@@ -30,6 +30,9 @@ const load = (text: string) =>
 
 const config = parse(read('mesh-ca.yaml')) as MeshCaConfig;
 const guide = parse(read('examples/guide/mesh-ca.yaml')) as MeshCaConfig;
+/** The recommended config with the other ways in. */
+const appRole: MeshCaConfig = { ...config, auth: 'appRole' };
+const kubernetes: MeshCaConfig = { ...config, auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } };
 
 describe('docs/seed.md', () => {
   const rows = read('docs/seed.md')
@@ -48,7 +51,8 @@ describe('docs/seed.md', () => {
       managementPlane: { host: 'tsb.example.com', port: 443 },
       telemetryStore: { elastic: { host: 'elastic.example.com', port: 9200 } },
     };
-    const ways: MeshCaConfig[] = [config, guide, { ...config, tsb, root: { certificate: rootPem }, secret: { delivery: 'manifest' } }];
+    const everything: MeshCaConfig = { ...appRole, tsb, root: { certificate: rootPem }, secret: { delivery: 'manifest' } };
+    const ways: MeshCaConfig[] = [config, kubernetes, guide, everything];
     const files = ways
       .flatMap(way => synthesize(planMeshCa(way), { secretIds: { 'cluster-1': 'x' } }))
       .filter(({ kind }) => kind === 'manifest' || kind === 'helm-values')
@@ -64,6 +68,14 @@ describe('docs/seed.md', () => {
   });
 });
 
+test('docs/ways-in.md has a column for each way in, and says when to choose it', () => {
+  const text = read('docs/ways-in.md');
+  const [head = ''] = text.split('\n').filter(line => line.startsWith('|'));
+  const ways = schema.definitions.ClusterConfig.properties.auth.enum;
+  expect(spans(head)).toEqual(ways);
+  for (const way of ways) expect(text).toContain(`- **\`${way}\`**, `);
+});
+
 describe.each(DOCS)('%s', file => {
   const text = read(file);
 
@@ -74,7 +86,7 @@ describe.each(DOCS)('%s', file => {
     const wrong = spans(text)
       .map(span => span.replace(/:? .*/, ''))
       .filter(span => {
-        if (/^(root|intermediate|role|policy|approle|cluster)\/[a-z-]+$/.test(span)) return !steps.has(span);
+        if (/^(root|intermediate|role|policy|jwt|kubernetes|approle|cluster)\/[a-z-]+$/.test(span)) return !steps.has(span);
         if (!/^[a-z]\w*(\.[a-z]\w*)+$/.test(span) || /\.(pem|sh|ts|key|crt)$/.test(span)) return false;
         return tops.has(span.split('.')[0]) && !keys.has(span);
       });
@@ -123,7 +135,7 @@ describe('README.md', () => {
       `cluster cluster-1 is ready in Vault: ${lines.length} trials passed. next: README.md beside this script`,
     ]);
     // and the words are the runtime's.
-    const runtime = read('src/script/runtime/cluster.sh');
+    const runtime = read('src/script/runtime/trial.sh');
     for (const words of Object.values(said)) expect(runtime).toContain(`say "${words}`);
     expect(runtime).toContain('is ready in Vault: $trial_done trials passed. next: README.md beside this script');
   });
@@ -155,7 +167,7 @@ describe('README.md', () => {
 
 /** The steps of every way that a config can go. */
 function stepIds(): string[] {
-  const ways: MeshCaConfig[] = [config, guide, { ...config, root: { source: 'generate' } }];
+  const ways: MeshCaConfig[] = [config, kubernetes, appRole, guide, { ...config, root: { source: 'generate' } }];
   return [
     ...new Set(
       ways

@@ -13,7 +13,7 @@ import { quote } from '../src/script/bash';
 import runtime from '../src/script/runtime.json';
 import { synthesize } from '../src/synth';
 import { rootPem } from './config/certificates';
-import { Path, textLeaves, withLeaf } from './schema-leaves';
+import { Leaf, Path, textLeaves, withLeaf } from './schema-leaves';
 
 const hostile = [
   ...[
@@ -111,11 +111,22 @@ const sound = {
   istioVersion: '1.22',
   // so long that a right duration is right everywhere.
   intermediate: { ttl: '720h' },
-  appRole: { tokenMaxTtl: '720h' },
   clusters: [{ name: 'cluster-1' }],
 };
 
+/** The same for each way in, since the settings of another one are refused. */
+const ways = [
+  { ...sound, auth: 'jwt' },
+  // Vault outside: its reviewer is in the output too.
+  { ...sound, auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } },
+  { ...sound, auth: 'appRole', appRole: { tokenMaxTtl: '720h' } },
+];
+
 const leaves = textLeaves();
+
+/** A config that a leaf fits into. */
+const soundFor = ({ path: at, right }: Pick<Leaf, 'path' | 'right'>) =>
+  [sound, ...ways].find(config => problemsOf(withLeaf(config, at, right)).length === 0) ?? sound;
 
 /** What can be said for all clusters or for one. */
 const perCluster = schema.definitions?.ClusterConfig?.properties ?? {};
@@ -207,16 +218,22 @@ function put(tree: unknown, sign: string, value: string): unknown {
 
 test('every key takes its own example', () => {
   expect(leaves.length).toBeGreaterThan(80);
-  expect(leaves.map(({ path: at, right }) => [at, problemsOf(withLeaf(sound, at, right))])).toStrictEqual(
+  expect(leaves.map(leaf => [leaf.path, problemsOf(withLeaf(soundFor(leaf), leaf.path, leaf.right))])).toStrictEqual(
     leaves.map(leaf => [leaf.path, []]),
   );
 });
 
+test('there is a config for each way in', () => {
+  expect(ways.map(({ auth }) => auth)).toStrictEqual(schema.definitions?.ClusterConfig?.properties?.auth?.enum);
+});
+
 describe('a hostile value is refused at its place, or comes out exactly as it went in', () => {
-  test.each(leaves.map(leaf => [leaf.path.join('.'), leaf] as const))('%s', (_name, { path: at, right }) => {
+  test.each(leaves.map(leaf => [leaf.path.join('.'), leaf] as const))('%s', (_name, leaf) => {
+    const { path: at, right } = leaf;
+    const base = soundFor(leaf);
     const accepted: string[] = [];
     for (const value of hostile) {
-      const config = withLeaf(sound, at, value);
+      const config = withLeaf(base, at, value);
       const problems = problemsOf(config);
       if (problems.length === 0) accepted.push(value);
       else {
@@ -225,22 +242,22 @@ describe('a hostile value is refused at its place, or comes out exactly as it we
         expect(problems[0]?.message).toMatch(/^[^\p{C}\u2028\u2029]{10,700}$/u);
       }
     }
-    if (Object.hasOwn(perCluster, at[0]!)) expectSamePlan(at, accepted);
-    else expectExact(at, problemsOf(withLeaf(sound, at, SIGN)).length === 0 ? SIGN : String(right), accepted);
+    if (Object.hasOwn(perCluster, at[0]!)) expectSamePlan(base, at, accepted);
+    else expectExact(base, at, problemsOf(withLeaf(base, at, SIGN)).length === 0 ? SIGN : String(right), accepted);
   });
 });
 
 /** What clusters share is planned as if each had said it, so its output need not be looked at again. */
-function expectSamePlan(at: Path, accepted: readonly string[]): void {
+function expectSamePlan(base: unknown, at: Path, accepted: readonly string[]): void {
   const clusterOf = (config: unknown) => load(config).plan.clusters[0];
   for (const value of accepted) {
-    expect(clusterOf(withLeaf(sound, at, value))).toStrictEqual(clusterOf(withLeaf(sound, ['clusters', 0, ...at], value)));
+    expect(clusterOf(withLeaf(base, at, value))).toStrictEqual(clusterOf(withLeaf(base, ['clusters', 0, ...at], value)));
   }
 }
 
 /** What becomes of a value is what becomes of the sign, with the value in its place. */
-function expectExact(at: Path, sign: string, accepted: readonly string[]): void {
-  const planOf = (value: string) => load(withLeaf(sound, at, value)).plan;
+function expectExact(base: unknown, at: Path, sign: string, accepted: readonly string[]): void {
+  const planOf = (value: string) => load(withLeaf(base, at, value)).plan;
   const bare = JSON.stringify(planOf(sign));
   // a value that the plan does not hold, as the schema's place, comes out nowhere.
   const values = accepted.filter(value => bare.includes(sign) || JSON.stringify(planOf(value)) !== bare);

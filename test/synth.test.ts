@@ -31,6 +31,7 @@ test('index.json lists every other file in its order', () => {
     'root/setup.sh',
     'one/README.md',
     'one/setup.sh',
+    'one/manifests/0-access/service-account.yaml',
     'one/manifests/1-issuer/issuer.yaml',
     'one/istio-csr.values.yml',
     'one/control-plane.partial.yaml',

@@ -22,15 +22,14 @@ readonly sign_path=istioca-cluster-1/sign/cluster-1
 readonly role_path=istioca-cluster-1/roles/cluster-1
 readonly policy_path=sys/policies/acl/cert-manager-cluster-1
 readonly role_is_exact=true
-readonly approle_mount=approle
-readonly approle_path=auth/approle/role/cert-manager-cluster-1
-readonly role_id=cluster-1.cert-manager-cluster-1
+readonly issuer_namespace=istio-system
+readonly auth_mount=jwt-cluster-1
+readonly own_auth='auth/jwt-cluster-1/config jwt.mount'
 readonly token_type=batch
-readonly secret_id_seconds=31536000
-readonly secret_delivery=script
-readonly secret_name=cert-manager-vault-approle
-readonly secret_namespace=istio-system
-readonly secret_key=secretId
+readonly auth_role=cert-manager
+readonly service_account=vault-issuer
+readonly audience=vault://istio-system/vault-issuer
+readonly token_issuer=''
 readonly csr_namespace=cert-manager
 readonly root_secret=istio-root-ca
 readonly root_secret_key=ca.cert.pem
@@ -38,19 +37,17 @@ readonly root_file=root
 readonly key_type=rsa
 readonly key_bits=2048
 readonly trial_ttl=1h
-readonly step_count=12
+readonly step_count=10
 readonly needs='{
   "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1":["create","update"]}},
   "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca-cluster-1/intermediate/generate/internal":["update"],"istioca-cluster-1/intermediate/set-signed":["update"],"istioca-cluster-1/config/issuers":["update"]}},
   "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["create","update"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["create","update"]}},
-  "approle/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/approle":["create","update","sudo"]}},
-  "approle/tune": {"look":{"sys/auth":["read"]},"act":{"sys/auth/approle/tune":["create","update","sudo"]}},
-  "approle/write": {"look":{"auth/approle/role/cert-manager-cluster-1":["read"]},"act":{"auth/approle/role/cert-manager-cluster-1":["create","update"]}},
-  "approle/role-id": {"look":{"auth/approle/role/cert-manager-cluster-1/role-id":["read"]},"act":{"auth/approle/role/cert-manager-cluster-1/role-id":["create","update"]}},
+  "jwt/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/jwt-cluster-1":["create","update","sudo"]}},
+  "jwt/config": {"look":{"auth/jwt-cluster-1/config":["read"]},"act":{"auth/jwt-cluster-1/config":["create","update"]}},
+  "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["create","update"]}},
   "cluster/root-ca": {},
-  "cluster/secret-id": {"look":{"auth/approle/role/cert-manager-cluster-1/secret-id":["list"],"auth/approle/role/cert-manager-cluster-1/secret-id/lookup":["update"]},"act":{"auth/approle/role/cert-manager-cluster-1/secret-id":["update"],"auth/approle/role/cert-manager-cluster-1/secret-id-accessor/destroy":["update"]}},
   "trial": {}
 }'
 
@@ -138,53 +135,43 @@ steps() {
   unless same_fields sys/policies/acl/cert-manager-cluster-1
   run write_fields sys/policies/acl/cert-manager-cluster-1
 
-  step approle/mount 'Enable the AppRole auth method at approle'
-  unless auth_is approle approle
-  run vault auth enable -path=approle approle
+  step jwt/mount 'Enable the jwt auth method at jwt-cluster-1'
+  unless auth_is jwt-cluster-1 jwt
+  run vault auth enable -path=jwt-cluster-1 jwt
 
-  # Without it Vault cuts a secret ID to its default of 768 hours, without a word. A mount that allows more is left alone.
-  step approle/tune 'Let secret IDs of approle live for 8760h'
-  unless auth_allows approle 31536000
-  run vault auth tune -max-lease-ttl=8760h approle
+  # As the API server publishes them at /openid/v1/jwks: it publishes a new key before it signs with it, so run this again then.
+  # They are public. A token of another cluster is signed with another key.
+  step jwt/config 'Give Vault the cluster'\''s public keys'
+  unless trusts_cluster
+  run trust_cluster
 
-  # cert-manager logs in anew for each signature: a count of uses would end the mesh at that count.
-  step approle/write 'Write the AppRole cert-manager-cluster-1'
+  # Batch tokens, since cert-manager logs in anew for each signature: they leave nothing in Vault.
+  step jwt/role 'Write the role cert-manager: service account istio-system/vault-issuer, audience vault://istio-system/vault-issuer'
   fields '{
     "token_policies": [
       "cert-manager-cluster-1"
     ],
-    "token_ttl": "1h",
-    "token_max_ttl": "4h",
+    "token_ttl": "10m",
+    "token_max_ttl": "10m",
     "token_type": "batch",
     "token_no_default_policy": true,
     "token_explicit_max_ttl": "0",
     "token_period": "0",
     "token_num_uses": 0,
     "token_bound_cidrs": [],
-    "secret_id_ttl": "8760h",
-    "secret_id_num_uses": 0,
-    "secret_id_bound_cidrs": [],
-    "bind_secret_id": true
+    "role_type": "jwt",
+    "user_claim": "sub",
+    "bound_audiences": [
+      "vault://istio-system/vault-issuer"
+    ],
+    "bound_subject": "system:serviceaccount:istio-system:vault-issuer"
   }'
-  unless same_fields auth/approle/role/cert-manager-cluster-1
-  run write_fields auth/approle/role/cert-manager-cluster-1
-
-  # A name, not a secret; decided in the plan, so that the Issuer is complete before this runs.
-  step approle/role-id 'Give it the role ID cluster-1.cert-manager-cluster-1'
-  fields '{
-    "role_id": "cluster-1.cert-manager-cluster-1"
-  }'
-  unless same_fields auth/approle/role/cert-manager-cluster-1/role-id
-  run write_fields auth/approle/role/cert-manager-cluster-1/role-id
+  unless same_fields auth/jwt-cluster-1/role/cert-manager
+  run write_fields auth/jwt-cluster-1/role/cert-manager
 
   step cluster/root-ca 'Deliver the root certificate to Secret cert-manager/istio-root-ca'
   unless root_delivered
   run deliver_root
-
-  # Through pipes only. It is done where the cluster's secret ID is known to Vault and has a third of its time left.
-  step cluster/secret-id 'Make a secret ID and deliver it to Secret istio-system/cert-manager-vault-approle'
-  unless secret_id_works
-  run deliver_secret_id
 
   # An Issuer that says Ready proves one login at some time; only a signature proves the rest.
   # Words: the names in the CSR; for a refusal, what its message must say.
@@ -639,15 +626,17 @@ before_steps() {
   stop_if_missing
   look_for_root_pem
   need_vault
-  for namespace in "$secret_namespace" "$csr_namespace"; do
+  for namespace in "$issuer_namespace" "$csr_namespace"; do
     kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
       missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
   done
-  if ((${#missing[@]} == 0)); then
-    [[ $(kube auth can-i patch "secret/$secret_name" -n "$secret_namespace" 2>&1) == yes ]] ||
-      missing+=("the right to patch secret/$secret_name in namespace $secret_namespace of context $context")
-  fi
+  ((${#missing[@]} > 0)) || need_rights
   ((${#missing[@]} > 0)) || look_around
+}
+
+# may WORDS...: whether the one who runs this may do that in the cluster.
+may() {
+  [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")
 }
 
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
@@ -672,7 +661,7 @@ look_around() {
     [[ $take_over == true ]] || need_free_names
     need_key_file
   fi
-  [[ $take_over == true || $secret_delivery != script ]] || need_own_secret
+  look_at_way_in
 }
 
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
@@ -680,7 +669,7 @@ need_free_names() {
   local pair
   keys_of "$mount/roles" && not_ours "the mount $mount, with its role ${listed[0]}" intermediate.mount
   keys_of "$mount/issuers" && not_ours "the mount $mount, with its issuers" intermediate.mount
-  for pair in "$policy_path policy.name" "$approle_path appRole.name"; do
+  for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done
   return 0
@@ -695,19 +684,6 @@ found_at() {
 }
 
 not_ours() { missing+=("another name than $1, which is there already and not of this CA: set $2 in the config; or --take-over"); }
-
-# need_own_secret: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
-need_own_secret() {
-  local maker
-  maker=$(kube get secret "$secret_name" -n "$secret_namespace" -o json --ignore-not-found |
-    jq -r --arg key "$MAKER" '"cluster " + (.metadata.annotations[$key] // "")') || exit 1
-  case $maker in
-    '' | "cluster $cluster") return 0 ;;
-    # one that was put there by hand serves, where it holds a secret ID of this AppRole.
-    'cluster ') secret_id_works 3>/dev/null && return 0 || maker='another maker' ;;
-  esac
-  missing+=("another name than $secret_namespace/$secret_name for the Secret: context $context has one of $maker; set secret.name in the config; or --take-over")
-}
 
 # need_key_file: an exported key is handed out once, so the file for it is wanted before the key is made.
 need_key_file() {
@@ -867,59 +843,101 @@ root_delivered() {
 
 deliver_root() { root_file | apply_secret "$csr_namespace" "$root_secret" "$root_secret_key"; }
 
-# secret_id_works: whether the cluster's secret ID is known to Vault and has time left.
-secret_id_works() {
-  local secret_id found due rc=0
-  secret_id=$(secret_value "$secret_namespace" "$secret_name" "$secret_key") || rc=$?
-  ((rc == 0)) || return "$rc"
-  # the value comes from a Secret that anybody may have edited: it travels as JSON, never as a word.
-  found=$(printf '%s' "$secret_id" | jq -Rs '{secret_id: .}' | put "$approle_path/secret-id/lookup" 2>"$work/error") || rc=$?
-  if ((rc != 0)) && ! grep -Eq 'Code: 404|role .* does not exist|missing secret_id|failed to find' "$work/error"; then
-    complain "cannot look up the secret ID: $(last_error)"
-    return 2
-  fi
-  # of one that it does not know, Vault says nothing.
-  if ((rc != 0)) || [[ -z $found || $(jq -r '.data.secret_id_accessor // ""' <<<"$found") == '' ]]; then
-    note "the cluster's secret ID is not one that Vault knows"
-    return 1
-  fi
-  accessor=$(jq -r .data.secret_id_accessor <<<"$found")
-  # Vault writes its own time zone.
-  due=$(jq --argjson ttl "$secret_id_seconds" '
-    def instant: capture("^(?<time>[0-9T:-]{19})([.][0-9]+)?(?<zone>Z|(?<sign>[+-])(?<h>[0-9]{2}):(?<m>[0-9]{2}))$")
-      | (.time + "Z" | fromdateiso8601)
-        - (if .zone == "Z" then 0 else ((.h | tonumber) * 3600 + (.m | tonumber) * 60) * (if .sign == "-" then -1 else 1 end) end);
-    (.data.expiration_time | instant) as $ends
-    | if $ttl == 0 then $ends >= 0 and $ends <= now else $ends <= now + $ttl / 3 or $ends > now + $ttl + 3600 end' <<<"$found") || return 2
-  if [[ $due == true ]]; then
-    note "the cluster's secret ID ends $(jq -r 'if .data.secret_id_ttl == 0 then "never" else .data.expiration_time end' <<<"$found"): a new one is due"
-    return 1
-  fi
-  note "the secret ID's end: $(jq -r 'if .data.secret_id_ttl == 0 then "none" else .data.expiration_time end' <<<"$found")"
-  report_other_secret_ids
+# --- the way in: a token of a service account -----------------------------------------------------------------------------------------
+
+need_rights() {
+  may create "serviceaccounts/$service_account" --subresource=token -n "$issuer_namespace"
 }
 
-# deliver_secret_id: makes a secret ID and pipes it into the cluster. Where that fails, it is destroyed.
-deliver_secret_id() {
+# a mount for each cluster: what it holds is this cluster's.
+look_at_way_in() { return 0; }
+
+# account_token NAME AUDIENCE DURATION: prints a token of a service account beside the Issuer. An empty audience is the API server's own.
+account_token() {
+  kube create token "$1" -n "$issuer_namespace" ${2:+--audience="$2"} --duration="$3" 2>"$work/error"
+}
+
+has_account() { kube get serviceaccount "$1" -n "$issuer_namespace" -o name >/dev/null 2>"$work/error"; }
+
+# log_in: sets `trial_token`; 1, and why, where there is nothing to log in with yet.
+log_in() {
   local response
-  response=$(vault write -format=json -force "$approle_path/secret-id")
-  accessor=$(printf '%s' "$response" | jq -r .data.secret_id_accessor)
-  if ! printf '%s' "$response" | jq -j .data.secret_id | apply_secret "$secret_namespace" "$secret_name" "$secret_key"; then
-    jq -n --arg accessor "$accessor" '{secret_id_accessor: $accessor}' | put "$approle_path/secret-id-accessor/destroy" || true
-    die "the secret ID did not reach $secret_namespace/$secret_name; it was destroyed"
+  if ! has_account "$service_account"; then
+    say "      not tried: service account $issuer_namespace/$service_account is not in the cluster yet. Apply the manifests of 0-access, then run this again"
+    return 1
   fi
-  report_other_secret_ids
+  response=$(log_in_with_token 2>"$work/error") || die "the login as $issuer_namespace/$service_account failed, cert-manager could not log in either: $(last_error)"
+  trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
 }
 
-# report_other_secret_ids: those of stopped runs, of renewals, of others; they are not ours to destroy.
-report_other_secret_ids() {
-  local other
-  local -a others=()
-  keys_of "$approle_path/secret-id" || true
-  for other in "${listed[@]}"; do [[ $other == "$accessor" ]] || others+=("$other"); done
-  ((${#others[@]} > 0)) || return 0
-  note "secret IDs of the AppRole besides the delivered one, of stopped or earlier runs or of others: ${#others[@]}; to destroy one: $cli write $approle_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
-  for other in "${others[@]:0:10}"; do note "  accessor $other"; done
+# log_in_with_token: asks for a token as cert-manager does, and logs in with it; prints Vault's answer.
+log_in_with_token() {
+  local token
+  token=$(account_token "$service_account" "$audience" 10m) || return 1
+  printf '%s' "$token" | jq -Rs --arg role "$auth_role" '{$role, jwt: .}' | put "auth/$auth_mount/login"
+}
+
+# --- public keys of a cluster -------------------------------------------------------------------------------------------------------
+
+# public_keys: prints the keys that the API server signs tokens of service accounts with, as PEM, sorted, an empty line between two.
+public_keys() {
+  local jwks jwk
+  jwks=$(kube get --raw /openid/v1/jwks) || return 1
+  while IFS= read -r jwk; do
+    public_key "$jwk" || return 1
+    printf '\n'
+  done < <(jq -c '.keys | sort_by(.kid)[]' <<<"$jwks")
+}
+
+# public_key JWK: prints it as PEM. A JWK is numbers; OpenSSL makes the key of them.
+public_key() {
+  local curve
+  case $(jq -r '"\(.kty) \(.crv // "")"' <<<"$1") in
+    'RSA ')
+      printf '%s\n' asn1=SEQUENCE:key '[key]' alg=SEQUENCE:alg key=BITWRAP,SEQUENCE:rsa '[alg]' oid=OID:rsaEncryption null=NULL \
+        '[rsa]' "n=INTEGER:0x$(jwk_hex n <<<"$1")" "e=INTEGER:0x$(jwk_hex e <<<"$1")"
+      ;;
+    'EC P-'*)
+      curve=$(jq -r '{"P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1"}[.crv] // ""' <<<"$1")
+      printf '%s\n' asn1=SEQUENCE:key '[key]' alg=SEQUENCE:alg "key=FORMAT:HEX,BITSTRING:04$(jwk_hex x <<<"$1")$(jwk_hex y <<<"$1")" \
+        '[alg]' oid=OID:id-ecPublicKey "curve=OID:$curve"
+      ;;
+    *) return 1 ;;
+  esac >"$work/key.cnf"
+  openssl asn1parse -genconf "$work/key.cnf" -noout -out "$work/key.der" 2>/dev/null && openssl pkey -pubin -inform DER -in "$work/key.der" -pubout
+}
+
+# jwk_hex NAME: a number of the JWK in standard input, as hexadecimal digits.
+jwk_hex() {
+  jq -r --arg name "$1" '.[$name] // "" | gsub("-"; "+") | gsub("_"; "/") | . + "==="[:(4 - length % 4) % 4]' | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n'
+}
+
+# --- what Vault checks tokens with -----------------------------------------------------------------------------------------------------
+
+# trusts_cluster, trust_cluster: whether Vault checks tokens with the keys and the issuer of this cluster, and with no other's.
+trusts_cluster() {
+  of_cluster || return 2
+  same_fields "auth/$auth_mount/config"
+}
+trust_cluster() { write_fields "auth/$auth_mount/config"; }
+
+# of_cluster: sets the step's fields to what the API server publishes.
+of_cluster() {
+  local issuer keys
+  issuer=$token_issuer
+  if [[ -z $issuer ]]; then
+    issuer=$(kube get --raw /.well-known/openid-configuration 2>"$work/error" | jq -er .issuer) || {
+      complain "the API server of context $context does not say who issues its tokens; set jwt.issuer in the config: $(last_error)"
+      return 2
+    }
+  fi
+  keys=$(public_keys) || {
+    complain "the API server of context $context does not give its keys (/openid/v1/jwks): $(last_error)"
+    return 2
+  }
+  fields "$(jq -n --arg issuer "$issuer" --arg keys "$keys" '{
+    bound_issuer: $issuer,
+    jwt_validation_pubkeys: ($keys | split("\n\n") | map(select(. != "")))}')"
 }
 
 # --- the trial: logged in as cert-manager will be
@@ -928,16 +946,10 @@ trial_token=
 wrongly_signed=0
 trial_done=0
 
+# trial_login: logs in as cert-manager will be, by `log_in`, and makes a key to ask with.
 trial_login() {
-  local secret_id rc=0 response
-  secret_id=$(secret_value "$secret_namespace" "$secret_name" "$secret_key") || rc=$?
-  if ((rc != 0)); then
-    say "      not tried: $secret_namespace/$secret_name is not in the cluster yet. Apply the manifests of 1-issuer, then run this again"
-    return 0
-  fi
-  response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$approle_mount/login") ||
-    die 'the login with the delivered secret ID failed: cert-manager could not log in either'
-  trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
+  log_in || return 0
+  [[ -n $trial_token ]] || die 'the login gave no token'
   case $key_type in
     rsa) openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:$key_bits" -out "$work/trial.key" 2>/dev/null ;;
     ec) openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:P-$key_bits" -out "$work/trial.key" 2>/dev/null ;;

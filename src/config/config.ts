@@ -452,7 +452,7 @@ export interface KubernetesConfig extends ServiceAccountConfig {
   readonly host?: string;
 
   /**
-   * Lifetime of the reviewer's token. The setup script, run again, makes a new one each time. The API server may cut it.
+   * Lifetime of the reviewer's token. The setup script, run again, replaces one that has less than a third left. The API server may cut it.
    *
    * @format duration
    * @default "8760h"

@@ -5,6 +5,7 @@ import { seconds } from './ttl';
 
 /** Login with a secret ID. */
 export interface AppRolePlan extends AuthMount {
+  /** Name of the way in. */
   readonly method: 'appRole';
 
   /** Role ID: a name, not a secret. */

@@ -52,7 +52,10 @@ export function tokenFields(
 
 /** Where the Issuer lies, which is part of the audience of its tokens. */
 export interface IssuerPlace {
+  /** Name. */
   readonly name: string;
+
+  /** Namespace. */
   readonly namespace: string;
 }
 

@@ -15,6 +15,7 @@ interface ServiceAccountPlan extends AuthMount {
 
 /** Vault checks the token with the cluster's public keys. */
 export interface JwtPlan extends ServiceAccountPlan {
+  /** Name of the way in. */
   readonly method: 'jwt';
 
   /**
@@ -42,6 +43,7 @@ export interface JwtPlan extends ServiceAccountPlan {
 
 /** Vault asks the cluster's API server about the token. */
 export interface KubernetesPlan extends ServiceAccountPlan {
+  /** Name of the way in. */
   readonly method: 'kubernetes';
 
   /**

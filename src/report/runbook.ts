@@ -173,7 +173,7 @@ function backup({ root, clusters }: MeshCaPlan): string[] {
 }
 
 function gitOps(files: readonly OutputFile[]): string[] {
-  const stages = ['1-issuer', '2-istio-csr', '3-control-plane'].filter(stage =>
+  const stages = ['0-access', '1-issuer', '2-istio-csr', '3-control-plane'].filter(stage =>
     files.some(({ path }) => path.includes(`/manifests/${stage}/`)),
   );
   const whole = stages.includes('3-control-plane');

@@ -37,6 +37,12 @@ const comments = ({ content }: OutputFile) =>
 
 test('the files stand in apply order', () => {
   expect(clusterFiles(plan()).map(({ content: _content, ...rest }) => rest)).toEqual([
+    {
+      path: 'cluster-1/manifests/0-access/service-account.yaml',
+      kind: 'manifest',
+      cluster: 'cluster-1',
+      about: 'who cert-manager logs in to Vault as',
+    },
     { path: 'cluster-1/manifests/1-issuer/issuer.yaml', kind: 'manifest', cluster: 'cluster-1', about: "cert-manager's way to Vault" },
     { path: 'cluster-1/istio-csr.values.yml', kind: 'helm-values', cluster: 'cluster-1', about: 'Helm values of istio-csr v0.17.0' },
     {
@@ -49,8 +55,29 @@ test('the files stand in apply order', () => {
   ]);
 });
 
+test.each<[what: string, cluster: Partial<ClusterConfig>, access: string[]]>([
+  ['by the cluster’s keys', { auth: 'jwt' }, ['service-account.yaml']],
+  ['by keys that Vault fetches', { auth: 'jwt', jwt: { discoveryUrl: 'https://keys.example.com' } }, ['service-account.yaml']],
+  ['by an API server that Vault runs beside', { auth: 'kubernetes' }, ['service-account.yaml']],
+  [
+    'by an API server that Vault comes to from outside',
+    { auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } },
+    ['service-account.yaml', 'reviewer.yaml'],
+  ],
+  ['by a secret ID', { auth: 'appRole' }, []],
+])('a login that is checked %s has the files of it before the Issuer, and no more', (_what, cluster, access) => {
+  expect(clusterFiles(plan(cluster)).map(({ path }) => path)).toEqual([
+    ...access.map(name => `cluster-1/manifests/0-access/${name}`),
+    'cluster-1/manifests/1-issuer/issuer.yaml',
+    'cluster-1/istio-csr.values.yml',
+    'cluster-1/control-plane.partial.yaml',
+    'cluster-1/sample/sample.yaml',
+  ]);
+});
+
 test('what is known, or wanted in plain text, is in files of its own', () => {
-  const files = clusterFiles(plan({ secret: { delivery: 'manifest' }, tsb }, { root: { certificate: rootPem } }), { secretId: 'abc' });
+  const wanted = plan({ auth: 'appRole', secret: { delivery: 'manifest' }, tsb }, { root: { certificate: rootPem } });
+  const files = clusterFiles(wanted, { secretId: 'abc' });
   expect(files.map(({ path }) => path)).toEqual([
     'cluster-1/manifests/1-issuer/secret.yaml',
     'cluster-1/manifests/1-issuer/issuer.yaml',
@@ -117,6 +144,7 @@ test('what the plan decides arrives', () => {
         trustDomain: 'example.com',
         intermediate: { mount: 'ca/east' },
         role: { name: 'r' },
+        auth: 'appRole',
         appRole: { mount: 'login', roleId: 'id' },
         secret: { name: 's', key: 'k' },
         certManager: { issuer: 'i' },
@@ -180,6 +208,33 @@ test('what the plan decides arrives', () => {
   expect(objects(file(files, 'sample.yaml'))[0]).toMatchObject({ kind: 'Namespace', metadata: { labels: { 'istio.io/rev': 'v1' } } });
 });
 
+test.each<[auth: 'jwt' | 'kubernetes', way: Partial<ClusterConfig>]>([
+  ['jwt', { jwt: { mount: 'login', serviceAccount: 'me' } }],
+  ['kubernetes', { kubernetes: { mount: 'login', serviceAccount: 'me', host: 'https://10.0.0.1:6443' } }],
+])('what the plan decides of %s arrives in the Issuer and in what it refers to', (auth, way) => {
+  const certManager = { issuer: 'i', namespace: 'cm', serviceAccount: 'cm-sa' };
+  const files = clusterFiles(plan({ auth, ...way, certManager, istio: { namespace: 'n' } }));
+  expect(objects(file(files, 'issuer.yaml'))).toMatchObject([
+    {
+      metadata: { name: 'i', namespace: 'n' },
+      spec: {
+        vault: { auth: { kubernetes: { mountPath: '/v1/auth/login', role: 'cert-manager', serviceAccountRef: { name: 'me' } } } },
+      },
+    },
+  ]);
+  expect(objects(file(files, 'service-account.yaml'))).toMatchObject([
+    { kind: 'ServiceAccount', metadata: { name: 'me', namespace: 'n' } },
+    { kind: 'Role', metadata: { name: 'me-token', namespace: 'n' }, rules: [{ resourceNames: ['me'] }] },
+    { kind: 'RoleBinding', metadata: { namespace: 'n' }, subjects: [{ name: 'cm-sa', namespace: 'cm' }] },
+  ]);
+  if (auth === 'jwt') return;
+  expect(objects(file(files, 'reviewer.yaml'))).toMatchObject([
+    { kind: 'ServiceAccount', metadata: { name: 'me-reviewer', namespace: 'n' } },
+    { kind: 'ClusterRoleBinding', metadata: { name: 'n-me-reviewer' }, subjects: [{ name: 'me-reviewer', namespace: 'n' }] },
+  ]);
+  expect(file(files, 'reviewer.yaml').content).toContain('# it may ask who a token is of, and what he may do\nroleRef:\n');
+});
+
 test('the guide leaves trust domain and internalCertProvider to TSB', () => {
   const [controlPlane] = objects(file(clusterFiles(plan({ istio: { overlay: 'guide' } })), 'control-plane.partial.yaml'));
   const { components } = (controlPlane as { spec: { components: object } }).spec;
@@ -202,6 +257,10 @@ test('each file opens with what made it, and what must be true first', () => {
   expect(comments(file(files, 'values.yml'))[1]).toBe(
     '# Helm values of chart cert-manager-istio-csr v0.17.0, release cert-manager-istio-csr in namespace cert-manager of admin@east.',
   );
+  const ready = (cluster: Partial<ClusterConfig>) => comments(file(clusterFiles(plan(cluster)), 'issuer.yaml'))[1];
+  const access = '# It becomes Ready once the setup script has run and the manifests of 0-access are applied.';
+  expect([ready({}), ready({ auth: 'kubernetes' })]).toEqual([access, access]);
+  expect(ready({ auth: 'appRole', secret: { name: 's' } })).toBe('# It becomes Ready once the Secret istio-system/s holds a secret ID.');
   const whole = comments(file(clusterFiles(plan({ tsb })), 'control-plane.yaml'));
   expect(whole[1]).toBe('# Apply last: istio-csr must be serving, and Certificate istio-system/istiod must be Ready:');
   expect(whole.join()).not.toContain('PARTIAL');
@@ -210,6 +269,7 @@ test('each file opens with what made it, and what must be true first', () => {
 test('an unsafe choice is said in the file that it touches, and in no other', () => {
   const files = clusterFiles(
     plan({
+      auth: 'appRole',
       secret: { delivery: 'manifest' },
       istioCsr: { rootFile: 'intermediate', disableKubernetesClientRateLimiter: false },
       istio: { overlay: 'guide' },
@@ -240,6 +300,11 @@ test('a value that is not obvious has its reason beside it', () => {
   expect(text).toContain(
     '              # workloads send their requests to istio-csr instead of istiod\n              - path: spec.values.global.caAddress\n',
   );
+  expect(text).toContain('# no pod runs as it\nautomountServiceAccountToken: false\n');
+  expect(text).toContain('# tokens of this one service account, and of no other\nrules:\n');
+  expect(text).toContain(
+    '        # no secret: cert-manager asks for a token with the audience vault://istio-system/vault-issuer\n        serviceAccountRef:\n',
+  );
   expect(text).toContain('      # its SPIFFE ID ends in /ns/foo/sa/sleep\n      serviceAccountName: sleep\n');
 });
 
@@ -253,7 +318,7 @@ test('the same plan gives the same bytes, and another cluster changes none of th
 });
 
 test('fails if the secret ID is missing where it is to be in the output', () => {
-  expect(() => clusterFiles(plan({ secret: { delivery: 'manifest' } }))).toThrow(
+  expect(() => clusterFiles(plan({ auth: 'appRole', secret: { delivery: 'manifest' } }))).toThrow(
     new Error(`'secretId' is missing: secret.delivery of "cluster-1" is "manifest", which needs it; write "script" to do without`),
   );
 });

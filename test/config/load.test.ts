@@ -97,8 +97,8 @@ describe('fails if', () => {
     ],
     [
       'a secret ID is written into the config',
-      `${sound}    appRole: { secretId: a18a7f36-0000-4000-8000-c1a8760b0873 }\n`,
-      [`6:16: error: unknown key "secretId" in 'appRole', did you mean "secretIdTtl"?`],
+      `${sound}    auth: appRole\n    appRole: { secretId: a18a7f36-0000-4000-8000-c1a8760b0873 }\n`,
+      [`7:16: error: unknown key "secretId" in 'appRole', did you mean "secretIdTtl"?`],
     ],
     ['a version is no text', sound.replace('"1.22"', '1.20'), [`3:15: error: 'istioVersion' must be text, write it in quotes: "1.20"`]],
     ['text is a boolean', `${sound}    clusterId: true\n`, [`6:16: error: 'clusterId' must be text, write it in quotes: "true"`]],
@@ -269,8 +269,8 @@ test('an intermediate is a good CA bundle for Vault', () => {
 });
 
 test('a problem of a shared setting is reported once, whatever the number of clusters', () => {
-  expect(errorsOf(`${sound}  - name: cluster-2\nappRole: { tokenTtl: 9h }\n`)).toStrictEqual([
-    `mesh-ca.yaml:7:22: error: 'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "9h"`,
+  expect(errorsOf(`${sound}  - name: cluster-2\nauth: appRole\nappRole: { tokenTtl: 9h }\n`)).toStrictEqual([
+    `mesh-ca.yaml:8:22: error: 'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "9h"`,
   ]);
 });
 
@@ -283,7 +283,7 @@ describe('what breaks the schema does not hide what the plan finds', () => {
   test.each<[what: string, text: string, errors: string[]]>([
     [
       'with a key that is not known',
-      `${sound}contxt: x\nappRole: { tokenTtl: 9h }\nroot: { commonName: x }\n`,
+      `${sound}contxt: x\nappRole: { tokenTtl: 9h }\nroot: { commonName: x }\nauth: appRole\n`,
       [
         '6:1: error: unknown key "contxt" in the config, known are',
         `7:22: error: 'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "9h"`,
@@ -302,7 +302,7 @@ describe('what breaks the schema does not hide what the plan finds', () => {
     ],
     [
       'with what YAML has and a config has not',
-      `${sound}    context: &a x\n    clusterId: *a\nappRole: { tokenTtl: 9h }\n`,
+      `${sound}    context: &a x\n    clusterId: *a\nappRole: { tokenTtl: 9h }\nauth: appRole\n`,
       [
         '6:17: error: an anchor (&) is not read',
         '7:16: error: an alias (*) is not read',
@@ -353,7 +353,9 @@ describe('what breaks the schema does not hide what the plan finds', () => {
     certificates: { workloadTtl: '50000h', istiodTtl: '1h', servingTtl: '1h', keyType: 'ec', keyBits: 256 },
     intermediate: { ttl: '100000h', keyType: 'ec', keyBits: 384 },
     role: { maxTtl: '50000h' },
+    auth: 'appRole',
     appRole: { tokenTtl: '90h', tokenMaxTtl: '90h' },
+    certManager: { version: 'v1.11.5' },
     istio: { overlay: 'append' },
     clusters: [
       {

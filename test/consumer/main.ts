@@ -1,18 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { App, Chart } from 'cdk8s';
-import { ApproleSecret, ControlPlane, IstioCsrValues, IstioRootCa, TextFile, VaultIssuer, VaultScript, planMeshCa } from 'cdk8s-mesh-ca';
+import {
+  ControlPlane,
+  IssuerServiceAccount,
+  IstioCsrValues,
+  IstioRootCa,
+  TextFile,
+  VaultIssuer,
+  VaultScript,
+  planMeshCa,
+} from 'cdk8s-mesh-ca';
 
 const app = new App({ outdir: 'out' });
 
 // the constructs work without a plan …
 const chart = new Chart(app, 'mesh-ca');
 const rootCa = new IstioRootCa(chart, 'root-ca', { certificate: readFileSync('root.pem', 'utf8') });
-const secret = new ApproleSecret(chart, 'secret', { secretId: process.env.SECRET_ID ?? '' });
+const { serviceAccountRef } = new IssuerServiceAccount(chart, 'service-account');
 const issuer = new VaultIssuer(chart, 'issuer', {
   server: 'https://vault.example.com:8200',
   path: 'istioca/sign/cluster-local',
-  roleId: 'cluster-1.cert-manager',
-  secretRef: secret.secretRef,
+  auth: { kubernetes: { mountPath: '/v1/auth/jwt-cluster-1', role: 'cert-manager', serviceAccountRef } },
 });
 new IstioCsrValues(chart, 'values', {
   clusterId: 'cluster-1',

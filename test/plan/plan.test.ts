@@ -86,9 +86,142 @@ test('a minimal config has every name after its cluster', () => {
       },
     },
     policy: { name: 'cert-manager-cluster-1', rules: { 'istioca-cluster-1/sign/cluster-1': ['update'] } },
-    appRole: {
+    auth: {
+      method: 'jwt',
+      mount: 'jwt-cluster-1',
+      role: 'cert-manager',
+      path: 'auth/jwt-cluster-1/role/cert-manager',
+      serviceAccount: { name: 'vault-issuer', namespace: 'istio-system' },
+      audience: 'vault://istio-system/vault-issuer',
+      issuer: undefined,
+      discoveryUrl: undefined,
+      fields: {
+        token_policies: ['cert-manager-cluster-1'],
+        token_ttl: '10m',
+        token_max_ttl: '10m',
+        token_type: 'batch',
+        token_no_default_policy: true,
+        token_explicit_max_ttl: '0',
+        token_period: '0',
+        token_num_uses: 0,
+        token_bound_cidrs: [],
+        role_type: 'jwt',
+        user_claim: 'sub',
+        bound_audiences: ['vault://istio-system/vault-issuer'],
+        bound_subject: 'system:serviceaccount:istio-system:vault-issuer',
+      },
+    },
+    issuer: { name: 'vault-issuer', namespace: 'istio-system' },
+    certManager: { namespace: 'cert-manager', serviceAccount: 'cert-manager', version: 'v1.21.2' },
+    istio: {
+      version: '1.22',
+      namespace: 'istio-system',
+      revision: 'default',
+      deployment: 'istiod',
+      dnsNames: ['istiod.istio-system.svc'],
+      controlPlane: 'controlplane',
+      istioOperator: 'tsb-istiocontrolplane',
+      overlay: 'wellKnown',
+    },
+    tsb: undefined,
+    warnings: [],
+  });
+});
+
+describe('the way in is decided whole', () => {
+  const place = { istio: { namespace: 'mesh' }, certManager: { issuer: 'vault' }, policy: { name: 'sign' } };
+
+  test('jwt: the service account lies beside the Issuer, and the audience names the Issuer', () => {
+    const jwt = { mount: 'oidc/east', issuer: 'https://east', discoveryUrl: 'https://keys/east', serviceAccount: 'login', tokenTtl: '5m' };
+    expect(plan({ ...place, jwt }).auth).toStrictEqual({
+      method: 'jwt',
+      mount: 'oidc/east',
+      role: 'cert-manager',
+      path: 'auth/oidc/east/role/cert-manager',
+      serviceAccount: { name: 'login', namespace: 'mesh' },
+      audience: 'vault://mesh/vault',
+      issuer: 'https://east',
+      discoveryUrl: 'https://keys/east',
+      fields: {
+        token_policies: ['sign'],
+        token_ttl: '5m',
+        token_max_ttl: '5m',
+        token_type: 'batch',
+        token_no_default_policy: true,
+        token_explicit_max_ttl: '0',
+        token_period: '0',
+        token_num_uses: 0,
+        token_bound_cidrs: [],
+        role_type: 'jwt',
+        user_claim: 'sub',
+        bound_audiences: ['vault://mesh/vault'],
+        bound_subject: 'system:serviceaccount:mesh:login',
+      },
+    });
+  });
+
+  test('kubernetes: every name is after the cluster, and Vault runs in it', () => {
+    expect(plan({ auth: 'kubernetes' }).auth).toStrictEqual({
+      method: 'kubernetes',
+      mount: 'kubernetes-cluster-1',
+      role: 'cert-manager',
+      path: 'auth/kubernetes-cluster-1/role/cert-manager',
+      serviceAccount: { name: 'vault-issuer', namespace: 'istio-system' },
+      audience: 'vault://istio-system/vault-issuer',
+      host: undefined,
+      reviewerTtl: '8760h',
+      reviewer: { name: 'vault-issuer-reviewer', namespace: 'istio-system' },
+      fields: {
+        token_policies: ['cert-manager-cluster-1'],
+        token_ttl: '10m',
+        token_max_ttl: '10m',
+        token_type: 'batch',
+        token_no_default_policy: true,
+        token_explicit_max_ttl: '0',
+        token_period: '0',
+        token_num_uses: 0,
+        token_bound_cidrs: [],
+        bound_service_account_names: ['vault-issuer'],
+        bound_service_account_namespaces: ['istio-system'],
+        audience: 'vault://istio-system/vault-issuer',
+      },
+    });
+  });
+
+  test('kubernetes: a Vault outside has a reviewer, named after the service account', () => {
+    const kubernetes = { mount: 'k8s', host: 'https://10.0.0.1:6443', reviewerTtl: '720h', serviceAccount: 'login', tokenTtl: '5m' };
+    expect(plan({ ...place, auth: 'kubernetes', kubernetes }).auth).toStrictEqual({
+      method: 'kubernetes',
+      mount: 'k8s',
+      role: 'cert-manager',
+      path: 'auth/k8s/role/cert-manager',
+      serviceAccount: { name: 'login', namespace: 'mesh' },
+      audience: 'vault://mesh/vault',
+      host: 'https://10.0.0.1:6443',
+      reviewerTtl: '720h',
+      reviewer: { name: 'login-reviewer', namespace: 'mesh' },
+      fields: {
+        token_policies: ['sign'],
+        token_ttl: '5m',
+        token_max_ttl: '5m',
+        token_type: 'batch',
+        token_no_default_policy: true,
+        token_explicit_max_ttl: '0',
+        token_period: '0',
+        token_num_uses: 0,
+        token_bound_cidrs: [],
+        bound_service_account_names: ['login'],
+        bound_service_account_namespaces: ['mesh'],
+        audience: 'vault://mesh/vault',
+      },
+    });
+  });
+
+  test('appRole: every name is after the cluster, and the script delivers the secret ID', () => {
+    expect(plan({ auth: 'appRole' }).auth).toStrictEqual({
+      method: 'appRole',
       mount: 'approle',
-      name: 'cert-manager-cluster-1',
+      role: 'cert-manager-cluster-1',
       roleId: 'cluster-1.cert-manager-cluster-1',
       path: 'auth/approle/role/cert-manager-cluster-1',
       fields: {
@@ -106,28 +239,73 @@ test('a minimal config has every name after its cluster', () => {
         secret_id_bound_cidrs: [],
         bind_secret_id: true,
       },
-    },
-    secret: {
-      delivery: 'script',
-      name: 'cert-manager-vault-approle',
-      namespace: 'istio-system',
-      key: 'secretId',
-      variable: 'MESH_CA_SECRET_ID_CLUSTER_1',
-    },
-    issuer: { name: 'vault-issuer', namespace: 'istio-system' },
-    certManager: { namespace: 'cert-manager', version: 'v1.21.2' },
-    istio: {
-      version: '1.22',
-      namespace: 'istio-system',
-      revision: 'default',
-      deployment: 'istiod',
-      dnsNames: ['istiod.istio-system.svc'],
-      controlPlane: 'controlplane',
-      istioOperator: 'tsb-istiocontrolplane',
-      overlay: 'wellKnown',
-    },
-    tsb: undefined,
-    warnings: [],
+      secret: {
+        delivery: 'script',
+        name: 'cert-manager-vault-approle',
+        namespace: 'istio-system',
+        key: 'secretId',
+        variable: 'MESH_CA_SECRET_ID_CLUSTER_1',
+      },
+    });
+  });
+
+  test('appRole: everything can be chosen; a token that is no batch token has Vault’s default policy, which it is revoked by', () => {
+    const appRole = {
+      mount: 'teams/mesh',
+      name: 'login',
+      roleId: 'id',
+      tokenTtl: '2h',
+      tokenMaxTtl: '3h',
+      tokenType: 'service',
+      secretIdTtl: '720h',
+      secretIdBoundCidrs: ['10.0.0.0/8', 'fd00::/8'],
+      tokenBoundCidrs: ['10.1.0.0/16'],
+    } as const;
+    expect(plan({ ...place, auth: 'appRole', appRole, secret: { delivery: 'manifest', name: 's', key: 'k' } }).auth).toStrictEqual({
+      method: 'appRole',
+      mount: 'teams/mesh',
+      role: 'login',
+      roleId: 'id',
+      path: 'auth/teams/mesh/role/login',
+      fields: {
+        token_policies: ['sign'],
+        token_ttl: '2h',
+        token_max_ttl: '3h',
+        token_type: 'service',
+        token_no_default_policy: false,
+        token_explicit_max_ttl: '0',
+        token_period: '0',
+        token_num_uses: 0,
+        token_bound_cidrs: ['10.1.0.0/16'],
+        secret_id_ttl: '720h',
+        secret_id_num_uses: 0,
+        secret_id_bound_cidrs: ['10.0.0.0/8', 'fd00::/8'],
+        bind_secret_id: true,
+      },
+      secret: { delivery: 'manifest', name: 's', namespace: 'mesh', key: 'k', variable: 'MESH_CA_SECRET_ID_CLUSTER_1' },
+    });
+  });
+
+  test('each cluster may have its own', () => {
+    const { clusters } = planMeshCa({
+      ...base,
+      auth: 'kubernetes',
+      clusters: [{ name: 'a' }, { name: 'b', auth: 'jwt' }, { name: 'c', auth: 'appRole' }, { name: 'd', auth: 'appRole' }],
+    });
+    expect(clusters.map(({ auth }) => [auth.method, auth.mount])).toStrictEqual([
+      ['kubernetes', 'kubernetes-a'],
+      ['jwt', 'jwt-b'],
+      ['appRole', 'approle'],
+      ['appRole', 'approle'],
+    ]);
+  });
+
+  test.each<[auth: ClusterConfig['auth'], version: string]>([
+    ['jwt', 'v1.12.0'],
+    ['kubernetes', 'v1.12.0'],
+    ['appRole', 'v1.11.5'],
+  ])('%s works with cert-manager %s', (auth, version) => {
+    expect(plan({ auth, certManager: { version } }).certManager.version).toBe(version);
   });
 });
 
@@ -181,10 +359,11 @@ test('the unsafe role signs what the guide signs', () => {
 test("a cluster's own setting wins over the shared one, key by key", () => {
   const { clusters } = planMeshCa({
     ...base,
+    auth: 'appRole',
     appRole: { mount: 'mesh', tokenTtl: '2h' },
     clusters: [{ name: 'one', appRole: { tokenTtl: '3h' } }, { name: 'two' }],
   });
-  expect(clusters.map(({ appRole }) => [appRole.mount, appRole.fields.token_ttl])).toStrictEqual([
+  expect(clusters.map(({ auth }) => [auth.mount, auth.fields.token_ttl])).toStrictEqual([
     ['mesh', '3h'],
     ['mesh', '2h'],
   ]);
@@ -229,10 +408,10 @@ describe('each unsafe choice is warned of, where it was written', () => {
     ['role.spiffeIds', { role: { spiffeIds: 'anyPath' } }],
     ['role.maxTtl', { role: { maxTtl: '2h' } }],
     ['role.storeCertificates', { role: { storeCertificates: true } }],
-    ['appRole.tokenType', { appRole: { tokenType: 'default' } }],
-    ['appRole.tokenType', { appRole: { tokenType: 'service' } }],
-    ['appRole.secretIdTtl', { appRole: { secretIdTtl: '0' } }],
-    ['secret.delivery', { secret: { delivery: 'manifest' } }],
+    ['appRole.tokenType', { auth: 'appRole', appRole: { tokenType: 'default' } }],
+    ['appRole.tokenType', { auth: 'appRole', appRole: { tokenType: 'service' } }],
+    ['appRole.secretIdTtl', { auth: 'appRole', appRole: { secretIdTtl: '0' } }],
+    ['secret.delivery', { auth: 'appRole', secret: { delivery: 'manifest' } }],
     ['istioCsr.rootFile', { istioCsr: { rootFile: 'intermediate' } }],
     ['istioCsr.disableKubernetesClientRateLimiter', { istioCsr: { disableKubernetesClientRateLimiter: false } }],
     ['istio.overlay', { istio: { overlay: 'guide' } }],
@@ -245,7 +424,9 @@ describe('each unsafe choice is warned of, where it was written', () => {
 
   test.each<[what: string, cluster: Partial<ClusterConfig>]>([
     ['a maxTtl that is what the mesh asks for', { role: { maxTtl: '60m' } }],
-    ['the safe words', { intermediate: { key: 'internal', maxPathLength: 0 }, role: { hosts: 'exact' }, appRole: { tokenType: 'batch' } }],
+    ['the safe words', { intermediate: { key: 'internal', maxPathLength: 0 }, role: { hosts: 'exact' } }],
+    ['the safe words of an AppRole', { auth: 'appRole', appRole: { tokenType: 'batch' }, secret: { delivery: 'script' } }],
+    ['another way in', { auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } }],
   ])('but not of %s', (_what, cluster) => {
     expect(plan(cluster).warnings).toStrictEqual([]);
   });
@@ -486,8 +667,58 @@ describe('fails if', () => {
     ],
     [
       'a token outlives its own bound',
-      withCluster({ appRole: { tokenTtl: '5h' } }),
+      withCluster({ auth: 'appRole', appRole: { tokenTtl: '5h' } }),
       [['clusters.0.appRole.tokenTtl', `'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "5h"`]],
+    ],
+    [
+      'the bound of a token is less than what it lives where nothing is said',
+      withCluster({ auth: 'appRole', appRole: { tokenMaxTtl: '30m' } }),
+      [['clusters.0.appRole.tokenMaxTtl', `'tokenMaxTtl' must be at least tokenTtl, e.g. "1h", got "30m"`]],
+    ],
+    [
+      'there are settings of an AppRole, and the way in is the default',
+      { ...withCluster({ appRole: {} }), secret: {} },
+      [
+        ['clusters.0.appRole', `'appRole' is of auth: appRole, and auth is "jwt"; remove it, or write auth: appRole`],
+        ['secret', `'secret' is of auth: appRole, and auth is "jwt"; remove it, or write auth: appRole`],
+      ],
+    ],
+    [
+      'there are settings of the default, and the way in is another',
+      { ...withCluster({ auth: 'kubernetes' }), jwt: {} },
+      [['jwt', `'jwt' is of auth: jwt, and auth is "kubernetes"; remove it, or write auth: jwt`]],
+    ],
+    [
+      'there are settings of both ways with a service account, and the way in is an AppRole',
+      { ...withCluster({ jwt: { mount: 'jwt' }, kubernetes: {} }), auth: 'appRole' },
+      [
+        ['clusters.0.jwt', `'jwt' is of auth: jwt, and auth is "appRole"; remove it, or write auth: jwt`],
+        ['clusters.0.kubernetes', `'kubernetes' is of auth: kubernetes, and auth is "appRole"; remove it, or write auth: kubernetes`],
+      ],
+    ],
+    [
+      'cert-manager cannot ask for a token of a service account yet',
+      { ...two({}, { auth: 'kubernetes' }), certManager: { version: 'v1.11.5' } },
+      [
+        [
+          'certManager.version',
+          `'version' must be at least "v1.12.0" for auth: jwt (serviceAccountRef), e.g. "v1.21.2", got "v1.11.5"; or write auth: appRole`,
+        ],
+        [
+          'certManager.version',
+          `'version' must be at least "v1.12.0" for auth: kubernetes (serviceAccountRef), e.g. "v1.21.2", got "v1.11.5"; or write auth: appRole`,
+        ],
+      ],
+    ],
+    [
+      'Vault would fetch the keys without TLS',
+      withCluster({ jwt: { discoveryUrl: 'http://keys.example.com/east' } }),
+      [
+        [
+          'clusters.0.jwt.discoveryUrl',
+          `'discoveryUrl' must begin with https://, whoever answers there can log in, e.g. "https://keys.example.com/east", got "http://keys.example.com/east"`,
+        ],
+      ],
     ],
     [
       'the policy is one of Vault’s own',
@@ -516,18 +747,28 @@ describe('fails if', () => {
     ],
     [
       'two clusters have one role ID',
-      two({ appRole: { roleId: 'x' } }, { appRole: { roleId: 'x' } }),
+      { ...two({ appRole: { roleId: 'x' } }, { appRole: { roleId: 'x' } }), auth: 'appRole' },
       [['clusters.1.appRole.roleId', 'each cluster needs its own roleId, e.g. "two-2", got "approle/x", which "one" has']],
     ],
     [
       'two clusters have one AppRole',
-      two({}, { appRole: { name: 'cert-manager-one' } }),
+      { ...two({}, { appRole: { name: 'cert-manager-one' } }), auth: 'appRole' },
       [
         [
           'clusters.1.appRole.name',
           'each cluster needs its own AppRole, e.g. "two-2", got "auth/approle/role/cert-manager-one", which "one" has',
         ],
       ],
+    ],
+    [
+      'two clusters have one mount for their tokens, by their own keys',
+      two({}, { jwt: { mount: 'jwt-one' } }),
+      [['clusters.1.jwt.mount', 'each cluster needs its own mount, e.g. "two-2", got "jwt-one", which "one" has']],
+    ],
+    [
+      'two clusters have one mount for their tokens, by their own API servers',
+      { ...two({}, {}), auth: 'kubernetes', kubernetes: { mount: 'kubernetes' } },
+      [['kubernetes.mount', 'each cluster needs its own mount, e.g. "two-2", got "kubernetes", which "one" has']],
     ],
     [
       'two clusters have one mount',
@@ -702,7 +943,7 @@ describe('a config in TypeScript', () => {
     ],
     [
       'a shared setting is wrong, which two clusters have',
-      { ...base, appRole: { tokenTtl: '9h' }, clusters: [{ name: 'one' }, { name: 'two' }] },
+      { ...base, auth: 'appRole', appRole: { tokenTtl: '9h' }, clusters: [{ name: 'one' }, { name: 'two' }] },
       [['appRole.tokenTtl', `'tokenTtl' must be at most tokenMaxTtl, e.g. "4h", got "9h"`]],
     ],
   ])('fails if %s', (_what, config, problems) => {

@@ -84,6 +84,8 @@ describe.each([
   ['hostile', hostile],
   ['whole', () => planMeshCa({ ...config, tsb })],
   ['generated', () => planMeshCa({ ...config, root: { source: 'generate' } })],
+  ['appRole', () => planMeshCa({ ...config, auth: 'appRole' })],
+  ['kubernetes', () => planMeshCa({ ...config, auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } })],
 ])('the runbooks of the %s plan', (_name, plan) => {
   test('run as they stand, every kubectl, helm and istioctl call with its context', () => {
     const { context } = plan().clusters[0]!;
@@ -113,7 +115,9 @@ test('a cluster is taken in the safe order: Vault, Issuer, istio-csr, and the Co
   const order = [
     'kubectl --context cluster-1 create namespace istio-system',
     'helm --kube-context cluster-1 upgrade --install cert-manager jetstack/cert-manager --namespace cert-manager --version v1.21.2',
+    'kubectl --context cluster-1 apply -f dist/cluster-1/manifests/0-access',
     'bash dist/cluster-1/setup.sh --plan',
+    'bash dist/cluster-1/setup.sh',
     'kubectl --context cluster-1 apply -f dist/cluster-1/manifests/1-issuer',
     'kubectl --context cluster-1 wait --for=condition=Ready issuer/vault-issuer -n istio-system',
     'kubectl --context cluster-1 apply -f dist/cluster-1/manifests/2-istio-csr',
@@ -145,16 +149,17 @@ describe('Argo CD and Flux are told what is true', () => {
   const part = '`dist/CLUSTER/control-plane.partial.yaml`';
   const stays = `The ControlPlane is not among them: ${part} is there instead.`;
   test.each<[string, () => Partial<MeshCaConfig>, string[]]>([
-    ['a partial ControlPlane', () => ({}), ['`1-issuer`. Point', 'comes after it.', stays]],
+    ['a partial ControlPlane', () => ({}), ['`0-access`, `1-issuer`. Point', 'comes after them.', stays]],
+    ['one stage alone', () => ({ auth: 'appRole' }), ['else: `1-issuer`. Point', 'comes after it.', stays]],
     [
       'a partial one and a known root',
       () => ({ root: { certificate: rootPem } }),
-      ['`1-issuer`, `2-istio-csr`. Point', 'comes after them.', stays],
+      ['`0-access`, `1-issuer`, `2-istio-csr`. Point', 'comes after them.', stays],
     ],
     [
       'a whole one',
       () => ({ clusters: [whole] }),
-      ['`1-issuer`, `3-control-plane`. Point', 'comes before `3-control-plane`. That one turns'],
+      ['`0-access`, `1-issuer`, `3-control-plane`. Point', 'comes before `3-control-plane`. That one turns'],
     ],
     [
       'a whole one and a partial one',
@@ -167,7 +172,7 @@ describe('Argo CD and Flux are told what is true', () => {
     const text = section(runbooks(from)['README.md']!, 'Argo CD and Flux');
     for (const words of said) expect(text).toContain(words);
     // what is there is named, and what is named is there.
-    const names = ['1-issuer', '2-istio-csr', '3-control-plane', 'control-plane.partial.yaml'];
+    const names = ['0-access', '1-issuer', '2-istio-csr', '3-control-plane', 'control-plane.partial.yaml'];
     expect(names.filter(name => text.includes(`\`${name}\``) || text.includes(`/${name}\``))).toEqual(
       names.filter(name => paths.some(path => path.split('/').includes(name))),
     );
@@ -238,12 +243,87 @@ test("the unsafe choices stand in front, in the common runbook and in the cluste
 });
 
 test('a secret ID that is delivered as a manifest is warned of and never shown', () => {
-  const books = runbooks({ ...config, secret: { delivery: 'manifest' } }, { 'cluster-1': 'the-secret-id' });
+  const books = runbooks({ ...config, auth: 'appRole', secret: { delivery: 'manifest' } }, { 'cluster-1': 'the-secret-id' });
   expect(books['README.md']).toContain('do not commit this folder');
   expect(books['cluster-1/README.md']).toContain(
     'MESH_CA_SECRET_ID_CLUSTER_1=$(vault write -force -field=secret_id auth/approle/role/cert-manager-cluster-1/secret-id)',
   );
   expect(Object.values(books).join('')).not.toContain('the-secret-id');
+});
+
+describe('the way in', () => {
+  const ways = {
+    jwt: { auth: 'jwt' },
+    'jwt, the keys fetched by Vault': { auth: 'jwt', jwt: { discoveryUrl: 'https://keys.example.com' } },
+    kubernetes: { auth: 'kubernetes' },
+    'kubernetes, Vault outside': {
+      auth: 'kubernetes',
+      kubernetes: { host: 'https://10.0.0.1:6443', reviewerTtl: '720h', serviceAccount: 'login' },
+    },
+    appRole: { auth: 'appRole' },
+    'appRole, the Secret a manifest': { auth: 'appRole', secret: { delivery: 'manifest' } },
+    'appRole, without an end': { auth: 'appRole', appRole: { secretIdTtl: '0' } },
+  } as const satisfies Record<string, Partial<MeshCaConfig>>;
+  const book = (way: keyof typeof ways) => runbooks({ ...config, ...ways[way] }, { 'cluster-1': 'x' })['cluster-1/README.md']!;
+  const setup = 'bash dist/cluster-1/setup.sh';
+
+  test.each<[way: keyof typeof ways, account: string]>([
+    ['jwt', 'istio-system/vault-issuer'],
+    ['jwt, the keys fetched by Vault', 'istio-system/vault-issuer'],
+    ['kubernetes', 'istio-system/vault-issuer'],
+    ['kubernetes, Vault outside', 'istio-system/login'],
+  ])('of %s has no secret, and its service account is there before setup.sh logs in as it', (way, account) => {
+    const text = section(book(way), '2. Vault: the intermediate CA and the way in');
+    expect(text).toContain(
+      `cert-manager logs in with a token of service account \`${account}\`, so there is no secret to carry. The account, and cert-manager's right to ask for its tokens:`,
+    );
+    expect(fences(text, 'sh').map(fence => fence.trim().split('\n'))).toEqual([
+      ['kubectl --context cluster-1 apply -f dist/cluster-1/manifests/0-access'],
+      [`${setup} --plan`, setup],
+    ]);
+  });
+
+  test.each<[way: keyof typeof ways, after: string[][]]>([
+    ['appRole', []],
+    ['appRole, without an end', []],
+    [
+      'appRole, the Secret a manifest',
+      [
+        [
+          'MESH_CA_SECRET_ID_CLUSTER_1=$(vault write -force -field=secret_id auth/approle/role/cert-manager-cluster-1/secret-id)',
+          'export MESH_CA_SECRET_ID_CLUSTER_1',
+          'npx mesh-ca synth --allow-plaintext-secret',
+        ],
+      ],
+    ],
+  ])('of %s has no service account', (way, after) => {
+    const text = section(book(way), '2. Vault: the intermediate CA and the way in');
+    expect(text).not.toMatch(/no secret|service account|0-access/);
+    expect(fences(text, 'sh').map(fence => fence.trim().split('\n'))).toEqual([[`${setup} --plan`, setup], ...after]);
+  });
+
+  const ends = 'and with it every renewal in the mesh';
+  test.each<[way: keyof typeof ways, says: string, again: boolean]>([
+    ['jwt', "There is no secret that ends. When the cluster's key for tokens of service accounts is to change, have the API server", true],
+    ['jwt, the keys fetched by Vault', "There is no secret that ends, and Vault fetches the cluster's keys by itself.\n", false],
+    ['kubernetes', 'There is no secret that ends: Vault asks the API server with its own service account.\n', false],
+    [
+      'kubernetes, Vault outside',
+      `The reviewer's token ends at most 720h after it was made, ${ends}; its end is an annotation of service account \`istio-system/login-reviewer\`. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly.\n`,
+      true,
+    ],
+    [
+      'appRole',
+      `The secret ID ends after 8760h, ${ends}. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly.`,
+      true,
+    ],
+    ['appRole, the Secret a manifest', `The secret ID ends after 8760h, ${ends}: make a new one as in step 2 well before.\n`, true],
+    ['appRole, without an end', 'The secret ID never ends, as the config asks for.\n', false],
+  ])('of %s is renewed as it needs', (way, says, again) => {
+    const text = section(book(way), 'Later');
+    expect(text.slice('Later\n\n'.length, 'Later\n\n'.length + says.length)).toBe(says);
+    expect(fences(text, 'sh')).toEqual(again ? [`${setup}\n`] : []);
+  });
 });
 
 test('an older chart of cert-manager is given its older name for its CRDs', () => {

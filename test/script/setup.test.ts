@@ -7,8 +7,17 @@ import { clusterScript, rootScript } from '../../src/script/setup';
 import { clusterSteps, policyText, rootSteps, signFields } from '../../src/script/steps';
 import { trialCommands } from '../../src/script/trial';
 
-const load = (file: string) => planMeshCa(parse(readFileSync(file, 'utf8')) as MeshCaConfig);
-const plans = { recommended: load('mesh-ca.yaml'), guide: load('examples/guide/mesh-ca.yaml') };
+const load = (file: string, more: Partial<MeshCaConfig> = {}) =>
+  planMeshCa({ ...(parse(readFileSync(file, 'utf8')) as MeshCaConfig), ...more });
+const plans = {
+  recommended: load('mesh-ca.yaml'),
+  discovery: load('mesh-ca.yaml', { jwt: { discoveryUrl: 'https://keys.example.com' } }),
+  kubernetes: load('mesh-ca.yaml', { auth: 'kubernetes' }),
+  outside: load('mesh-ca.yaml', { auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } }),
+  appRole: load('mesh-ca.yaml', { auth: 'appRole' }),
+  guide: load('examples/guide/mesh-ca.yaml'),
+};
+const names = Object.keys(plans) as (keyof typeof plans)[];
 const generated = load('mesh-ca.yaml');
 const clusterOf = (name: keyof typeof plans) => {
   const [cluster] = plans[name].clusters;
@@ -26,21 +35,72 @@ test('the root comes before its trial by its users: mount, bound, import, write'
   ]);
 });
 
-test('a cluster: CA, role, policy, way in, delivery, and the trial last', () => {
-  expect(clusterSteps(clusterOf('recommended')).map(step => step.id)).toEqual([
+test.each<[name: keyof typeof plans, wayIn: string[], delivery: string[]]>([
+  ['recommended', ['jwt/mount', 'jwt/config', 'jwt/role'], []],
+  ['discovery', ['jwt/mount', 'jwt/config', 'jwt/role'], []],
+  // the reviewer's token is tried by a login, which needs the role.
+  ['kubernetes', ['kubernetes/mount', 'kubernetes/role', 'kubernetes/config'], []],
+  ['outside', ['kubernetes/mount', 'kubernetes/role', 'kubernetes/config'], []],
+  ['appRole', ['approle/mount', 'approle/tune', 'approle/write', 'approle/role-id'], ['cluster/secret-id']],
+])('a cluster (%s): CA, role, policy, way in, delivery, and the trial last', (name, wayIn, delivery) => {
+  expect(clusterSteps(clusterOf(name)).map(step => step.id)).toEqual([
     'intermediate/mount',
     'intermediate/tune',
     'intermediate/issue',
     'role/write',
     'policy/write',
-    'approle/mount',
-    'approle/tune',
-    'approle/write',
-    'approle/role-id',
+    ...wayIn,
     'cluster/root-ca',
-    'cluster/secret-id',
+    ...delivery,
     'trial',
   ]);
+});
+
+test("Vault gets the cluster's keys from the script, or fetches them", () => {
+  const config = (name: keyof typeof plans) => {
+    const { fields, unless, run, needs } = clusterSteps(clusterOf(name)).find(({ id }) => id === 'jwt/config')!;
+    return { fields, unless, run, needs };
+  };
+  const path = 'auth/jwt-cluster-1/config';
+  const needs = { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } };
+  // the keys are what the API server says when the script runs.
+  expect(config('recommended')).toEqual({ fields: undefined, unless: ['trusts_cluster'], run: [['trust_cluster']], needs });
+  const url = 'https://keys.example.com';
+  expect(config('discovery')).toEqual({
+    fields: { oidc_discovery_url: url, bound_issuer: url, jwt_validation_pubkeys: [] },
+    unless: ['same_fields', path],
+    run: [['write_fields', path]],
+    needs,
+  });
+});
+
+test('Vault asks the API server that it runs beside with its own token, another with that of a reviewer', () => {
+  const config = (name: keyof typeof plans) => {
+    const { title, fields, unless, run, needs } = clusterSteps(clusterOf(name)).find(({ id }) => id === 'kubernetes/config')!;
+    return { title, fields, unless, run, needs };
+  };
+  const path = 'auth/kubernetes-cluster-1/config';
+  const needs = { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } };
+  expect(config('kubernetes')).toEqual({
+    title: "Let Vault ask the API server of the cluster that it runs in, with its own service account's token",
+    fields: { kubernetes_host: 'https://kubernetes.default.svc', kubernetes_ca_cert: '', disable_local_ca_jwt: false },
+    unless: ['same_fields', path],
+    run: [['write_fields', path]],
+    needs,
+  });
+  expect(config('outside')).toEqual({
+    title: 'Let Vault ask the API server at https://10.0.0.1:6443, with a token of service account istio-system/vault-issuer-reviewer',
+    fields: undefined,
+    unless: ['reviews_tokens'],
+    run: [['review_tokens']],
+    needs,
+  });
+});
+
+test.each(['recommended', 'outside', 'appRole'] as const)('the role of the login (%s) is written whole, as it was planned', name => {
+  const { auth } = clusterOf(name);
+  const step = clusterSteps(clusterOf(name)).find(({ unless }) => unless?.join(' ') === `same_fields ${auth.path}`)!;
+  expect([step.fields, step.run]).toEqual([auth.fields, [['write_fields', auth.path]]]);
 });
 
 test("a secret ID without an end, or within the server's own bound, leaves the mount as it is", () => {
@@ -55,12 +115,12 @@ test('a known root lies in dist/, so the script does not deliver it; another roo
 });
 
 test('a secret that is delivered by manifest is not made by the script', () => {
-  const cluster = { ...clusterOf('recommended'), secret: { ...clusterOf('recommended').secret, delivery: 'manifest' as const } };
-  expect(clusterSteps(cluster).map(step => step.id)).not.toContain('cluster/secret-id');
+  const [cluster] = load('mesh-ca.yaml', { auth: 'appRole', secret: { delivery: 'manifest' } }).clusters;
+  expect(clusterSteps(cluster!).map(step => step.id)).not.toContain('cluster/secret-id');
 });
 
-test('every step but the trial can tell that it is done', () => {
-  const steps = [...rootSteps(generated.root), ...clusterSteps(clusterOf('recommended'))];
+test.each(names)('every step but the trial can tell that it is done: %s', name => {
+  const steps = [...rootSteps(generated.root), ...clusterSteps(clusterOf(name))];
   expect(steps.filter(step => step.unless === undefined).map(step => step.id)).toEqual(['trial']);
 });
 
@@ -98,22 +158,22 @@ test('the trial has the names that the mesh asks for, and each name that must be
   ]);
 });
 
-describe.each(['recommended', 'guide'] as const)('the %s scripts', name => {
-  const scripts = [rootScript(plans[name]), clusterScript(clusterOf(name))];
-
-  test('are Bash', () => {
-    for (const input of scripts) execFileSync('bash', ['-n'], { input });
+describe.each([
+  ...(['recommended', 'guide'] as const).map(name => [`root (${name})`, rootScript(plans[name])] as const),
+  ...names.map(name => [`cluster (${name})`, clusterScript(clusterOf(name))] as const),
+])('the script of the %s', (_name, input) => {
+  test('is Bash', () => {
+    execFileSync('bash', ['-n'], { input });
   });
 
-  (has('shellcheck') || process.env.CI === 'true' ? test : test.skip)('are clean for ShellCheck', () => {
-    for (const input of scripts)
-      expect(spawnSync('shellcheck', ['-'], { input, encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '' });
+  (has('shellcheck') || process.env.CI === 'true' ? test : test.skip)('is clean for ShellCheck', () => {
+    expect(spawnSync('shellcheck', ['-'], { input, encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '' });
   });
+});
 
-  test('warn of each unsafe choice at their head', () => {
-    const head = scripts[1]?.split('\nreadonly')[0] ?? '';
-    expect(head.match(/^# WARNING: .*$/gm) ?? []).toEqual(
-      clusterOf(name).warnings.map(({ key, message }) => `# WARNING: ${key}: ${message}`),
-    );
-  });
+test.each(names)('the script of the cluster (%s) warns of each unsafe choice at its head', name => {
+  const head = clusterScript(clusterOf(name)).split('\nreadonly')[0] ?? '';
+  expect(head.match(/^# WARNING: .*$/gm) ?? []).toEqual(
+    clusterOf(name).warnings.map(({ key, message }) => `# WARNING: ${key}: ${message}`),
+  );
 });

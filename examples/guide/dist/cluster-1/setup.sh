@@ -33,10 +33,12 @@ readonly sign_path=istioca/sign/cluster-local
 readonly role_path=istioca/roles/cluster-local
 readonly policy_path=sys/policies/acl/cert-manager
 readonly role_is_exact=false
-readonly approle_mount=approle
-readonly approle_path=auth/approle/role/cert-manager
-readonly role_id=cluster-1.cert-manager
+readonly issuer_namespace=istio-system
+readonly auth_mount=approle
+readonly own_auth='auth/approle/role/cert-manager appRole.name'
 readonly token_type=default
+readonly auth_path=auth/approle/role/cert-manager
+readonly role_id=cluster-1.cert-manager
 readonly secret_id_seconds=0
 readonly secret_delivery=script
 readonly secret_name=cert-manager-vault-approle
@@ -147,7 +149,7 @@ steps() {
   unless same_fields sys/policies/acl/cert-manager
   run write_fields sys/policies/acl/cert-manager
 
-  step approle/mount 'Enable the AppRole auth method at approle'
+  step approle/mount 'Enable the approle auth method at approle'
   unless auth_is approle approle
   run vault auth enable -path=approle approle
 
@@ -643,15 +645,17 @@ before_steps() {
   stop_if_missing
   look_for_root_pem
   need_vault
-  for namespace in "$secret_namespace" "$csr_namespace"; do
+  for namespace in "$issuer_namespace" "$csr_namespace"; do
     kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
       missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
   done
-  if ((${#missing[@]} == 0)); then
-    [[ $(kube auth can-i patch "secret/$secret_name" -n "$secret_namespace" 2>&1) == yes ]] ||
-      missing+=("the right to patch secret/$secret_name in namespace $secret_namespace of context $context")
-  fi
+  ((${#missing[@]} > 0)) || need_rights
   ((${#missing[@]} > 0)) || look_around
+}
+
+# may WORDS...: whether the one who runs this may do that in the cluster.
+may() {
+  [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")
 }
 
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
@@ -676,7 +680,7 @@ look_around() {
     [[ $take_over == true ]] || need_free_names
     need_key_file
   fi
-  [[ $take_over == true || $secret_delivery != script ]] || need_own_secret
+  look_at_way_in
 }
 
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
@@ -684,7 +688,7 @@ need_free_names() {
   local pair
   keys_of "$mount/roles" && not_ours "the mount $mount, with its role ${listed[0]}" intermediate.mount
   keys_of "$mount/issuers" && not_ours "the mount $mount, with its issuers" intermediate.mount
-  for pair in "$policy_path policy.name" "$approle_path appRole.name"; do
+  for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done
   return 0
@@ -699,19 +703,6 @@ found_at() {
 }
 
 not_ours() { missing+=("another name than $1, which is there already and not of this CA: set $2 in the config; or --take-over"); }
-
-# need_own_secret: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
-need_own_secret() {
-  local maker
-  maker=$(kube get secret "$secret_name" -n "$secret_namespace" -o json --ignore-not-found |
-    jq -r --arg key "$MAKER" '"cluster " + (.metadata.annotations[$key] // "")') || exit 1
-  case $maker in
-    '' | "cluster $cluster") return 0 ;;
-    # one that was put there by hand serves, where it holds a secret ID of this AppRole.
-    'cluster ') secret_id_works 3>/dev/null && return 0 || maker='another maker' ;;
-  esac
-  missing+=("another name than $secret_namespace/$secret_name for the Secret: context $context has one of $maker; set secret.name in the config; or --take-over")
-}
 
 # need_key_file: an exported key is handed out once, so the file for it is wanted before the key is made.
 need_key_file() {
@@ -871,13 +862,36 @@ root_delivered() {
 
 deliver_root() { root_file | apply_secret "$csr_namespace" "$root_secret" "$root_secret_key"; }
 
+# --- the way in: an AppRole and its secret ID ---------------------------------------------------------------------------------------
+
+need_rights() {
+  [[ $secret_delivery != script ]] || may patch "secret/$secret_name" -n "$secret_namespace"
+}
+
+look_at_way_in() {
+  [[ $take_over == true || $secret_delivery != script ]] || need_own_secret
+}
+
+# need_own_secret: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
+need_own_secret() {
+  local maker
+  maker=$(kube get secret "$secret_name" -n "$secret_namespace" -o json --ignore-not-found |
+    jq -r --arg key "$MAKER" '"cluster " + (.metadata.annotations[$key] // "")') || exit 1
+  case $maker in
+    '' | "cluster $cluster") return 0 ;;
+    # one that was put there by hand serves, where it holds a secret ID of this AppRole.
+    'cluster ') secret_id_works 3>/dev/null && return 0 || maker='another maker' ;;
+  esac
+  missing+=("another name than $secret_namespace/$secret_name for the Secret: context $context has one of $maker; set secret.name in the config; or --take-over")
+}
+
 # secret_id_works: whether the cluster's secret ID is known to Vault and has time left.
 secret_id_works() {
   local secret_id found due rc=0
   secret_id=$(secret_value "$secret_namespace" "$secret_name" "$secret_key") || rc=$?
   ((rc == 0)) || return "$rc"
   # the value comes from a Secret that anybody may have edited: it travels as JSON, never as a word.
-  found=$(printf '%s' "$secret_id" | jq -Rs '{secret_id: .}' | put "$approle_path/secret-id/lookup" 2>"$work/error") || rc=$?
+  found=$(printf '%s' "$secret_id" | jq -Rs '{secret_id: .}' | put "$auth_path/secret-id/lookup" 2>"$work/error") || rc=$?
   if ((rc != 0)) && ! grep -Eq 'Code: 404|role .* does not exist|missing secret_id|failed to find' "$work/error"; then
     complain "cannot look up the secret ID: $(last_error)"
     return 2
@@ -906,10 +920,10 @@ secret_id_works() {
 # deliver_secret_id: makes a secret ID and pipes it into the cluster. Where that fails, it is destroyed.
 deliver_secret_id() {
   local response
-  response=$(vault write -format=json -force "$approle_path/secret-id")
+  response=$(vault write -format=json -force "$auth_path/secret-id")
   accessor=$(printf '%s' "$response" | jq -r .data.secret_id_accessor)
   if ! printf '%s' "$response" | jq -j .data.secret_id | apply_secret "$secret_namespace" "$secret_name" "$secret_key"; then
-    jq -n --arg accessor "$accessor" '{secret_id_accessor: $accessor}' | put "$approle_path/secret-id-accessor/destroy" || true
+    jq -n --arg accessor "$accessor" '{secret_id_accessor: $accessor}' | put "$auth_path/secret-id-accessor/destroy" || true
     die "the secret ID did not reach $secret_namespace/$secret_name; it was destroyed"
   fi
   report_other_secret_ids
@@ -919,11 +933,24 @@ deliver_secret_id() {
 report_other_secret_ids() {
   local other
   local -a others=()
-  keys_of "$approle_path/secret-id" || true
+  keys_of "$auth_path/secret-id" || true
   for other in "${listed[@]}"; do [[ $other == "$accessor" ]] || others+=("$other"); done
   ((${#others[@]} > 0)) || return 0
-  note "secret IDs of the AppRole besides the delivered one, of stopped or earlier runs or of others: ${#others[@]}; to destroy one: $cli write $approle_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
+  note "secret IDs of the AppRole besides the delivered one, of stopped or earlier runs or of others: ${#others[@]}; to destroy one: $cli write $auth_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
   for other in "${others[@]:0:10}"; do note "  accessor $other"; done
+}
+
+# log_in: sets `trial_token`; 1, and why, where there is nothing to log in with yet.
+log_in() {
+  local secret_id rc=0 response
+  secret_id=$(secret_value "$secret_namespace" "$secret_name" "$secret_key") || rc=$?
+  if ((rc != 0)); then
+    say "      not tried: $secret_namespace/$secret_name is not in the cluster yet. Apply the manifests of 1-issuer, then run this again"
+    return 1
+  fi
+  response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$auth_mount/login") ||
+    die 'the login with the delivered secret ID failed: cert-manager could not log in either'
+  trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
 }
 
 # --- the trial: logged in as cert-manager will be
@@ -932,16 +959,10 @@ trial_token=
 wrongly_signed=0
 trial_done=0
 
+# trial_login: logs in as cert-manager will be, by `log_in`, and makes a key to ask with.
 trial_login() {
-  local secret_id rc=0 response
-  secret_id=$(secret_value "$secret_namespace" "$secret_name" "$secret_key") || rc=$?
-  if ((rc != 0)); then
-    say "      not tried: $secret_namespace/$secret_name is not in the cluster yet. Apply the manifests of 1-issuer, then run this again"
-    return 0
-  fi
-  response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$approle_mount/login") ||
-    die 'the login with the delivered secret ID failed: cert-manager could not log in either'
-  trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
+  log_in || return 0
+  [[ -n $trial_token ]] || die 'the login gave no token'
   case $key_type in
     rsa) openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:$key_bits" -out "$work/trial.key" 2>/dev/null ;;
     ec) openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:P-$key_bits" -out "$work/trial.key" 2>/dev/null ;;

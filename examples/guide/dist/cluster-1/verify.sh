@@ -2,7 +2,7 @@
 # Made by mesh-ca synth (cdk8s-mesh-ca) from mesh-ca.yaml. Do not edit: change the config and synthesize again.
 #
 # Checks that Vault signs the mesh of cluster cluster-1, and that what runs there is what was planned. It changes nothing.
-# usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--json] [--help]
+# usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]
 
 readonly about='Checks that Vault signs the mesh of cluster cluster-1, and that what runs there is what was planned. It changes nothing.'
 readonly context=cluster-1
@@ -11,6 +11,7 @@ readonly trust_domain=cluster.local
 readonly config_root=''
 readonly vault_server=https://vault.example.com:8200
 readonly sign_path=istioca/sign/cluster-local
+readonly jwt_mount=''
 readonly issuer_name=vault-issuer
 readonly csr=cert-manager-istio-csr
 readonly csr_namespace=cert-manager
@@ -26,6 +27,41 @@ readonly mesh_config_map=istio
 readonly injector_config_map=istio-sidecar-injector
 readonly control_plane_todo='merge control-plane.partial.yaml, as README.md says, section 5'
 
+# --- public keys of a cluster -------------------------------------------------------------------------------------------------------
+
+# public_keys: prints the keys that the API server signs tokens of service accounts with, as PEM, sorted, an empty line between two.
+public_keys() {
+  local jwks jwk
+  jwks=$(kube get --raw /openid/v1/jwks) || return 1
+  while IFS= read -r jwk; do
+    public_key "$jwk" || return 1
+    printf '\n'
+  done < <(jq -c '.keys | sort_by(.kid)[]' <<<"$jwks")
+}
+
+# public_key JWK: prints it as PEM. A JWK is numbers; OpenSSL makes the key of them.
+public_key() {
+  local curve
+  case $(jq -r '"\(.kty) \(.crv // "")"' <<<"$1") in
+    'RSA ')
+      printf '%s\n' asn1=SEQUENCE:key '[key]' alg=SEQUENCE:alg key=BITWRAP,SEQUENCE:rsa '[alg]' oid=OID:rsaEncryption null=NULL \
+        '[rsa]' "n=INTEGER:0x$(jwk_hex n <<<"$1")" "e=INTEGER:0x$(jwk_hex e <<<"$1")"
+      ;;
+    'EC P-'*)
+      curve=$(jq -r '{"P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1"}[.crv] // ""' <<<"$1")
+      printf '%s\n' asn1=SEQUENCE:key '[key]' alg=SEQUENCE:alg "key=FORMAT:HEX,BITSTRING:04$(jwk_hex x <<<"$1")$(jwk_hex y <<<"$1")" \
+        '[alg]' oid=OID:id-ecPublicKey "curve=OID:$curve"
+      ;;
+    *) return 1 ;;
+  esac >"$work/key.cnf"
+  openssl asn1parse -genconf "$work/key.cnf" -noout -out "$work/key.der" 2>/dev/null && openssl pkey -pubin -inform DER -in "$work/key.der" -pubout
+}
+
+# jwk_hex NAME: a number of the JWK in standard input, as hexadecimal digits.
+jwk_hex() {
+  jq -r --arg name "$1" '.[$name] // "" | gsub("-"; "+") | gsub("_"; "/") | . + "==="[:(4 - length % 4) % 4]' | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n'
+}
+
 # ---------------------------------------------------------------------------------------------------------------------------------
 # From here on the text is the same in every verify script. It only reads: the cluster, istioctl's answer, and the root certificate.
 # ---------------------------------------------------------------------------------------------------------------------------------
@@ -35,10 +71,11 @@ umask 077
 export LC_ALL=C
 
 usage() {
-  printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--json] [--help]\n\n%s\n\n' "$0" "$about"
+  printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]\n\n%s\n\n' "$0" "$about"
   printf '  --workload NAMESPACE/POD  also check the certificates of this pod, as istioctl reads them\n'
   printf '  --config-dump FILE        istioctl reads them from this Envoy config dump instead of the pod\n'
   printf '  --root FILE               the root certificate, PEM (default: that of the config, else ./root.pem)\n'
+  printf '  --vault                   also ask Vault, with your token (VAULT_TOKEN, or the login of its CLI), for the keys that it trusts\n'
   printf '  --json                    print one JSON object a check\n'
   printf '  --help                    print this\n\n'
   printf 'It ends with 0 where every check is ok, 1 where one failed, 3 where none failed but one could not be made, 2 for bad usage.\n'
@@ -620,6 +657,36 @@ check_workload() {
   fi
 }
 
+# check_vault_keys: a key that Vault does not know ends the logins when the cluster begins to sign with it.
+check_vault_keys() {
+  check="Vault's keys"
+  local config keys lacks extra all cli=${MESH_CA_CLI:-vault}
+  if [[ -z $jwt_mount ]]; then
+    ok 'cert-manager logs in without keys of the cluster, so there are none to compare'
+    return
+  fi
+  if [[ -n $no_answer ]]; then
+    unknown "$no_answer"
+  elif ! keys=$(public_keys); then
+    unknown "the API server does not give its keys (/openid/v1/jwks): $(reason)"
+  elif ! config=$(VAULT_ADDR=${VAULT_ADDR:-$vault_server} "$cli" read -format=json "auth/$jwt_mount/config" 2>"$tmp/errors"); then
+    unknown "$cli read auth/$jwt_mount/config: $(reason)"
+  else
+    # a key is compared as OpenSSL writes it, which is how setup.sh hands it over.
+    read -r lacks extra all < <(jq -rn --arg keys "$keys" --argjson vault "$config" '
+      def trimmed: map(gsub("\\s+$"; "") | select(. != ""));
+      ($keys | split("\n\n") | trimmed) as $cluster | ($vault.data.jwt_validation_pubkeys // [] | trimmed) as $known
+      | "\($cluster - $known | length) \($known - $cluster | length) \($cluster | length)"')
+    if [[ $lacks != 0 ]]; then
+      fail "Vault lacks $lacks of the $all keys that the cluster publishes" 'run setup.sh before the cluster signs with a new key'
+    elif [[ $extra != 0 ]]; then
+      fail "Vault trusts $extra keys that the cluster does not publish" 'run setup.sh, which takes them out'
+    else
+      ok "auth/$jwt_mount has the $all keys that the cluster publishes"
+    fi
+  fi
+}
+
 # name_fits URI: whether it is spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT, of the namespace where one was named.
 name_fits() {
   local rest=${1#"spiffe://$trust_domain/ns/"}
@@ -633,6 +700,7 @@ namespace=''
 pod=''
 config_dump=''
 root_option=''
+ask_vault=no
 while (($# > 0)); do
   case $1 in
     --help)
@@ -640,6 +708,7 @@ while (($# > 0)); do
       exit 0
       ;;
     --json) format=json ;;
+    --vault) ask_vault=yes ;;
     --workload | --config-dump | --root)
       if (($# < 2)) || [[ -z $2 ]]; then bad_usage "$1 needs a value"; fi
       case $1 in
@@ -674,6 +743,7 @@ colour=no
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then colour=yes; fi
 
 tmp=$(mktemp -d)
+work=$tmp
 trap 'rm -rf -- "$tmp"' EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
@@ -695,6 +765,7 @@ check_env 'istiod CA server' ENABLE_CA_SERVER false true
 check_trust_domain
 check_injected 'CA address' ca_address "$ca_address"
 check_injected 'sidecar cluster ID' cluster_id "$cluster_id"
+if [[ $ask_vault == yes ]]; then check_vault_keys; fi
 if [[ -n $pod$config_dump ]]; then
   if [[ -n $namespace && $namespace != "$istio_namespace" ]]; then check_root_map "$namespace"; fi
   check_workload
