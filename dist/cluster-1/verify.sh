@@ -32,11 +32,11 @@ readonly control_plane_todo='merge control-plane.partial.yaml, as README.md says
 # public_keys: prints the keys that the API server signs tokens of service accounts with, as PEM, sorted, an empty line between two.
 public_keys() {
   local jwks jwk
-  jwks=$(kube get --raw /openid/v1/jwks) || return 1
+  jwks=$(kube get --raw /openid/v1/jwks | jq -c '.keys | sort_by(.kid)[]') || return 1
   while IFS= read -r jwk; do
     public_key "$jwk" || return 1
     printf '\n'
-  done < <(jq -c '.keys | sort_by(.kid)[]' <<<"$jwks")
+  done <<<"$jwks"
 }
 
 # public_key JWK: prints it as PEM. A JWK is numbers; OpenSSL makes the key of them.

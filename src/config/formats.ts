@@ -11,6 +11,7 @@ export interface Format {
 }
 
 const label = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
+const octet = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
 const hostLabel = '[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?';
 
 /** The formats by the name that a `@format` in config.ts uses. */
@@ -26,7 +27,7 @@ export const formats: Readonly<Record<string, Format>> = {
     example: 'https://kubernetes.default.svc.cluster.local',
   },
   cidr: {
-    pattern: '^([0-9]{1,3}(\\.[0-9]{1,3}){3}/([0-9]|[12][0-9]|3[0-2])|[0-9A-Fa-f:]*:[0-9A-Fa-f:]*/([0-9]{1,2}|1[01][0-9]|12[0-8]))$',
+    pattern: `^(${octet}(\\.${octet}){3}/([0-9]|[12][0-9]|3[0-2])|(?=[0-9A-Fa-f:]*::|([0-9A-Fa-f]+:){7})[0-9A-Fa-f:]{2,39}/([0-9]{1,2}|1[01][0-9]|12[0-8]))$`,
     says: 'a range of addresses with its length',
     example: '10.0.0.0/8',
   },

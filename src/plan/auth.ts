@@ -59,17 +59,26 @@ export interface IssuerPlace {
   readonly namespace: string;
 }
 
-/** Decides the way in; settings of another one would be read by nobody, so they are refused. */
-export function planAuth(settings: Settings, policy: PolicyPlan, issuer: IssuerPlace): AuthPlan {
-  const { auth = 'jwt', refuse } = settings;
-  const others = { jwt: ['jwt'], kubernetes: ['kubernetes'], appRole: ['appRole', 'secret'] } as const;
-  for (const [method, keys] of Object.entries(others)) {
-    for (const key of keys) {
-      if (method === auth || settings[key] === undefined) continue;
-      refuse([key], `'${key}' is of auth: ${method}, and auth is "${auth}"; remove it, or write auth: ${method}`);
+/** The keys that only one way in reads. */
+const KEYS = { jwt: ['jwt'], kubernetes: ['kubernetes'], appRole: ['appRole', 'secret'] } as const;
+
+/** Refuses settings of a way in that nobody has; what is written above the clusters is for those that have it. */
+export function refuseUnusedAuth(settings: readonly Settings[]): void {
+  for (const [method, keys] of Object.entries(KEYS)) {
+    const isUsed = settings.some(({ auth = 'jwt' }) => auth === method);
+    for (const { auth = 'jwt', refuse, locate, ...own } of settings) {
+      for (const key of keys) {
+        const isShared = locate([key])[0] !== 'clusters';
+        if (method === auth || own[key] === undefined || (isShared && isUsed)) continue;
+        refuse([key], `'${key}' is of auth: ${method}, and auth is "${auth}"; remove it, or write auth: ${method}`);
+      }
     }
   }
-  switch (auth) {
+}
+
+/** Decides the way in. */
+export function planAuth(settings: Settings, policy: PolicyPlan, issuer: IssuerPlace): AuthPlan {
+  switch (settings.auth ?? 'jwt') {
     case 'jwt':
       return planJwt(settings, policy, issuer);
     case 'kubernetes':

@@ -2,7 +2,7 @@ import { Checked, checkConfig } from '../config/check';
 import { MeshCaConfig, TsbConfig } from '../config/config';
 import { readObject } from '../config/object';
 import { ConfigError, Problem } from '../config/problem';
-import { AuthPlan, planAuth } from './auth';
+import { AuthPlan, planAuth, refuseUnusedAuth } from './auth';
 import { IstioPlan, planIstio } from './istio';
 import { IstioCsrPlan, planIstioCsr } from './istio-csr';
 import { CertificatesPlan, IntermediatePlan, RootPlan, planCertificates, planIntermediate, planRoot, refuseEarlyRoot } from './pki';
@@ -115,6 +115,7 @@ export function planMeshCa(config: MeshCaConfig, checked?: Checked): MeshCaPlan 
   refuseEarlyRoot(config.root ?? {}, settings, { root, rootSeconds, problems });
   const clusters = settings.map(cluster => planCluster(cluster, vault, root, rootSeconds));
   refuseSharedNames(clusters, settings, root);
+  refuseUnusedAuth(settings);
   if (problems.length > 0) throw new ConfigError(problems);
   return freeze({ root, vault, clusters, warnings: clusters.flatMap(cluster => cluster.warnings) });
 }

@@ -1,3 +1,4 @@
+import type { AuthPlan } from './auth';
 import type { ClusterPlan } from './plan';
 import { RootPlan } from './pki';
 import { Settings } from './settings';
@@ -15,8 +16,6 @@ export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: re
     [['policy', 'name'], 'policy', cluster => cluster.policy.name],
     [['appRole', 'name'], 'AppRole', ({ auth }) => (auth.method === 'appRole' ? auth.path : undefined)],
     [['appRole', 'roleId'], 'roleId', ({ auth }) => (auth.method === 'appRole' ? `${auth.mount}/${auth.roleId}` : undefined)],
-    [['jwt', 'mount'], 'mount', ({ auth }) => (auth.method === 'jwt' ? auth.mount : undefined)],
-    [['kubernetes', 'mount'], 'mount', ({ auth }) => (auth.method === 'kubernetes' ? auth.mount : undefined)],
   ];
   for (const [keys, what, of] of own) {
     const seen = new Map<string, string>();
@@ -38,6 +37,7 @@ export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: re
       settings[i]?.refuse(['intermediate', 'mount'], `'mount' must not be the root's, e.g. "istioca-${name}", got "${intermediate.mount}"`);
     }
   });
+  refuseSharedLogins(clusters, settings);
   const mounts = new Set(clusters.map(cluster => cluster.intermediate.mount));
   clusters.forEach(({ intermediate: { mount } }, i) => {
     const above = parents(mount).find(parent => mounts.has(parent));
@@ -47,6 +47,50 @@ export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: re
       `'mount' must not lie below another mount, e.g. "istioca", got "${mount}" below "${above}"`,
     );
   });
+}
+
+/** Refuses a mount or an authority for logins that two clusters share: each could sign with the other's CA. */
+function refuseSharedLogins(clusters: readonly ClusterPlan[], settings: readonly Settings[]): void {
+  clusters.forEach(({ auth, name }, i) => {
+    const others = clusters.slice(0, i).filter(other => other.name !== name);
+    const refuse = (key: string, message: string) => settings[i]?.refuse([auth.method, key], message);
+    // an AppRole's mount may serve others too; that of the other methods is the cluster's own.
+    const beside = others.find(
+      other => overlaps(other.auth.mount, auth.mount) && !(areAppRoles(other.auth, auth) && other.auth.mount === auth.mount),
+    );
+    if (beside) {
+      refuse(
+        'mount',
+        `each cluster needs its own mount, e.g. "${auth.method}-${name}", got "${auth.mount}", and "${beside.name}" has "${beside.auth.mount}"`,
+      );
+    }
+    const same = others.find(other => authority(other.auth) !== undefined && authority(other.auth) === authority(auth));
+    if (same && auth.method === 'jwt') {
+      refuse(
+        'discoveryUrl',
+        `each cluster needs its own discoveryUrl, that of its API server, got "${auth.discoveryUrl}", which "${same.name}" has`,
+      );
+    } else if (same && auth.method === 'kubernetes') {
+      const host = 'e.g. "https://192.0.2.1:6443"';
+      refuse(
+        'host',
+        auth.host === undefined
+          ? `'host' is missing: Vault runs in one cluster, and that is "${same.name}"; write the API server's address as Vault reaches it, ${host}`
+          : `each cluster needs its own host, that of its API server, ${host}, got "${auth.host}", which "${same.name}" has`,
+      );
+    }
+  });
+}
+
+const areAppRoles = (...auths: readonly AuthPlan[]) => auths.every(({ method }) => method === 'appRole');
+
+/** Whoever says what logs in. */
+function authority(auth: AuthPlan): string | undefined {
+  return auth.method === 'jwt'
+    ? auth.discoveryUrl
+    : auth.method === 'kubernetes'
+      ? (auth.host ?? 'the cluster that Vault runs in')
+      : undefined;
 }
 
 /** The paths above a path, e.g. `a` and `a/b` above `a/b/c`. */

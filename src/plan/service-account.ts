@@ -2,6 +2,7 @@ import { ServiceAccountConfig } from '../config/config';
 import { AuthMount, IssuerPlace, TokenFields, tokenFields } from './auth';
 import { PolicyPlan } from './policy';
 import { Settings } from './settings';
+import { seconds } from './ttl';
 import { compareVersions } from './version';
 
 /** Login with a token of a service account, which cert-manager asks for anew at each login. */
@@ -69,16 +70,11 @@ export interface KubernetesPlan extends ServiceAccountPlan {
 
 /** Decides the JWT auth method. */
 export function planJwt(settings: Settings, policy: PolicyPlan, issuer: IssuerPlace): JwtPlan {
-  const { name: cluster, jwt = {}, refuse } = settings;
+  const { name: cluster, jwt = {} } = settings;
   refuseOldCertManager(settings);
   const mount = jwt.mount ?? `jwt-${cluster}`;
   const common = planServiceAccount(mount, jwt, policy, issuer);
-  if (jwt.discoveryUrl?.startsWith('http:')) {
-    refuse(
-      ['jwt', 'discoveryUrl'],
-      `'discoveryUrl' must begin with https://, whoever answers there can log in, e.g. "${jwt.discoveryUrl.replace('http:', 'https:')}", got "${jwt.discoveryUrl}"`,
-    );
-  }
+  refuseHttp(settings, 'jwt', 'discoveryUrl', jwt.discoveryUrl);
   const { name, namespace } = common.place.serviceAccount;
   return {
     method: 'jwt',
@@ -97,16 +93,29 @@ export function planJwt(settings: Settings, policy: PolicyPlan, issuer: IssuerPl
 
 /** Decides the Kubernetes auth method. */
 export function planKubernetes(settings: Settings, policy: PolicyPlan, issuer: IssuerPlace): KubernetesPlan {
-  const { name: cluster, kubernetes = {} } = settings;
+  const { name: cluster, kubernetes = {}, refuse } = settings;
+  const { host, reviewerTtl } = kubernetes;
   refuseOldCertManager(settings);
+  refuseHttp(settings, 'kubernetes', 'host', host);
+  if (reviewerTtl !== undefined && host === undefined) {
+    refuse(
+      ['kubernetes', 'reviewerTtl'],
+      `'reviewerTtl' is of a Vault outside the cluster; remove it, or write the API server's address as host`,
+    );
+  } else if (reviewerTtl !== undefined && seconds(reviewerTtl) < 600) {
+    refuse(
+      ['kubernetes', 'reviewerTtl'],
+      `'reviewerTtl' must be at least "10m", the API server refuses less, e.g. "8760h", got "${reviewerTtl}"`,
+    );
+  }
   const mount = kubernetes.mount ?? `kubernetes-${cluster}`;
   const { place, token } = planServiceAccount(mount, kubernetes, policy, issuer);
   const { name, namespace } = place.serviceAccount;
   return {
     method: 'kubernetes',
     ...place,
-    host: kubernetes.host,
-    reviewerTtl: kubernetes.reviewerTtl ?? '8760h',
+    host,
+    reviewerTtl: reviewerTtl ?? '8760h',
     reviewer: { name: `${name}-reviewer`, namespace },
     fields: {
       ...token,
@@ -119,6 +128,15 @@ export function planKubernetes(settings: Settings, policy: PolicyPlan, issuer: I
 
 /** The version of cert-manager that first asks for a token of a service account by itself. */
 const SERVICE_ACCOUNT_REF_SINCE = '1.12.0';
+
+/** Refuses an address whose answers anybody on the way could change. */
+function refuseHttp({ refuse }: Settings, group: string, key: string, address: string | undefined): void {
+  if (!address?.startsWith('http:')) return;
+  refuse(
+    [group, key],
+    `'${key}' must begin with https://, whoever answers there can log in, e.g. "${address.replace('http:', 'https:')}", got "${address}"`,
+  );
+}
 
 /** Refuses a cert-manager that cannot do it. */
 function refuseOldCertManager({ auth = 'jwt', certManager = {}, refuse }: Settings): void {

@@ -148,7 +148,7 @@ export function later({ cluster, at, kube }: ClusterContext): string[] {
         ['setup.sh stopped half way, Ctrl-C', 'run it again: it goes on where it stopped, and names what the stopped run left'],
         [
           `Issuer not Ready: ${code(kube('describe', 'issuer', name, '-n', namespace))}`,
-          '`connection refused`, `x509`: the address or `vault.caBundle`, as the cluster sees them; `invalid role or secret ID`: run setup.sh again',
+          '`connection refused`, `x509`: the address or `vault.caBundle`, as the cluster sees them; an answer of Vault to a login (`invalid role or secret ID`, `error validating token`, `permission denied`): run setup.sh again',
         ],
         [
           `a Certificate stays False: ${code(kube('get', 'certificaterequests', '-n', namespace))}`,

@@ -356,6 +356,18 @@ test('the unsafe role signs what the guide signs', () => {
   });
 });
 
+test('what is said for all of a way in that some clusters have is for those', () => {
+  const { clusters } = planMeshCa({
+    ...base,
+    appRole: { tokenTtl: '2h' },
+    clusters: [{ name: 'one', auth: 'appRole' }, { name: 'two' }],
+  });
+  expect(clusters.map(({ auth }) => [auth.method, auth.fields.token_ttl])).toStrictEqual([
+    ['appRole', '2h'],
+    ['jwt', '10m'],
+  ]);
+});
+
 test("a cluster's own setting wins over the shared one, key by key", () => {
   const { clusters } = planMeshCa({
     ...base,
@@ -763,12 +775,75 @@ describe('fails if', () => {
     [
       'two clusters have one mount for their tokens, by their own keys',
       two({}, { jwt: { mount: 'jwt-one' } }),
-      [['clusters.1.jwt.mount', 'each cluster needs its own mount, e.g. "two-2", got "jwt-one", which "one" has']],
+      [['clusters.1.jwt.mount', 'each cluster needs its own mount, e.g. "jwt-two", got "jwt-one", and "one" has "jwt-one"']],
     ],
     [
       'two clusters have one mount for their tokens, by their own API servers',
-      { ...two({}, {}), auth: 'kubernetes', kubernetes: { mount: 'kubernetes' } },
-      [['kubernetes.mount', 'each cluster needs its own mount, e.g. "two-2", got "kubernetes", which "one" has']],
+      {
+        ...two({ kubernetes: { host: 'https://a.example.com' } }, { kubernetes: { host: 'https://b.example.com' } }),
+        auth: 'kubernetes',
+        kubernetes: { mount: 'kubernetes' },
+      },
+      [['kubernetes.mount', 'each cluster needs its own mount, e.g. "kubernetes-two", got "kubernetes", and "one" has "kubernetes"']],
+    ],
+    [
+      'a mount for logins is that of another method, or lies below one',
+      two({ auth: 'appRole' }, { jwt: { mount: 'approle/two' } }),
+      [['clusters.1.jwt.mount', 'each cluster needs its own mount, e.g. "jwt-two", got "approle/two", and "one" has "approle"']],
+    ],
+    [
+      'two clusters ask one API server who logs in',
+      {
+        ...two({ kubernetes: { host: 'https://a.example.com' } }, { kubernetes: { host: 'https://a.example.com' } }),
+        auth: 'kubernetes',
+      },
+      [
+        [
+          'clusters.1.kubernetes.host',
+          'each cluster needs its own host, that of its API server, e.g. "https://192.0.2.1:6443", got "https://a.example.com", which "one" has',
+        ],
+      ],
+    ],
+    [
+      'Vault would run in two clusters',
+      { ...two({}, {}), auth: 'kubernetes' },
+      [
+        [
+          'clusters.1.kubernetes.host',
+          `'host' is missing: Vault runs in one cluster, and that is "one"; write the API server's address as Vault reaches it, e.g. "https://192.0.2.1:6443"`,
+        ],
+      ],
+    ],
+    [
+      'two clusters publish their keys at one address',
+      two({ jwt: { discoveryUrl: 'https://a.example.com' } }, { jwt: { discoveryUrl: 'https://a.example.com' } }),
+      [
+        [
+          'clusters.1.jwt.discoveryUrl',
+          'each cluster needs its own discoveryUrl, that of its API server, got "https://a.example.com", which "one" has',
+        ],
+      ],
+    ],
+    [
+      'Vault would send the token of its reviewer without TLS, for too short a time',
+      withCluster({ auth: 'kubernetes', kubernetes: { host: 'http://a.example.com', reviewerTtl: '5m' } }),
+      [
+        [
+          'clusters.0.kubernetes.host',
+          `'host' must begin with https://, whoever answers there can log in, e.g. "https://a.example.com", got "http://a.example.com"`,
+        ],
+        ['clusters.0.kubernetes.reviewerTtl', `'reviewerTtl' must be at least "10m", the API server refuses less, e.g. "8760h", got "5m"`],
+      ],
+    ],
+    [
+      'a Vault in the cluster is told of a reviewer',
+      withCluster({ auth: 'kubernetes', kubernetes: { reviewerTtl: '720h' } }),
+      [
+        [
+          'clusters.0.kubernetes.reviewerTtl',
+          `'reviewerTtl' is of a Vault outside the cluster; remove it, or write the API server's address as host`,
+        ],
+      ],
     ],
     [
       'two clusters have one mount',
