@@ -3,7 +3,7 @@ import { words } from '../script/bash';
 import { clusterSteps } from '../script/steps';
 import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
-import { ClusterContext } from './parts';
+import { ClusterContext, leastPolicy } from './parts';
 
 /** Namespaces and cert-manager. */
 export function beginning({ cluster, kube }: ClusterContext): string[] {
@@ -55,6 +55,7 @@ export function vault({ cluster, at, kube }: ClusterContext): string[] {
           '',
           ...shell(kube('apply', '-f', at('manifests/0-access'))),
         ]),
+    ...leastPolicy(at('setup.sh'), `mesh-ca-setup-${cluster.name}`),
     'First look, then do. The token needs what the script asks for; it names all that is missing and changes nothing.',
     '',
     ...shell(words(['bash', at('setup.sh'), '--plan']), words(['bash', at('setup.sh'), ...exported])),

@@ -4,7 +4,7 @@ import { seconds } from '../plan/ttl';
 import { words } from '../script/bash';
 import { rootSteps } from '../script/steps';
 import { code, command, fingerprints, output, setting, shell, table } from './markdown';
-import { fileTable, warningList } from './parts';
+import { fileTable, leastPolicy, warningList } from './parts';
 
 export { clusterRunbook } from './cluster-runbook';
 
@@ -131,6 +131,7 @@ function rootCa({ root, clusters }: MeshCaPlan): string[] {
   return [
     '## 3. The root CA',
     '',
+    ...leastPolicy('dist/root/setup.sh', 'mesh-ca-setup-root'),
     ...(root.source === 'import' ? make : generate),
     'See (the first and the last line):',
     '',

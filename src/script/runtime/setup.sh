@@ -15,8 +15,9 @@ unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
 unset root_key trial_token secret_id secret response found
 
 usage() {
-  printf 'usage: bash %s [--plan]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
+  printf 'usage: bash %s [--plan | --print-policy]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
   printf '  --plan              print each step and whether it is done; change nothing\n'
+  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server\n'
   printf '%s' "$options_help"
   printf '  --help              print this\n\n'
   printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
@@ -343,6 +344,13 @@ lacking() {
       | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
 
+# print_policy: what all steps need, in HCL, a line a path. What Vault's default policy gives (sys/capabilities-self) is left out.
+print_policy() {
+  command -v jq >/dev/null || die 'this is missing: the program jq'
+  jq -r '[.[] | .look, .act | values | to_entries[]] | group_by(.key)[]
+    | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
+}
+
 # to_do_steps: goes through the steps without a word, and prints those that are to do.
 to_do_steps() {
   mode=plan
@@ -371,6 +379,10 @@ main() {
   while (($# > 0)); do
     case $1 in
       --plan) mode=plan ;;
+      --print-policy)
+        print_policy
+        return 0
+        ;;
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
