@@ -36,6 +36,13 @@ export const formats: Readonly<Record<string, Format>> = {
     says: "the path of a mount, without slashes at its ends and none of Vault's own",
     example: 'istioca',
   },
+  vaultNamespace: {
+    // Vault keeps these names for itself.
+    pattern:
+      '^(?!(root|sys|audit|auth|cubbyhole|identity)(/|$))[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}(/(?!(root|sys|audit|auth|cubbyhole|identity)(/|$))[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}){0,7}$',
+    says: "the path of a namespace, without slashes at its ends and none of Vault's own",
+    example: 'admin/mesh',
+  },
   vaultName: {
     pattern: '^[a-z0-9]([a-z0-9_.-]{0,126}[a-z0-9])?$',
     says: 'a name in Vault, in lower case',

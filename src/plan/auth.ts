@@ -1,4 +1,5 @@
 import { AppRolePlan, planAppRole } from './app-role';
+import { IssuerPlan } from './issuer';
 import { PolicyPlan } from './policy';
 import { KubernetesPlan, JwtPlan, planJwt, planKubernetes } from './service-account';
 import { Settings } from './settings';
@@ -50,14 +51,8 @@ export function tokenFields(
   };
 }
 
-/** Where the Issuer lies, which is part of the audience of its tokens. */
-export interface IssuerPlace {
-  readonly name: string;
-  readonly namespace: string;
-}
-
 /** Decides the way in; settings of another one would be read by nobody, so they are refused. */
-export function planAuth(settings: Settings, policy: PolicyPlan, issuer: IssuerPlace): AuthPlan {
+export function planAuth(settings: Settings, policy: PolicyPlan, issuer: IssuerPlan): AuthPlan {
   const { auth = 'jwt', refuse } = settings;
   const others = { jwt: ['jwt'], kubernetes: ['kubernetes'], appRole: ['appRole', 'secret'] } as const;
   for (const [method, keys] of Object.entries(others)) {

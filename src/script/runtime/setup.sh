@@ -360,6 +360,19 @@ to_do_steps() {
   printf '%s ' none "${to_do[@]}"
 }
 
+# use_namespace VARIABLE: exports the plan's namespace of Vault. Where another one is set, the Issuer would ask elsewhere than the script makes.
+use_namespace() {
+  local given=${!1:-}
+  given=${given#/}
+  given=${given%/}
+  if [[ -n $given && -z $vault_namespace ]]; then
+    die "$1 is set to \"$given\", and the Issuer would ask without a namespace: unset it, or set vault.namespace in the config"
+  fi
+  [[ -z $given || $given == "$vault_namespace" ]] ||
+    die "$1 is set to \"$given\", and the Issuer would ask in \"$vault_namespace\" (vault.namespace): unset it"
+  if [[ -n $vault_namespace ]]; then export "$1=$vault_namespace"; else unset "$1"; fi
+}
+
 stop_if_missing() {
   ((${#missing[@]} > 0)) || return 0
   printf '%s: error: this is missing, and nothing was changed:\n' "$0" >&2
@@ -396,7 +409,8 @@ main() {
   trap 'finish $?' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  [[ -z ${VAULT_NAMESPACE:-}${BAO_NAMESPACE:-} ]] || die 'VAULT_NAMESPACE is set, and the Issuer would ask without a namespace: unset it'
+  use_namespace VAULT_NAMESPACE
+  use_namespace BAO_NAMESPACE
   # bao reads VAULT_* where its own are unset; vault knows nothing of BAO_*.
   [[ ${cli##*/} == bao ]] || unset BAO_ADDR BAO_TOKEN
   export VAULT_ADDR=${BAO_ADDR:-${VAULT_ADDR:-$server}}
@@ -404,6 +418,7 @@ main() {
     printf '%s\n' "$ca_bundle" >"$work/vault-ca.pem"
     export VAULT_CACERT=$work/vault-ca.pem
   fi
+  if [[ -n $server_name && -z ${VAULT_TLS_SERVER_NAME:-}${BAO_TLS_SERVER_NAME:-} ]]; then export VAULT_TLS_SERVER_NAME=$server_name; fi
   before_steps
   stop_if_missing
   if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
