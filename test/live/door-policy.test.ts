@@ -62,18 +62,22 @@ test.each(ways)('auth %s: a token with the printed policy and no more gets both 
 });
 
 // half a minute each; the lines of kubernetes are those of jwt by another name.
-test.each([ways[0], ways[2]])('auth %s: whichever line is taken away, the script names it, and changes nothing', async (_, config) => {
-  const vault = await devVault();
-  const world = await makeWorld(config, vault, [kube()]);
-  const files = rootFiles(await makeRoot(world.folder));
-  const before = dataOf((await vault.request('GET', 'sys/mounts')).body);
-  expect(await notMissed(world, vault, 'root', files)).toEqual([]);
-  expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).toEqual(before);
-  ok(await world.script('root', files));
-  const mounts = dataOf((await vault.request('GET', 'sys/mounts')).body);
-  expect(await notMissed(world, vault, 'cluster-1', [])).toEqual([]);
-  expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).toEqual(mounts);
-});
+test.each([ways[0], ways[2]])(
+  'auth %s: whichever line is taken away, the script names it, and changes nothing',
+  async (_, config) => {
+    const vault = await devVault();
+    const world = await makeWorld(config, vault, [kube()]);
+    const files = rootFiles(await makeRoot(world.folder));
+    const before = dataOf((await vault.request('GET', 'sys/mounts')).body);
+    expect(await notMissed(world, vault, 'root', files)).toEqual([]);
+    expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).toEqual(before);
+    ok(await world.script('root', files));
+    const mounts = dataOf((await vault.request('GET', 'sys/mounts')).body);
+    expect(await notMissed(world, vault, 'cluster-1', [])).toEqual([]);
+    expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).toEqual(mounts);
+  },
+  400_000,
+);
 
 test('the lines are sorted, a path a line, and the help names the option', async () => {
   const world = await makeWorld(configs.recommended, await devVault(), [kube()]);
