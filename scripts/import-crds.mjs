@@ -38,6 +38,10 @@ function withoutTexts(value) {
 
 const { Dir } = JSON.parse(execFileSync('go', ['mod', 'download', '-json', MODULE], { cwd: tmpdir(), encoding: 'utf8' }));
 const crd = parse(readFileSync(join(Dir, 'deploy/crds/cert-manager.io_issuers.yaml'), 'utf8'));
+// a ClusterIssuer is written with the Issuer's types, so their specs must be one.
+const other = parse(readFileSync(join(Dir, 'deploy/crds/cert-manager.io_clusterissuers.yaml'), 'utf8'));
+const vaultOf = ({ spec }) => stringify(withoutTexts(spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.vault));
+if (vaultOf(crd) !== vaultOf(other)) throw new Error('the vault block of a ClusterIssuer is not that of an Issuer: import both');
 const folder = mkdtempSync(join(tmpdir(), 'import-crds-'));
 try {
   writeFileSync(join(folder, 'crd.yaml'), stringify(cutDown(crd)));

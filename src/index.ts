@@ -5,7 +5,8 @@ export type { LoadedConfig, LoadOptions } from './config/load';
 export { ConfigError } from './config/problem';
 export type { Position, Problem } from './config/problem';
 export { planMeshCa } from './plan/plan';
-export type { ClusterPlan, MeshCaPlan, VaultPlan } from './plan/plan';
+export type { ClusterPlan, MeshCaPlan } from './plan/plan';
+export type { SecretKey, VaultPlan } from './plan/vault';
 export type { OverlayMode } from './plan/istio';
 export type { Warning } from './plan/warnings';
 export { ApproleSecret } from './constructs/approle-secret';
@@ -25,7 +26,7 @@ export type { IssuerServiceAccountProps } from './constructs/issuer-service-acco
 export { TokenReviewer } from './constructs/token-reviewer';
 export type { TokenReviewerProps } from './constructs/token-reviewer';
 export { VaultIssuer } from './constructs/vault-issuer';
-export type { VaultAppRoleAuth, VaultAuth, VaultIssuerProps, VaultServiceAccountAuth } from './constructs/vault-issuer';
+export type { VaultAppRoleAuth, VaultAuth, VaultIssuerProps, VaultSecretKey, VaultServiceAccountAuth } from './constructs/vault-issuer';
 export { VaultScript } from './constructs/vault-script';
 export type { VaultScriptProps } from './constructs/vault-script';
 export { clusterFiles } from './charts/cluster-files';

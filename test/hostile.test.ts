@@ -106,7 +106,8 @@ const hostile = [
 const SIGN = 'zqsignzq';
 
 const sound = {
-  vault: { server: 'https://vault.example.com:8200' },
+  // each needs the other.
+  vault: { server: 'https://vault.example.com:8200', clientCertSecretRef: { name: 'a' }, clientKeySecretRef: { name: 'a' } },
   root: { source: 'generate' },
   istioVersion: '1.22',
   // so long that a right duration is right everywhere.

@@ -8,6 +8,8 @@ readonly about='Makes the intermediate CA of cluster cluster-1 in Vault, the way
 readonly cluster=cluster-1
 readonly context=cluster-1
 readonly server=https://vault.example.com:8200
+readonly vault_namespace=''
+readonly server_name=''
 readonly ca_bundle=''
 readonly config_root=''
 readonly root_mount=pki
@@ -207,8 +209,9 @@ unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
 unset root_key trial_token secret_id secret response found
 
 usage() {
-  printf 'usage: bash %s [--plan]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
+  printf 'usage: bash %s [--plan | --print-policy]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
   printf '  --plan              print each step and whether it is done; change nothing\n'
+  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server\n'
   printf '%s' "$options_help"
   printf '  --help              print this\n\n'
   printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
@@ -535,6 +538,13 @@ lacking() {
       | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
 
+# print_policy: what all steps need, in HCL, a line a path. What Vault's default policy gives (sys/capabilities-self) is left out.
+print_policy() {
+  command -v jq >/dev/null || die 'this is missing: the program jq'
+  jq -r '[.[] | .look, .act | values | to_entries[]] | group_by(.key)[]
+    | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
+}
+
 # to_do_steps: goes through the steps without a word, and prints those that are to do.
 to_do_steps() {
   mode=plan
@@ -542,6 +552,19 @@ to_do_steps() {
   stop_if_missing
   steps 3>/dev/null
   printf '%s ' none "${to_do[@]}"
+}
+
+# use_namespace VARIABLE: exports the plan's namespace of Vault. Where another one is set, the Issuer would ask elsewhere than the script makes.
+use_namespace() {
+  local given=${!1:-}
+  given=${given#/}
+  given=${given%/}
+  if [[ -n $given && -z $vault_namespace ]]; then
+    die "$1 is set to \"$given\", and the Issuer would ask without a namespace: unset it, or set vault.namespace in the config"
+  fi
+  [[ -z $given || $given == "$vault_namespace" ]] ||
+    die "$1 is set to \"$given\", and the Issuer would ask in \"$vault_namespace\" (vault.namespace): unset it"
+  if [[ -n $vault_namespace ]]; then export "$1=$vault_namespace"; else unset "$1"; fi
 }
 
 stop_if_missing() {
@@ -563,6 +586,10 @@ main() {
   while (($# > 0)); do
     case $1 in
       --plan) mode=plan ;;
+      --print-policy)
+        print_policy
+        return 0
+        ;;
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
@@ -576,7 +603,8 @@ main() {
   trap 'finish $?' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
-  [[ -z ${VAULT_NAMESPACE:-}${BAO_NAMESPACE:-} ]] || die 'VAULT_NAMESPACE is set, and the Issuer would ask without a namespace: unset it'
+  use_namespace VAULT_NAMESPACE
+  use_namespace BAO_NAMESPACE
   # bao reads VAULT_* where its own are unset; vault knows nothing of BAO_*.
   [[ ${cli##*/} == bao ]] || unset BAO_ADDR BAO_TOKEN
   export VAULT_ADDR=${BAO_ADDR:-${VAULT_ADDR:-$server}}
@@ -584,6 +612,7 @@ main() {
     printf '%s\n' "$ca_bundle" >"$work/vault-ca.pem"
     export VAULT_CACERT=$work/vault-ca.pem
   fi
+  if [[ -n $server_name && -z ${VAULT_TLS_SERVER_NAME:-}${BAO_TLS_SERVER_NAME:-} ]]; then export VAULT_TLS_SERVER_NAME=$server_name; fi
   before_steps
   stop_if_missing
   if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
@@ -622,11 +651,13 @@ kube() { kubectl --context "$context" "$@"; }
 
 before_steps() {
   local namespace
+  local -a namespaces
   need_programs jq openssl kubectl
   stop_if_missing
   look_for_root_pem
   need_vault
-  for namespace in "$issuer_namespace" "$csr_namespace"; do
+  mapfile -t namespaces < <(printf '%s\n' "$issuer_namespace" "$csr_namespace" | sort -u)
+  for namespace in "${namespaces[@]}"; do
     kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
       missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
   done

@@ -17,14 +17,21 @@ export class IssuerChart extends Chart {
   constructor(scope: Construct, id: string, cluster: ClusterPlan, secretId?: string) {
     super(scope, id);
 
-    const { auth } = cluster;
+    const { auth, vault } = cluster;
     if (auth.method === 'appRole' && auth.secret.delivery === 'manifest') this.secret = secretOf(this, cluster.name, auth, secretId);
     this.issuer = new VaultIssuer(this, 'issuer', {
-      server: cluster.vault.server,
-      caBundle: cluster.vault.caBundle,
+      server: vault.server,
+      serverName: vault.serverName,
+      vaultNamespace: vault.namespace,
+      caBundle: vault.caBundle,
+      caBundleSecretRef: vault.caBundleSecretRef,
+      clientCertSecretRef: vault.client?.certSecretRef,
+      clientKeySecretRef: vault.client?.keySecretRef,
       path: cluster.role.signPath,
       auth: issuerAuth(auth),
-      ...cluster.issuer,
+      kind: cluster.issuer.kind,
+      name: cluster.issuer.name,
+      namespace: cluster.istio.namespace,
     });
   }
 }

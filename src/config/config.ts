@@ -40,12 +40,69 @@ export interface VaultConfig {
   readonly server: string;
 
   /**
+   * Namespace of Vault (Enterprise or HCP) or OpenBao that all of it lies in: mounts, policies, logins.
+   *
+   * @format vaultNamespace
+   * @default - the root namespace
+   */
+  readonly namespace?: string;
+
+  /**
+   * Name that Vault's own server certificate must carry, where it is not the host of `server`. cert-manager v1.18.0 and later.
+   *
+   * @format host
+   * @default - the host of `server`
+   */
+  readonly serverName?: string;
+
+  /**
    * PEM file with the CA certificates that Vault's own server certificate is checked with; in TypeScript, the PEM text.
    *
    * @format pem
    * @default - the system's own CAs
    */
   readonly caBundle?: string;
+
+  /**
+   * Secret in each cluster that holds those CA certificates instead, e.g. one that trust-manager writes. It lies where the Issuer looks for
+   * Secrets. The scripts do not read it: VAULT_CACERT names the file for them.
+   *
+   * @default - `caBundle`; its key is `ca.crt`
+   */
+  readonly caBundleSecretRef?: SecretKeyConfig;
+
+  /**
+   * Secret with the certificate that cert-manager shows to a listener of Vault's that asks for one. It lies where the Issuer looks for Secrets.
+   * The scripts do not read it: VAULT_CLIENT_CERT and VAULT_CLIENT_KEY name the files for them. cert-manager v1.15.0 and later.
+   *
+   * @default - it shows none; its key is `tls.crt`
+   */
+  readonly clientCertSecretRef?: SecretKeyConfig;
+
+  /**
+   * Secret with the key of that certificate.
+   *
+   * @default - it shows none; its key is `tls.key`
+   */
+  readonly clientKeySecretRef?: SecretKeyConfig;
+}
+
+/** A value of a Secret. */
+export interface SecretKeyConfig {
+  /**
+   * Name of the Secret.
+   *
+   * @format dnsName
+   */
+  readonly name: string;
+
+  /**
+   * Key below which the value stands.
+   *
+   * @format dataKey
+   * @default - the usual one
+   */
+  readonly key?: string;
 }
 
 /** The root CA. */
@@ -463,7 +520,7 @@ export interface KubernetesConfig extends ServiceAccountConfig {
 /** The service account that cert-manager logs in as. */
 export interface ServiceAccountConfig {
   /**
-   * Name of the service account. It lies beside the Issuer.
+   * Name of the service account. It lies beside the Issuer; a ClusterIssuer's, in cert-manager's own namespace.
    *
    * @format dnsName
    * @default "vault-issuer"
@@ -553,7 +610,7 @@ export interface AppRoleConfig {
   readonly tokenBoundCidrs?: readonly string[];
 }
 
-/** The Secret with the secret ID. It lies in istiod's namespace, beside the Issuer. */
+/** The Secret with the secret ID. It lies in istiod's namespace, beside the Issuer; a ClusterIssuer's, in cert-manager's own. */
 export interface SecretConfig {
   /**
    * How it reaches the cluster. `script`: the setup script makes the secret ID and pipes it into the cluster. `manifest`: a Secret in dist/, in
@@ -591,6 +648,14 @@ export interface CertManagerConfig {
   readonly issuer?: string;
 
   /**
+   * `Issuer`: only istiod's namespace can ask it. `ClusterIssuer`: every namespace can, so whoever may make CertificateRequests anywhere gets
+   * any name of the mesh. Its Secrets and its service account lie in cert-manager's own namespace. Unsafe.
+   *
+   * @default "Issuer"
+   */
+  readonly issuerKind?: 'Issuer' | 'ClusterIssuer';
+
+  /**
    * cert-manager's own service account, which asks for the tokens of `auth: jwt` and `auth: kubernetes`.
    *
    * @format dnsName
@@ -599,7 +664,7 @@ export interface CertManagerConfig {
   readonly serviceAccount?: string;
 
   /**
-   * Namespace of cert-manager.
+   * Namespace of cert-manager; a ClusterIssuer's Secrets lie there too (`--cluster-resource-namespace`).
    *
    * @format dnsLabel
    * @default "cert-manager"
@@ -609,7 +674,7 @@ export interface CertManagerConfig {
   /**
    * Chart version that the runbook installs.
    *
-   * @format version
+   * @format certManagerVersion
    * @default "v1.21.2"
    */
   readonly version?: string;

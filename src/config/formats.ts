@@ -37,6 +37,13 @@ export const formats: Readonly<Record<string, Format>> = {
     says: "the path of a mount, without slashes at its ends and none of Vault's own",
     example: 'istioca',
   },
+  vaultNamespace: {
+    // Vault keeps these names for itself.
+    pattern:
+      '^(?!(root|sys|audit|auth|cubbyhole|identity)(/|$))[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}(/(?!(root|sys|audit|auth|cubbyhole|identity)(/|$))[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}){0,7}$',
+    says: "the path of a namespace, without slashes at its ends and none of Vault's own",
+    example: 'admin/mesh',
+  },
   vaultName: {
     pattern: '^[a-z0-9]([a-z0-9_.-]{0,126}[a-z0-9])?$',
     says: 'a name in Vault, in lower case',
@@ -71,6 +78,7 @@ export const formats: Readonly<Record<string, Format>> = {
     says: 'a whole version of Tetrate Service Bridge, in quotes',
     example: '1.12.0',
   },
+  certManagerVersion: { pattern: '^v?[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}$', says: 'a whole version of cert-manager', example: 'v1.21.2' },
   version: { pattern: '^v?[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}$', says: 'a whole version', example: 'v0.17.0' },
   dnsLabel: { pattern: `^${label}$`, says: 'a DNS label: lower case letters, digits and "-", at most 63', example: 'cluster-1' },
   dnsName: { pattern: `^(?=.{1,253}$)${label}(\\.${label})*$`, says: 'a DNS name in lower case', example: 'vault-issuer' },

@@ -1,5 +1,6 @@
+import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
-import { Issuer, IssuerSpecVaultAuth } from '../../imports/cert-manager.io';
+import { Issuer, IssuerSpec, IssuerSpecVaultAuth } from '../../imports/cert-manager.io';
 import { formats } from '../config/formats';
 import { certificatesOf } from './pem';
 import { noteReason } from './reason';
@@ -17,7 +18,10 @@ export interface VaultServiceAccountAuth {
   /** Role of the auth method. */
   readonly role: string;
 
-  /** Service account in the Issuer's namespace. cert-manager asks for a token of it with the audience `vault://NAMESPACE/ISSUER`. */
+  /**
+   * Service account in the Issuer's namespace; a ClusterIssuer's, in cert-manager's own. cert-manager asks for a token of it with the audience
+   * `vault://NAMESPACE/ISSUER`, or `vault://CLUSTER-ISSUER`.
+   */
   readonly serviceAccountRef: { readonly name: string };
 }
 
@@ -37,6 +41,15 @@ export interface VaultAppRoleAuth {
   readonly path?: string;
 }
 
+/** A value of a Secret where the Issuer looks for Secrets. */
+export interface VaultSecretKey {
+  /** Name of the Secret. */
+  readonly name: string;
+
+  /** Key below which the value stands. */
+  readonly key: string;
+}
+
 /** Properties of `VaultIssuer`. */
 export interface VaultIssuerProps {
   /** Address of the Vault server as the cluster reaches it, e.g. `https://vault.example.com:8200`. */
@@ -51,9 +64,44 @@ export interface VaultIssuerProps {
   /**
    * PEM text of the CA certificates that Vault's own certificate is checked with.
    *
-   * @default - the CAs that cert-manager's image trusts
+   * @default - those of `caBundleSecretRef`, else the CAs that cert-manager's image trusts
    */
   readonly caBundle?: string;
+
+  /**
+   * Secret that holds them instead.
+   *
+   * @default - none
+   */
+  readonly caBundleSecretRef?: VaultSecretKey;
+
+  /**
+   * Secret with the certificate that cert-manager shows to Vault's listener; it needs `clientKeySecretRef` beside it.
+   *
+   * @default - it shows none
+   */
+  readonly clientCertSecretRef?: VaultSecretKey;
+
+  /**
+   * Secret with the key of that certificate.
+   *
+   * @default - it shows none
+   */
+  readonly clientKeySecretRef?: VaultSecretKey;
+
+  /**
+   * Name that Vault's own certificate must carry.
+   *
+   * @default - the host of `server`
+   */
+  readonly serverName?: string;
+
+  /**
+   * Namespace of Vault (Enterprise, or OpenBao).
+   *
+   * @default - none
+   */
+  readonly vaultNamespace?: string;
 
   /**
    * Name.
@@ -63,15 +111,22 @@ export interface VaultIssuerProps {
   readonly name?: string;
 
   /**
-   * Namespace of the issuer. It must be istiod's, since istio-csr requests certificates there.
+   * Kind. A ClusterIssuer has no namespace; its Secrets and its service account lie in cert-manager's own.
    *
-   * @default "istio-system"
+   * @default "Issuer"
+   */
+  readonly kind?: 'Issuer' | 'ClusterIssuer';
+
+  /**
+   * Namespace of an Issuer. It must be istiod's, since istio-csr requests certificates there.
+   *
+   * @default - "istio-system"; a ClusterIssuer has none
    */
   readonly namespace?: string;
 }
 
 /**
- * A cert-manager `Issuer` backed by a Vault PKI role.
+ * A cert-manager `Issuer`, or `ClusterIssuer`, backed by a Vault PKI role.
  *
  * @see https://cert-manager.io/docs/configuration/vault/
  */
@@ -88,25 +143,42 @@ export class VaultIssuer extends Construct {
     if (!new RegExp(formats.url?.pattern ?? '').test(props.server)) {
       throw new Error(`'server' must be ${formats.url?.says}, e.g. "${formats.url?.example}", got "${props.server}"`);
     }
-    const { server, path, name = 'vault-issuer', namespace = 'istio-system' } = props;
+    const { server, serverName, vaultNamespace, path, kind = 'Issuer', name = 'vault-issuer', namespace = 'istio-system' } = props;
+    const { caBundleSecretRef, clientCertSecretRef, clientKeySecretRef } = props;
+    if (props.caBundle !== undefined && caBundleSecretRef !== undefined) {
+      throw new Error(`'caBundle' and 'caBundleSecretRef' exclude each other, remove one of them, e.g. caBundle, got both`);
+    }
+    if ((clientCertSecretRef === undefined) !== (clientKeySecretRef === undefined)) {
+      throw new Error(`'clientCertSecretRef' and 'clientKeySecretRef' need each other, write both or none, got one`);
+    }
     const auth = checkedAuth(props.auth);
     const bundle = props.caBundle === undefined ? undefined : certificatesOf('caBundle', props.caBundle).join('');
 
-    const issuer = new Issuer(this, 'Resource', {
-      metadata: { name, namespace },
-      spec: {
-        vault: {
-          server,
-          path,
-          caBundle: bundle === undefined ? undefined : Buffer.from(bundle).toString('base64'),
-          auth,
-        },
+    const spec: IssuerSpec = {
+      vault: {
+        server,
+        serverName,
+        namespace: vaultNamespace,
+        path,
+        caBundleSecretRef,
+        clientCertSecretRef,
+        clientKeySecretRef,
+        caBundle: bundle === undefined ? undefined : Buffer.from(bundle).toString('base64'),
+        auth,
       },
-    });
-    this.name = issuer.name;
+    };
+    this.name = name;
+    if (kind === 'Issuer') {
+      new Issuer(this, 'Resource', { metadata: { name, namespace }, spec });
+      noteReason(this, ['metadata', 'namespace'], "istiod's: istio-csr asks for every certificate there");
+    } else {
+      // the specs of both kinds are one; scripts/import-crds.mjs compares them.
+      new ApiObject(this, 'Resource', { ...Issuer.GVK, kind, metadata: { name }, spec });
+      noteReason(this, ['kind'], "for every namespace; its Secrets and its service account lie in cert-manager's own");
+    }
 
-    noteReason(this, ['metadata', 'namespace'], "istiod's: istio-csr asks for every certificate there");
-    for (const [path, text] of reasonsFor(auth, { name, namespace })) noteReason(this, ['spec', 'vault', 'auth', ...path], text);
+    const audience = kind === 'Issuer' ? `vault://${namespace}/${name}` : `vault://${name}`;
+    for (const [path, text] of reasonsFor(auth, audience)) noteReason(this, ['spec', 'vault', 'auth', ...path], text);
     noteReason(this, ['spec', 'vault', 'path'], 'sign, not issue: a key never leaves the workload that made it');
     if (bundle !== undefined) noteReason(this, ['spec', 'vault', 'caBundle'], "what Vault's own certificate is checked with");
   }
@@ -127,11 +199,11 @@ function checkedAuth(auth: VaultAuth): IssuerSpecVaultAuth {
   return { appRole: { path, roleId, secretRef } };
 }
 
-function reasonsFor(auth: IssuerSpecVaultAuth, { name, namespace }: { name: string; namespace: string }): [string[], string][] {
+function reasonsFor(auth: IssuerSpecVaultAuth, audience: string): [string[], string][] {
   if (auth.kubernetes) {
     return [
       [['kubernetes'], 'the block for any login with a token of a service account, whichever auth method checks it'],
-      [['kubernetes', 'serviceAccountRef'], `no secret: cert-manager asks for a token with the audience vault://${namespace}/${name}`],
+      [['kubernetes', 'serviceAccountRef'], `no secret: cert-manager asks for a token with the audience ${audience}`],
     ];
   }
   return [

@@ -31,7 +31,7 @@ export interface SecretPlan {
   /** Name. */
   readonly name: string;
 
-  /** Namespace: the Issuer's. */
+  /** Namespace: the Issuer's; for a ClusterIssuer, cert-manager's. */
   readonly namespace: string;
 
   /** Key below which the secret ID stands. */

@@ -1,4 +1,5 @@
 import { AppRolePlan, planAppRole } from './app-role';
+import { IssuerPlan } from './issuer';
 import { PolicyPlan } from './policy';
 import { KubernetesPlan, JwtPlan, planJwt, planKubernetes } from './service-account';
 import { Settings } from './settings';
@@ -50,15 +51,6 @@ export function tokenFields(
   };
 }
 
-/** Where the Issuer lies, which is part of the audience of its tokens. */
-export interface IssuerPlace {
-  /** Name. */
-  readonly name: string;
-
-  /** Namespace. */
-  readonly namespace: string;
-}
-
 /** The keys that only one way in reads. */
 const KEYS = { jwt: ['jwt'], kubernetes: ['kubernetes'], appRole: ['appRole', 'secret'] } as const;
 
@@ -77,7 +69,7 @@ export function refuseUnusedAuth(settings: readonly Settings[]): void {
 }
 
 /** Decides the way in. */
-export function planAuth(settings: Settings, policy: PolicyPlan, issuer: IssuerPlace): AuthPlan {
+export function planAuth(settings: Settings, policy: PolicyPlan, issuer: IssuerPlan): AuthPlan {
   switch (settings.auth ?? 'jwt') {
     case 'jwt':
       return planJwt(settings, policy, issuer);

@@ -61,7 +61,7 @@ export function planIstioCsr(
     readonly trustDomain: string;
     readonly certificates: CertificatesPlan;
     readonly istio: IstioPlan;
-    readonly issuer: { readonly name: string };
+    readonly issuer: { readonly name: string; readonly kind: string };
   },
 ): IstioCsrPlan {
   const { istioCsr = {}, refuse } = settings;
@@ -101,7 +101,7 @@ function planValues(
   const wanted: Record<string, unknown> = {
     'app.certmanager.namespace': istio.namespace,
     'app.certmanager.issuer.name': issuer.name,
-    'app.certmanager.issuer.kind': 'Issuer',
+    'app.certmanager.issuer.kind': issuer.kind,
     'app.certmanager.issuer.group': 'cert-manager.io',
     'app.tls.rootCAFile': `${ROOT_MOUNT}/${rootSecret.key}`,
     'app.tls.trustDomain': trustDomain,

@@ -3,6 +3,7 @@ import { MeshCaConfig, TsbConfig } from '../config/config';
 import { readObject } from '../config/object';
 import { ConfigError, Problem } from '../config/problem';
 import { AuthPlan, planAuth, refuseUnusedAuth } from './auth';
+import { IssuerPlan, planIssuer } from './issuer';
 import { IstioPlan, planIstio } from './istio';
 import { IstioCsrPlan, planIstioCsr } from './istio-csr';
 import { CertificatesPlan, IntermediatePlan, RootPlan, planCertificates, planIntermediate, planRoot, refuseEarlyRoot } from './pki';
@@ -10,6 +11,7 @@ import { PolicyPlan, planPolicy } from './policy';
 import { RolePlan, planRole } from './role';
 import { refuseSharedNames } from './rules';
 import { Settings, settingsOf } from './settings';
+import { VaultPlan, planVault, refuseOldIssuer } from './vault';
 import { Warning, warningsOf } from './warnings';
 
 /** Everything that is decided. After it nothing decides, everything renders. */
@@ -25,19 +27,6 @@ export interface MeshCaPlan {
 
   /** Every unsafe choice of the config, in its order. */
   readonly warnings: readonly Warning[];
-}
-
-/** The Vault server. */
-export interface VaultPlan {
-  /** Address as the clusters reach it. */
-  readonly server: string;
-
-  /**
-   * PEM text of the CA certificates that its certificate is checked with; none: the system's.
-   *
-   * @default - the system's
-   */
-  readonly caBundle?: string;
 }
 
 /** What is decided for one cluster. */
@@ -75,8 +64,8 @@ export interface ClusterPlan {
   /** cert-manager's way in. */
   readonly auth: AuthPlan;
 
-  /** The Issuer; it lies in istiod's namespace. */
-  readonly issuer: { readonly name: string; readonly namespace: string };
+  /** The Issuer. */
+  readonly issuer: IssuerPlan;
 
   /** cert-manager's namespace, its own service account and its chart version. */
   readonly certManager: { readonly namespace: string; readonly serviceAccount: string; readonly version: string };
@@ -110,9 +99,10 @@ export function planMeshCa(config: MeshCaConfig, checked?: Checked): MeshCaPlan 
   const { rootSeconds } = checked;
   const problems: Problem[] = [];
   const settings = settingsOf(config, problems);
-  const vault: VaultPlan = { server: config.vault.server, caBundle: config.vault.caBundle };
+  const vault = planVault(config.vault, problems);
   const root = planRoot(config.root ?? {}, problems);
   refuseEarlyRoot(config.root ?? {}, settings, { root, rootSeconds, problems });
+  for (const one of settings) refuseOldIssuer(one, config.vault);
   const clusters = settings.map(cluster => planCluster(cluster, vault, root, rootSeconds));
   refuseSharedNames(clusters, settings, root);
   refuseUnusedAuth(settings);
@@ -132,7 +122,7 @@ function planCluster(settings: Settings, vault: VaultPlan, root: RootPlan, rootS
     serviceAccount: settings.certManager?.serviceAccount ?? 'cert-manager',
     version: settings.certManager?.version ?? 'v1.21.2',
   };
-  const issuer = { name: settings.certManager?.issuer ?? 'vault-issuer', namespace: istio.namespace };
+  const issuer = planIssuer(settings, { istio, certManager });
   const istioCsr = planIstioCsr(settings, { clusterId, trustDomain, certificates, istio, issuer });
   const role = planRole(settings, { trustDomain, certificates, intermediate, dnsNames: [...istio.dnsNames, istioCsr.dnsName] });
   const policy = planPolicy(settings, role);

@@ -1,5 +1,6 @@
 import { ServiceAccountConfig } from '../config/config';
-import { AuthMount, IssuerPlace, TokenFields, tokenFields } from './auth';
+import { AuthMount, TokenFields, tokenFields } from './auth';
+import { IssuerPlan } from './issuer';
 import { PolicyPlan } from './policy';
 import { Settings } from './settings';
 import { seconds } from './ttl';
@@ -7,7 +8,7 @@ import { compareVersions } from './version';
 
 /** Login with a token of a service account, which cert-manager asks for anew at each login. */
 interface ServiceAccountPlan extends AuthMount {
-  /** The service account. It lies beside the Issuer. */
+  /** The service account. It lies beside the Issuer, or a ClusterIssuer's Secrets. */
   readonly serviceAccount: { readonly name: string; readonly namespace: string };
 
   /** Audience of its tokens, as cert-manager asks for it. */
@@ -69,7 +70,7 @@ export interface KubernetesPlan extends ServiceAccountPlan {
 }
 
 /** Decides the JWT auth method. */
-export function planJwt(settings: Settings, policy: PolicyPlan, issuer: IssuerPlace): JwtPlan {
+export function planJwt(settings: Settings, policy: PolicyPlan, issuer: IssuerPlan): JwtPlan {
   const { name: cluster, jwt = {} } = settings;
   refuseOldCertManager(settings);
   const mount = jwt.mount ?? `jwt-${cluster}`;
@@ -92,7 +93,7 @@ export function planJwt(settings: Settings, policy: PolicyPlan, issuer: IssuerPl
 }
 
 /** Decides the Kubernetes auth method. */
-export function planKubernetes(settings: Settings, policy: PolicyPlan, issuer: IssuerPlace): KubernetesPlan {
+export function planKubernetes(settings: Settings, policy: PolicyPlan, issuer: IssuerPlan): KubernetesPlan {
   const { name: cluster, kubernetes = {}, refuse } = settings;
   const { host, reviewerTtl } = kubernetes;
   refuseOldCertManager(settings);
@@ -152,7 +153,7 @@ function planServiceAccount(
   mount: string,
   { serviceAccount = 'vault-issuer', tokenTtl = '10m' }: ServiceAccountConfig,
   policy: PolicyPlan,
-  issuer: IssuerPlace,
+  issuer: IssuerPlan,
 ): { place: ServiceAccountPlan; token: TokenFields } {
   const role = 'cert-manager';
   return {
@@ -161,8 +162,7 @@ function planServiceAccount(
       role,
       path: `auth/${mount}/role/${role}`,
       serviceAccount: { name: serviceAccount, namespace: issuer.namespace },
-      // as cert-manager writes it for an Issuer, whatever else is asked for.
-      audience: `vault://${issuer.namespace}/${issuer.name}`,
+      audience: issuer.audience,
     },
     token: tokenFields(policy, { ttl: tokenTtl, maxTtl: tokenTtl, type: 'batch' }),
   };

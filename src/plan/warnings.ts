@@ -73,6 +73,11 @@ export function warningsOf(
       'the secret ID lies in dist/ in plain text, so dist/ must not be committed; write "script"',
     ],
     [
+      ['certManager', 'issuerKind'],
+      settings.certManager?.issuerKind === 'ClusterIssuer',
+      'every namespace can ask it, so whoever may make CertificateRequests anywhere gets any name of the mesh; write "Issuer"',
+    ],
+    [
       ['istioCsr', 'rootFile'],
       istioCsr.rootFile === 'intermediate',
       'the workloads\' ROOTCA is the intermediate, so their chains do not end in the root; write "root"',

@@ -123,8 +123,9 @@ export function later({ cluster, at, kube }: ClusterContext): string[] {
   const {
     auth,
     intermediate,
+    istio,
     istioCsr,
-    issuer: { name, namespace },
+    issuer: { kind, name, namespace },
   } = cluster;
   const [renewal, again] = renewalOf(auth);
   return [
@@ -147,11 +148,11 @@ export function later({ cluster, at, kube }: ClusterContext): string[] {
         ],
         ['setup.sh stopped half way, Ctrl-C', 'run it again: it goes on where it stopped, and names what the stopped run left'],
         [
-          `Issuer not Ready: ${code(kube('describe', 'issuer', name, '-n', namespace))}`,
+          `Issuer not Ready: ${code(kube('describe', kind.toLowerCase(), name, ...(kind === 'Issuer' ? ['-n', namespace] : [])))}`,
           '`connection refused`, `x509`: the address or `vault.caBundle`, as the cluster sees them; an answer of Vault to a login (`invalid role or secret ID`, `error validating token`, `permission denied`): run setup.sh again',
         ],
         [
-          `a Certificate stays False: ${code(kube('get', 'certificaterequests', '-n', namespace))}`,
+          `a Certificate stays False: ${code(kube('get', 'certificaterequests', '-n', istio.namespace))}`,
           "its message is Vault's: `not allowed` names what the role refuses; delete the failed request once the cause is gone",
         ],
         [

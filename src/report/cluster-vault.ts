@@ -1,9 +1,10 @@
+import { SecretKey } from '../plan/vault';
 import { compareVersions } from '../plan/version';
 import { words } from '../script/bash';
 import { clusterSteps } from '../script/steps';
 import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
-import { ClusterContext } from './parts';
+import { ClusterContext, leastPolicy } from './parts';
 
 /** Namespaces and cert-manager. */
 export function beginning({ cluster, kube }: ClusterContext): string[] {
@@ -55,6 +56,7 @@ export function vault({ cluster, at, kube }: ClusterContext): string[] {
           '',
           ...shell(kube('apply', '-f', at('manifests/0-access'))),
         ]),
+    ...leastPolicy(at('setup.sh'), `mesh-ca-setup-${cluster.name}`),
     'First look, then do. The token needs what the script asks for; it names all that is missing and changes nothing.',
     '',
     ...shell(words(['bash', at('setup.sh'), '--plan']), words(['bash', at('setup.sh'), ...exported])),
@@ -86,18 +88,35 @@ export function vault({ cluster, at, kube }: ClusterContext): string[] {
   ];
 }
 
+/** The Secrets that cert-manager reaches Vault with, which are not ours to make. */
+function vaultSecrets({ vault, issuer: { namespace } }: ClusterContext['cluster'], kube: ClusterContext['kube']): string[] {
+  const { caBundleSecretRef: ca, client } = vault;
+  const get = ({ name, key }: SecretKey) =>
+    kube('get', 'secret', name, '-n', namespace, '-o', `jsonpath={.data.${key.replaceAll('.', '\\.')}}`);
+  const certificates = [...(ca ? [ca] : []), ...(client ? [client.certSecretRef] : [])];
+  if (certificates.length === 0) return [];
+  return [
+    `cert-manager reads ${ca ? "the CA of Vault's own certificate" : ''}${ca && client ? ', and ' : ''}${client ? "the certificate that it shows to Vault's listener" : ''} from Secrets in namespace ${code(namespace)}. They are not made here; they must be there:`,
+    '',
+    ...shell(...certificates.map(one => `${get(one)} | base64 -d | openssl x509 -noout -subject -enddate`)),
+    'See: the subject and the end of each.',
+    '',
+  ];
+}
+
 /** The Issuer. */
 export function issuer({ cluster, at, kube }: ClusterContext): string[] {
-  const {
-    issuer: { name, namespace },
-  } = cluster;
+  const { kind, name, namespace } = cluster.issuer;
+  const resource = kind.toLowerCase();
+  const within = kind === 'Issuer' ? ['-n', namespace] : [];
   return [
     '## 3. The Issuer',
     '',
+    ...vaultSecrets(cluster, kube),
     ...shell(
       kube('apply', '-f', at('manifests/1-issuer')),
-      kube('wait', '--for=condition=Ready', `issuer/${name}`, '-n', namespace, '--timeout=60s'),
-      kube('get', 'issuers', name, '-n', namespace, '-o', 'wide'),
+      kube('wait', '--for=condition=Ready', `${resource}/${name}`, ...within, '--timeout=60s'),
+      kube('get', `${resource}s`, name, ...within, '-o', 'wide'),
     ),
     ...output(`${'NAME'.padEnd(name.length)}   READY   STATUS           AGE`, `${name.padEnd(4)}   True    Vault verified   1m`),
     'Ready says that one login worked. That signatures work is what the trial of step 2 showed.',

@@ -1,7 +1,8 @@
 import { OutputFile } from '../output';
 import { ClusterPlan } from '../plan/plan';
 import { Warning } from '../plan/warnings';
-import { code, plain, table } from './markdown';
+import { words } from '../script/bash';
+import { code, plain, shell, table } from './markdown';
 
 /** What the sections of a cluster's runbook are written from. */
 export interface ClusterContext {
@@ -28,6 +29,15 @@ export function warningList(warnings: readonly Warning[]): string[] {
     '',
     ...[...new Set(warnings.map(({ key, message }) => `- ${code(key)}: ${plain(message)}`))],
     '',
+  ];
+}
+
+/** How a token that may run a script, and no more, is had. */
+export function leastPolicy(script: string, name: string): string[] {
+  return [
+    `It needs no root token: this gives an administrator the least policy for a token that runs it. Whoever holds it writes policies and logins, so trust him as an administrator, and let the token end soon:`,
+    '',
+    ...shell(`${words(['bash', script, '--print-policy'])} | ${words(['vault', 'policy', 'write', name, '-'])}`),
   ];
 }
 

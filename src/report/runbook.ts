@@ -4,7 +4,7 @@ import { seconds } from '../plan/ttl';
 import { words } from '../script/bash';
 import { rootSteps } from '../script/steps';
 import { code, command, fingerprints, output, setting, shell, table } from './markdown';
-import { fileTable, warningList } from './parts';
+import { fileTable, leastPolicy, warningList } from './parts';
 
 export { clusterRunbook } from './cluster-runbook';
 
@@ -60,9 +60,17 @@ function programs({ vault }: MeshCaPlan): string[] {
     '',
     ...shell(
       setting('VAULT_ADDR', vault.server),
+      ...(vault.namespace === undefined ? [] : [setting('VAULT_NAMESPACE', vault.namespace)]),
+      ...(vault.serverName === undefined ? [] : [setting('VAULT_TLS_SERVER_NAME', vault.serverName)]),
       ...(vault.caBundle === undefined
         ? []
         : ['export VAULT_CACERT=vault-ca.pem # the file that vault.caBundle names; the scripts hold it themselves']),
+      ...(vault.caBundleSecretRef === undefined
+        ? []
+        : ['export VAULT_CACERT=vault-ca.pem # the same certificates as in the Secret of vault.caBundleSecretRef']),
+      ...(vault.client === undefined
+        ? []
+        : ["export VAULT_CLIENT_CERT=client.pem VAULT_CLIENT_KEY=client.key # your own, for Vault's listener"]),
       'vault status',
       'vault login',
     ),
@@ -93,6 +101,7 @@ function demoVault({ clusters, vault }: MeshCaPlan): string[] {
       setting('VAULT_ADDR', 'http://127.0.0.1:8200'),
       'vault login',
     ),
+    ...(vault.namespace === undefined ? [] : ['It has no namespaces: take `vault.namespace` out of the config for it.', '']),
     'See: `vault-0   1/1   Running`. The token of a Vault in dev mode is `root`.',
     '',
   ];
@@ -131,6 +140,7 @@ function rootCa({ root, clusters }: MeshCaPlan): string[] {
   return [
     '## 3. The root CA',
     '',
+    ...leastPolicy('dist/root/setup.sh', 'mesh-ca-setup-root'),
     ...(root.source === 'import' ? make : generate),
     'See (the first and the last line):',
     '',

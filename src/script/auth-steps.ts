@@ -125,7 +125,8 @@ function appRoleSteps(auth: AppRolePlan): Step[] {
     why: ['Without it Vault cuts a secret ID to its default of 768 hours, without a word. A mount that allows more is left alone.'],
     unless: ['auth_allows', mount, String(seconds(ttl))],
     run: [['vault', 'auth', 'tune', `-max-lease-ttl=${ttl}`, mount]],
-    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${mount}/tune`]: ['create', 'update', 'sudo'] } },
+    // the path that the CLI tunes an auth method by.
+    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/mounts/auth/${mount}/tune`]: ['create', 'update'] } },
   };
   return [
     mountStep(auth, 'approle'),

@@ -2,6 +2,7 @@ import { MADE_BY } from '../output';
 import { AuthPlan } from '../plan/auth';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { seconds } from '../plan/ttl';
+import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
 import { comment, constants, stepsFunction } from './bash';
 import { ownAuth } from './auth-steps';
@@ -13,8 +14,7 @@ import { Step } from './step';
 export function rootScript({ root, vault, clusters }: MeshCaPlan): string {
   const about = `Brings the root CA into Vault's mount ${root.mount}.`;
   return script(about, [], rootSteps(root), ['root.sh'], {
-    server: vault.server,
-    ca_bundle: vault.caBundle?.trim() ?? '',
+    ...reaches(vault),
     config_root: root.certificate?.trim() ?? '',
     root_mount: root.mount,
     root_source: root.source,
@@ -30,8 +30,7 @@ export function clusterScript(cluster: ClusterPlan): string {
   return script(about, cluster.warnings, clusterSteps(cluster), ['cluster.sh', 'cluster-secrets.sh', ...wayIn(auth), 'trial.sh'], {
     cluster: name,
     context: cluster.context,
-    server: vault.server,
-    ca_bundle: vault.caBundle?.trim() ?? '',
+    ...reaches(vault),
     config_root: root.certificate?.trim() ?? '',
     root_mount: root.mount,
     mount: intermediate.mount,
@@ -59,6 +58,14 @@ export function clusterScript(cluster: ClusterPlan): string {
     trial_ttl: certificates.workloadTtl,
   });
 }
+
+/** How the script reaches Vault. */
+const reaches = ({ server, namespace = '', serverName = '', caBundle = '' }: VaultPlan) => ({
+  server,
+  vault_namespace: namespace,
+  server_name: serverName,
+  ca_bundle: caBundle.trim(),
+});
 
 /** The parts of the runtime that a way in needs. */
 function wayIn(auth: AuthPlan): (keyof typeof runtime)[] {

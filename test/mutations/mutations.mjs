@@ -477,6 +477,67 @@ export const mutations = [
     red: 'every problem is reported at once',
   },
 
+  // how Vault is reached, and the kind of the Issuer
+  {
+    name: 'vault: the CA may be given twice',
+    file: 'src/plan/vault.ts',
+    from: 'caBundle !== undefined && caBundleSecretRef !== undefined',
+    to: 'caBundle === null && caBundleSecretRef !== undefined',
+    test: 'test/plan/vault.test.ts',
+    red: 'fails if the CA of Vault stands in the config and in a Secret',
+  },
+  {
+    name: 'vault: a cert-manager that lacks serverName will do',
+    file: 'src/plan/vault.ts',
+    from: "serverName: '1.18.0'",
+    to: "serverName: '1.17.0'",
+    test: 'test/plan/vault.test.ts',
+    red: 'fails if cert-manager is older than its',
+  },
+  {
+    name: 'issuer: a ClusterIssuer has a namespace in its audience',
+    file: 'src/plan/issuer.ts',
+    from: '`vault://${name}`',
+    to: '`vault://${namespace}/${name}`',
+    test: 'test/plan/issuer.test.ts',
+    red: 'and no namespace in its audience',
+  },
+  {
+    name: "issuer: a ClusterIssuer's Secrets lie beside istiod",
+    file: 'src/plan/issuer.ts',
+    from: '{ kind, name, namespace, audience',
+    to: '{ kind, name, namespace: istio.namespace, audience',
+    test: 'test/plan/issuer.test.ts',
+    red: "Secret of a ClusterIssuer's AppRole lies in cert-manager's namespace",
+  },
+  {
+    name: 'namespace: bao asks without it',
+    file: 'src/script/runtime/setup.sh',
+    from: 'then export "$1=$vault_namespace"; else',
+    to: 'then export "VAULT_NAMESPACE=$vault_namespace"; else',
+    project: 'live',
+    test: 'test/live/door-namespace.test.ts',
+    red: 'every call of both scripts asks in the namespace of the plan',
+  },
+  {
+    name: 'server name: the script does not check it',
+    file: 'src/script/runtime/setup.sh',
+    from: 'then export VAULT_TLS_SERVER_NAME=$server_name; fi',
+    to: 'then :; fi',
+    project: 'live',
+    test: 'test/live/door-issuer.test.ts',
+    red: 'the name is what cert-manager and the script check',
+  },
+  {
+    name: 'policy: what is to be done is not asked for before the first step',
+    file: 'src/script/runtime/setup.sh',
+    from: "  [[ $mode == run && -n $(lacking act '' <<<",
+    to: "  return 0; : [[ $mode == run && -n $(lacking act '' <<<",
+    project: 'live',
+    test: 'test/live/door-policy.test.ts',
+    red: 'whichever line is taken away, the script names it, and changes nothing',
+  },
+
   // what leaves the command
   {
     name: "synth: a cluster's files speak of another cluster",

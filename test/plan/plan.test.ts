@@ -111,7 +111,7 @@ test('a minimal config has every name after its cluster', () => {
         bound_subject: 'system:serviceaccount:istio-system:vault-issuer',
       },
     },
-    issuer: { name: 'vault-issuer', namespace: 'istio-system' },
+    issuer: { kind: 'Issuer', name: 'vault-issuer', namespace: 'istio-system', audience: 'vault://istio-system/vault-issuer' },
     certManager: { namespace: 'cert-manager', serviceAccount: 'cert-manager', version: 'v1.21.2' },
     istio: {
       version: '1.22',

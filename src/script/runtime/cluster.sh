@@ -29,11 +29,13 @@ kube() { kubectl --context "$context" "$@"; }
 
 before_steps() {
   local namespace
+  local -a namespaces
   need_programs jq openssl kubectl
   stop_if_missing
   look_for_root_pem
   need_vault
-  for namespace in "$issuer_namespace" "$csr_namespace"; do
+  mapfile -t namespaces < <(printf '%s\n' "$issuer_namespace" "$csr_namespace" | sort -u)
+  for namespace in "${namespaces[@]}"; do
     kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
       missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
   done

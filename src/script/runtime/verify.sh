@@ -91,7 +91,7 @@ def ready: .status.conditions // [] | map(select(.type == "Ready")) | last // {}
 def container($name): .spec.template.spec.containers | (map(select(.name == $name)) + .)[0];
 def issuer:
   ready as $ready
-  | $ready.status // "missing", $ready.reason // "", $ready.message // "", .spec.vault.path // "", .spec.vault.server // "",
+  | $ready.status // "missing", $ready.reason // "", $ready.message // "", .spec.vault.path // "", .spec.vault.server // "", .spec.vault.namespace // "",
     (($ready.observedGeneration // .metadata.generation) == .metadata.generation)
   | line;
 def replicas: .spec.replicas // 1, .status.availableReplicas // 0 | line;
@@ -110,7 +110,7 @@ def wrong_arguments:
   | "\(.key) is \($given | words), the plan says \(.value | words)" | line;
 def pem($key): .data[$key] // "" | @base64d;
 def root_file: pem($ARGS.named.key);
-def certificate: ready as $ready | $ready.status // "missing", "\($ready.reason // "") \($ready.message // "")", .spec.issuerRef.name // "" | line;
+def certificate: ready as $ready | $ready.status // "missing", "\($ready.reason // "") \($ready.message // "")", .spec.issuerRef.name // "", .spec.issuerRef.kind // "Issuer" | line;
 def variable:
   (container("discovery").env // [] | map(select(.name == $ARGS.named.variable)) | last // {})
   | if .valueFrom != null then "elsewhere", "" elif (.value // "") == "" then "unset", "" else "set", .value end | line;
@@ -132,7 +132,7 @@ fetch() {
   shift 4
   why=$no_answer
   if [[ -n $why ]]; then return 2; fi
-  if ! out=$(kube get "$kind" "$name" --namespace "$namespace" --ignore-not-found --output json |
+  if ! out=$(kube get "$kind" "$name" ${namespace:+--namespace "$namespace"} --ignore-not-found --output json |
     jq --raw-output "$@" "$questions \"found\", ($question)" 2>/dev/null); then
     why="kubectl get $kind $name: $(reason)"
     return 2
@@ -149,7 +149,7 @@ need() {
   fetch "$@" || rc=$?
   case $rc in
     0) return 0 ;;
-    1) fail "there is no $1 $2 in namespace $3" "$todo" ;;
+    1) fail "there is no $1 $2${3:+ in namespace $3}" "$todo" ;;
     *) unknown "$why" ;;
   esac
   return 1
@@ -315,10 +315,12 @@ check_root() {
 
 check_issuer() {
   check='issuer'
-  need 'apply manifests/1-issuer' issuers.cert-manager.io "$issuer_name" "$istio_namespace" issuer || return 0
-  local status cause message path server seen
-  { read -r status && read -r cause && read -r message && read -r path && read -r server && read -r seen; } <<<"$got" || true
-  if [[ $path != "$sign_path" || $server != "$vault_server" ]]; then
+  need 'apply manifests/1-issuer' "$issuer_resource" "$issuer_name" "$issuer_namespace" issuer || return 0
+  local status cause message path server within seen
+  { read -r status && read -r cause && read -r message && read -r path && read -r server && read -r within && read -r seen; } <<<"$got" || true
+  if [[ $within != "$vault_namespace" ]]; then
+    fail "it asks in namespace \"$within\" of Vault, the plan says \"$vault_namespace\"" 'apply manifests/1-issuer'
+  elif [[ $path != "$sign_path" || $server != "$vault_server" ]]; then
     fail "it signs at \"$path\" of \"$server\", the plan says \"$sign_path\" of \"$vault_server\"" 'apply manifests/1-issuer'
   elif [[ $seen != true ]]; then
     fail 'cert-manager has not looked at its last change yet' 'wait; is cert-manager running?'
@@ -386,10 +388,12 @@ check_istiod_certificate() {
   elif ((rc == 1)); then
     fail "there is no Certificate istiod, nor istiod-dynamic, in namespace $istio_namespace" 'helm upgrade --install istio-csr with istio-csr.values.yml'
   else
-    local status message ref
-    { read -r status && read -r message && read -r ref; } <<<"$got" || true
+    local status message ref kind
+    { read -r status && read -r message && read -r ref && read -r kind; } <<<"$got" || true
     if [[ $ref != "$issuer_name" ]]; then
       fail "$name asks the issuer \"$ref\", the plan says \"$issuer_name\"" 'helm upgrade istio-csr with istio-csr.values.yml'
+    elif [[ $kind != "$issuer_kind" ]]; then
+      fail "$name asks the $kind of that name, the plan says the $issuer_kind" 'helm upgrade istio-csr with istio-csr.values.yml'
     elif [[ $status == True ]]; then
       ok "$name is Ready"
     else

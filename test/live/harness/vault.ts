@@ -34,6 +34,8 @@ export interface VaultServer extends Vault {
   readonly caPem: string;
   readonly caFile: string;
   readonly unsealKeys: readonly string[];
+  /** A second listener of the same certificate, where `clientCaFile` was given: it takes those only who show one of that CA. */
+  readonly clientAddr: string;
   seal(): Promise<void>;
   unseal(): Promise<void>;
   /** Ends the server and starts it again at the same address; `unseal: false` leaves it sealed, as a restart does. */
@@ -77,9 +79,11 @@ export async function startVaultServer(
     readonly keyShares?: number;
     /** @default 1 */
     readonly keyThreshold?: number;
+    /** @default - no second listener */
+    readonly clientCaFile?: string;
   } = {},
 ): Promise<VaultServer> {
-  const { keyShares = 1, keyThreshold = 1 } = options;
+  const { keyShares = 1, keyThreshold = 1, clientCaFile } = options;
   const { vault: bin } = await buildPrograms(['vault']);
   const folder = tempDir('vault');
   const port = await freePort();
@@ -87,10 +91,14 @@ export async function startVaultServer(
   const ca = await makeCa(folder, 'private CA of a Vault');
   const { certFile, keyFile } = await makeServerCertificate(ca, folder, 'vault', ['IP:127.0.0.1', 'DNS:localhost']);
   const config = join(folder, 'vault.hcl');
-  const listener = `address = "127.0.0.1:${port}"\n  tls_cert_file = "${certFile}"\n  tls_key_file = "${keyFile}"`;
+  const clientPort = await freePort();
+  const listener = (at: number, more: string) =>
+    `listener "tcp" {\n  address = "127.0.0.1:${at}"\n  tls_cert_file = "${certFile}"\n  tls_key_file = "${keyFile}"\n${more}}\n`;
+  const asksClient = `  tls_require_and_verify_client_cert = true\n  tls_client_ca_file = "${clientCaFile ?? ''}"\n`;
+  const listeners = [listener(port, ''), ...(clientCaFile === undefined ? [] : [listener(clientPort, asksClient)])].join('');
   writeFileSync(
     config,
-    `disable_mlock = true\napi_addr = "${addr}"\nstorage "file" {\n  path = "${join(folder, 'data')}"\n}\nlistener "tcp" {\n  ${listener}\n}\n`,
+    `disable_mlock = true\napi_addr = "${addr}"\nstorage "file" {\n  path = "${join(folder, 'data')}"\n}\n${listeners}`,
   );
   const launch = () => start('vault', bin, ['server', `-config=${config}`], { folder, env: noVaultVariables() });
   let server = launch();
@@ -113,6 +121,7 @@ export async function startVaultServer(
     caPem: ca.caPem,
     caFile: ca.caFile,
     unsealKeys,
+    clientAddr: `https://127.0.0.1:${clientPort}`,
     log: () => server.log(),
     seal: async () => {
       succeeded(await client.request('PUT', 'sys/seal'));

@@ -1,0 +1,101 @@
+// setup.sh --print-policy: what it prints is enough for the script, and each line of it is needed. Real Vault, real API server.
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { ok, run, tempDir, type Vault } from './harness';
+import { configs, dataOf, makeRoot, makeWorld, rootFiles, startServers, stateOf, type World } from './world';
+
+const { kube, devVault } = startServers();
+
+/** The lines that a script prints. It gets no address, no token and no cluster. */
+async function policyOf(world: World, script: string): Promise<string[]> {
+  const env = { VAULT_ADDR: 'http://127.0.0.1:9', VAULT_TOKEN: undefined, KUBECONFIG: '/dev/null' };
+  return ok(await world.script(script, ['--print-policy'], env))
+    .trim()
+    .split('\n');
+}
+
+/** A token with a policy of these lines, and with Vault's default one. */
+async function tokenWith(vault: Vault, lines: readonly string[]): Promise<Record<string, string>> {
+  expect((await vault.request('POST', 'sys/policies/acl/setup', { policy: lines.join('\n') })).status).toBe(204);
+  const made = (await vault.request('POST', 'auth/token/create', { policies: ['setup'], ttl: '1h' })).body;
+  const { auth } = made as { auth: { client_token: string; token_policies: string[] } };
+  expect(auth.token_policies).toEqual(['default', 'setup']);
+  return { VAULT_TOKEN: auth.client_token };
+}
+
+/** Runs a script with each line of its policy taken away in turn, where nothing is done yet; gives the lines that it did not miss. */
+async function notMissed(world: World, vault: Vault, script: string, args: readonly string[]): Promise<string[]> {
+  const lines = await policyOf(world, script);
+  const unmissed: string[] = [];
+  for (const line of lines) {
+    const rest = lines.filter(one => one !== line);
+    const { code, stdout, stderr } = await world.script(script, args, await tokenWith(vault, rest));
+    const [, path = '', capabilities = ''] = /^path "(.*)" \{ capabilities = \[(.*)\] \}$/.exec(line) ?? [];
+    const named = stderr.match(/ {2}- the capability (.*) on (\S+) for the token/g) ?? [];
+    const found = named.filter(one => one.includes(` on ${path} for`)).join();
+    const all = capabilities.split(',').every(capability => found.includes(capability.replaceAll('"', '')));
+    if (code !== 1 || stdout !== '' || !all || named.some(one => !one.includes(` on ${path} for`))) unmissed.push(line);
+  }
+  return unmissed;
+}
+
+const ways = [
+  ['jwt', { ...configs.recommended, auth: 'jwt' }],
+  ['kubernetes', configs.kubernetes],
+  ['appRole', configs.appRole],
+  ['appRole, and a root that Vault makes', { ...configs.appRole, root: { source: 'generate' } }],
+] as const;
+
+test.each(ways)('auth %s: a token with the printed policy and no more gets both scripts through, a second time too', async (_, config) => {
+  const vault = await devVault();
+  const world = await makeWorld(config, vault, [kube()]);
+  const files = config.root?.source === 'generate' ? [] : rootFiles(await makeRoot(world.folder));
+  const root = await tokenWith(vault, await policyOf(world, 'root'));
+  ok(await world.script('root', files, root));
+  ok(await world.script('root', [], root));
+  const cluster = await tokenWith(vault, await policyOf(world, 'cluster-1'));
+  expect(ok(await world.script('cluster-1', [], cluster))).toContain('cluster cluster-1 is ready in Vault: 10 trials passed');
+  const state = await stateOf(vault, world.cluster);
+  expect(ok(await world.script('cluster-1', ['--plan'], cluster))).not.toContain('to do');
+  ok(await world.script('cluster-1', [], cluster));
+  expect(await stateOf(vault, world.cluster)).toEqual(state);
+});
+
+// half a minute each; the lines of kubernetes are those of jwt by another name.
+test.each([ways[0], ways[2]])(
+  'auth %s: whichever line is taken away, the script names it, and changes nothing',
+  async (_, config) => {
+    const vault = await devVault();
+    const world = await makeWorld(config, vault, [kube()]);
+    const files = rootFiles(await makeRoot(world.folder));
+    const before = dataOf((await vault.request('GET', 'sys/mounts')).body);
+    expect(await notMissed(world, vault, 'root', files)).toEqual([]);
+    expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).toEqual(before);
+    ok(await world.script('root', files));
+    const mounts = dataOf((await vault.request('GET', 'sys/mounts')).body);
+    expect(await notMissed(world, vault, 'cluster-1', [])).toEqual([]);
+    expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).toEqual(mounts);
+  },
+  400_000,
+);
+
+test('the lines are sorted, a path a line, and the help names the option', async () => {
+  const world = await makeWorld(configs.recommended, await devVault(), [kube()]);
+  for (const script of ['root', 'cluster-1']) {
+    const lines = await policyOf(world, script);
+    expect(lines).toEqual([...lines].sort());
+    expect(new Set(lines.map(line => line.split('"')[1])).size).toBe(lines.length);
+    expect(lines.join('\n')).not.toContain('capabilities-self');
+    expect((await world.script(script, ['--help'])).stdout).toContain('--print-policy ');
+  }
+});
+
+test('fails if jq is not there, with its name and no half policy', async () => {
+  const world = await makeWorld(configs.recommended, await devVault(), [kube()]);
+  const bin = tempDir('bin');
+  // what is said goes through tr.
+  symlinkSync(ok(await run('which', ['tr'])).trim(), join(bin, 'tr'));
+  const env = { ...world.env, PATH: bin };
+  const result = await run('/bin/bash', ['dist/root/setup.sh', '--print-policy'], { cwd: world.folder, env });
+  expect(result).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('the program jq') as string });
+});
