@@ -28,7 +28,7 @@ export function deliverySteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
       title: `Make a secret ID and deliver it to Secret ${secret.namespace}/${secret.name}`,
       why: ["Through pipes only. It is done where the cluster's secret ID is known to Vault and has a third of its time left."],
       unless: ['secret_id_works'],
-      run: [['deliver_secret_id']],
+      run: [['deliver_secret_id'], ['report_other_secret_ids']],
       needs: {
         look: { [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
         act: { [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/destroy`]: ['update'] },

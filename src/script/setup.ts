@@ -27,37 +27,43 @@ export function rootScript({ root, vault, clusters }: MeshCaPlan): string {
 export function clusterScript(cluster: ClusterPlan): string {
   const { name, vault, root, intermediate, role, auth, issuer, istioCsr, certificates } = cluster;
   const about = `Makes the intermediate CA of cluster ${name} in Vault, the way in for its cert-manager, and tries both.`;
-  return script(about, cluster.warnings, clusterSteps(cluster), ['cluster.sh', 'cluster-secrets.sh', ...wayIn(auth), 'trial.sh'], {
-    cluster: name,
-    context: cluster.context,
-    server: vault.server,
-    ca_bundle: vault.caBundle?.trim() ?? '',
-    config_root: root.certificate?.trim() ?? '',
-    root_mount: root.mount,
-    mount: intermediate.mount,
-    intermediate_seconds: String(seconds(intermediate.ttl)),
-    intermediate_bits: String(intermediate.keyBits),
-    max_path_length: String(intermediate.maxPathLength),
-    common_name: intermediate.commonName,
-    key_mode: intermediate.key,
-    sign_fields: JSON.stringify(signFields(intermediate)),
-    sign_path: role.signPath,
-    role_path: role.path,
-    policy_path: policyPath(cluster.policy),
-    role_is_exact: String(role.exact),
-    issuer_namespace: issuer.namespace,
-    auth_mount: auth.mount,
-    own_auth: ownAuth(auth),
-    token_type: auth.fields.token_type,
-    ...authConstants(auth),
-    csr_namespace: istioCsr.namespace,
-    root_secret: istioCsr.rootSecret.name,
-    root_secret_key: istioCsr.rootSecret.key,
-    root_file: istioCsr.rootFile,
-    key_type: certificates.keyType,
-    key_bits: String(certificates.keyBits),
-    trial_ttl: certificates.workloadTtl,
-  });
+  return script(
+    about,
+    cluster.warnings,
+    clusterSteps(cluster),
+    ['cluster.sh', 'kube.sh', 'cluster-secrets.sh', ...wayIn(auth), 'trial.sh'],
+    {
+      cluster: name,
+      context: cluster.context,
+      server: vault.server,
+      ca_bundle: vault.caBundle?.trim() ?? '',
+      config_root: root.certificate?.trim() ?? '',
+      root_mount: root.mount,
+      mount: intermediate.mount,
+      intermediate_seconds: String(seconds(intermediate.ttl)),
+      intermediate_bits: String(intermediate.keyBits),
+      max_path_length: String(intermediate.maxPathLength),
+      common_name: intermediate.commonName,
+      key_mode: intermediate.key,
+      sign_fields: JSON.stringify(signFields(intermediate)),
+      sign_path: role.signPath,
+      role_path: role.path,
+      policy_path: policyPath(cluster.policy),
+      role_is_exact: String(role.exact),
+      issuer_namespace: issuer.namespace,
+      auth_mount: auth.mount,
+      own_auth: ownAuth(auth),
+      token_type: auth.fields.token_type,
+      ...authConstants(auth),
+      csr_namespace: istioCsr.namespace,
+      root_secret: istioCsr.rootSecret.name,
+      root_secret_key: istioCsr.rootSecret.key,
+      root_file: istioCsr.rootFile,
+      key_type: certificates.keyType,
+      key_bits: String(certificates.keyBits),
+      trial_ttl: certificates.workloadTtl,
+    },
+  );
 }
 
 /** The parts of the runtime that a way in needs. */
@@ -68,11 +74,12 @@ function wayIn(auth: AuthPlan): (keyof typeof runtime)[] {
     case 'kubernetes':
       return ['service-account.sh', ...(auth.host === undefined ? [] : (['token-review.sh'] as const))];
     case 'appRole':
-      return ['app-role.sh'];
+      return ['app-role.sh', 'secret-in-cluster.sh'];
   }
 }
 
-function authConstants(auth: AuthPlan): Record<string, string> {
+/** What the runtime has to know of the way in. */
+export function authConstants(auth: AuthPlan): Record<string, string> {
   if (auth.method === 'appRole') {
     const { roleId, fields, secret } = auth;
     return {
@@ -80,6 +87,8 @@ function authConstants(auth: AuthPlan): Record<string, string> {
       role_id: roleId,
       secret_id_seconds: String(seconds(fields.secret_id_ttl)),
       secret_delivery: secret.delivery,
+      secret_place: `${secret.namespace}/${secret.name}`,
+      secret_todo: 'Apply the manifests of 1-issuer',
       secret_name: secret.name,
       secret_namespace: secret.namespace,
       secret_key: secret.key,
@@ -96,7 +105,8 @@ function authConstants(auth: AuthPlan): Record<string, string> {
   };
 }
 
-function script(
+/** A script: its values, its steps, and the parts of the runtime that give them their meaning. */
+export function script(
   about: string,
   warnings: readonly Warning[],
   steps: readonly Step[],

@@ -94,7 +94,7 @@ export function policyText(rules: Readonly<Record<string, readonly string[]>>): 
 }
 
 /** What reads the CA of a mount. */
-const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
+export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
 
 function pkiMountSteps(id: string, mount: string, maxLeaseTtl: string, bound: 'mount_allows' | 'max_lease_ttl_is'): Step[] {
   return [
