@@ -556,12 +556,21 @@ export interface AppRoleConfig {
 /** The Secret with the secret ID. It lies in istiod's namespace, beside the Issuer. */
 export interface SecretConfig {
   /**
-   * How it reaches the cluster. `script`: the setup script makes the secret ID and pipes it into the cluster. `manifest`: a Secret in dist/, in
-   * plain text; only with `--allow-plaintext-secret` and the secret ID in an environment variable. Unsafe.
+   * How it reaches the cluster. `script`: the setup script makes the secret ID and pipes it into the cluster. `wrapped`: it prints a wrapping
+   * token, with which somebody else, who runs the cluster, fetches it once. `manifest`: a Secret in dist/, in plain text; only with
+   * `--allow-plaintext-secret` and the secret ID in an environment variable. Unsafe.
    *
    * @default "script"
    */
-  readonly delivery?: 'script' | 'manifest';
+  readonly delivery?: 'script' | 'wrapped' | 'manifest';
+
+  /**
+   * How long the wrapping token of `wrapped` serves.
+   *
+   * @format duration
+   * @default "1h"
+   */
+  readonly wrapTtl?: string;
 
   /**
    * Name.

@@ -1,5 +1,6 @@
 import { AuthMount, TokenFields, tokenFields } from './auth';
 import { PolicyPlan } from './policy';
+import { planSecret, SecretPlan } from './secret';
 import { Settings } from './settings';
 import { seconds } from './ttl';
 
@@ -20,24 +21,6 @@ export interface AppRolePlan extends AuthMount {
 
   /** The Secret with the secret ID. */
   readonly secret: SecretPlan;
-}
-
-/** The Secret with the secret ID. */
-export interface SecretPlan {
-  /** How it reaches the cluster. */
-  readonly delivery: 'script' | 'manifest';
-
-  /** Name. */
-  readonly name: string;
-
-  /** Namespace: the Issuer's. */
-  readonly namespace: string;
-
-  /** Key below which the secret ID stands. */
-  readonly key: string;
-
-  /** Environment variable that a synthesis takes the secret ID from, where a manifest delivers it. */
-  readonly variable: string;
 }
 
 /** Decides the AppRole. */
@@ -66,16 +49,6 @@ export function planAppRole(settings: Settings, policy: PolicyPlan, namespace: s
       secret_id_bound_cidrs: appRole.secretIdBoundCidrs ?? [],
       bind_secret_id: true,
     },
-    secret: planSecret(settings, namespace),
-  };
-}
-
-function planSecret({ name: cluster, secret = {} }: Settings, namespace: string): SecretPlan {
-  return {
-    delivery: secret.delivery ?? 'script',
-    name: secret.name ?? 'cert-manager-vault-approle',
-    namespace,
-    key: secret.key ?? 'secretId',
-    variable: `MESH_CA_SECRET_ID_${cluster.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`,
+    secret: planSecret(settings, namespace, secretIdTtl),
   };
 }

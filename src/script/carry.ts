@@ -20,9 +20,48 @@ export interface CarryScript {
 /** The scripts that a cluster's delivery has beside setup.sh. */
 export function carryScripts(cluster: ClusterPlan): CarryScript[] {
   const { auth } = cluster;
-  if (auth.method !== 'appRole' || auth.secret.delivery !== 'script') return [];
+  if (auth.method !== 'appRole') return [];
+  switch (auth.secret.delivery) {
+    case 'script':
+      return [
+        { file: 'rotate-secret-id.sh', content: rotateScript(cluster, auth), about: 'replaces the secret ID, and destroys the one before' },
+      ];
+    case 'wrapped':
+      return [
+        {
+          file: 'unwrap-secret-id.sh',
+          content: unwrapScript(cluster, auth),
+          about: 'brings the secret ID of a wrapping token into the cluster',
+        },
+      ];
+    case 'manifest':
+      return [];
+  }
+}
+
+/** Steps that bring the secret ID of a wrapping token into the cluster. They take no login to Vault. */
+export function unwrapSteps(cluster: ClusterPlan, { path, secret }: AppRolePlan): Step[] {
   return [
-    { file: 'rotate-secret-id.sh', content: rotateScript(cluster, auth), about: 'replaces the secret ID, and destroys the one before' },
+    {
+      id: 'unwrap/check',
+      title: `Check that the wrapping token of standard input was made at ${path}/secret-id`,
+      why: ['Else it was swapped on its way. Looking does not use it up.'],
+      run: [['check_wrapping_token']],
+      needs: {},
+    },
+    {
+      id: 'unwrap/deliver',
+      title: `Unwrap it into Secret ${secret.namespace}/${secret.name}`,
+      why: ['Through pipes only.'],
+      run: [['unwrap_secret_id']],
+      needs: {},
+    },
+    {
+      id: 'trial',
+      title: `Try it as cert-manager will: log in, sign at ${cluster.role.signPath}`,
+      run: loginTrialCommands(cluster),
+      needs: {},
+    },
   ];
 }
 
@@ -70,6 +109,12 @@ function rotateScript(cluster: ClusterPlan, auth: AppRolePlan): string {
   const about = `Replaces the secret ID of cluster ${cluster.name} by a new one, and then destroys the one before.`;
   const texts = ['carry.sh', 'rotate.sh', 'kube.sh', 'app-role.sh', 'secret-in-cluster.sh', 'trial.sh'] as const;
   return script(about, [], rotationSteps(cluster, auth), texts, carryConstants(cluster, auth));
+}
+
+function unwrapScript(cluster: ClusterPlan, auth: AppRolePlan): string {
+  const about = `Brings the secret ID of a wrapping token, read from standard input, into cluster ${cluster.name}. It takes no login to Vault.`;
+  const texts = ['carry.sh', 'unwrap.sh', 'kube.sh', 'app-role.sh', 'secret-in-cluster.sh', 'trial.sh'] as const;
+  return script(about, [], unwrapSteps(cluster, auth), texts, carryConstants(cluster, auth));
 }
 
 function carryConstants({ name, context, vault, root, role, certificates }: ClusterPlan, auth: AppRolePlan): Record<string, string> {

@@ -55,6 +55,7 @@ export function clusterScript(cluster: ClusterPlan): string {
       own_auth: ownAuth(auth),
       token_type: auth.fields.token_type,
       ...authConstants(auth),
+      ...deliveryConstants(auth),
       csr_namespace: istioCsr.namespace,
       root_secret: istioCsr.rootSecret.name,
       root_secret_key: istioCsr.rootSecret.key,
@@ -74,8 +75,13 @@ function wayIn(auth: AuthPlan): (keyof typeof runtime)[] {
     case 'kubernetes':
       return ['service-account.sh', ...(auth.host === undefined ? [] : (['token-review.sh'] as const))];
     case 'appRole':
-      return ['app-role.sh', 'secret-in-cluster.sh'];
+      return ['app-role.sh', 'secret-in-cluster.sh', ...(auth.secret.delivery === 'wrapped' ? (['wrapped.sh'] as const) : [])];
   }
+}
+
+/** What setup.sh alone has to know of the delivery. */
+function deliveryConstants(auth: AuthPlan): Record<string, string> {
+  return auth.method === 'appRole' && auth.secret.delivery === 'wrapped' ? { wrap_ttl: auth.secret.wrapTtl } : {};
 }
 
 /** What the runtime has to know of the way in. */
@@ -88,7 +94,7 @@ export function authConstants(auth: AuthPlan): Record<string, string> {
       secret_id_seconds: String(seconds(fields.secret_id_ttl)),
       secret_delivery: secret.delivery,
       secret_place: `${secret.namespace}/${secret.name}`,
-      secret_todo: 'Apply the manifests of 1-issuer',
+      secret_todo: secret.delivery === 'wrapped' ? 'Have unwrap-secret-id.sh run' : 'Apply the manifests of 1-issuer',
       secret_name: secret.name,
       secret_namespace: secret.namespace,
       secret_key: secret.key,

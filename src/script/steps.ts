@@ -2,7 +2,8 @@ import { ClusterPlan } from '../plan/plan';
 import { IntermediatePlan, RootPlan } from '../plan/pki';
 import { PolicyPlan } from '../plan/policy';
 import { seconds } from '../plan/ttl';
-import { authSteps, deliverySteps } from './auth-steps';
+import { authSteps } from './auth-steps';
+import { deliverySteps } from './delivery-steps';
 import { Capabilities, fieldsAt, Step } from './step';
 import { trialCommands } from './trial';
 

@@ -39,60 +39,64 @@ test('a rotation leaves one secret ID, a new one that works, and says so; what i
   expect(await one.accessors()).toHaveLength(1);
 });
 
-test('a login works at every moment, killed after each call and run again; then there is one secret ID, or the others are named', async () => {
-  const { vault, world: one } = await world();
-  const { kubectl } = await buildPrograms(['kubectl']);
-  const text = `n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; "$real" "$@"; rc=$?; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
-  const bin = programsBefore({ vault: text, kubectl: text }, { vault: vault.bin, kubectl });
-  const stopAfter = async (after: number) => {
-    const COUNT = join(tempDir('count'), 'count');
-    writeFileSync(COUNT, '0');
-    const { code } = await one.carry(SCRIPT, [], { env: { COUNT, KILL_AFTER: String(after), PATH: `${bin}:${one.env.PATH ?? ''}` } });
-    return { code, calls: Number(readFileSync(COUNT, 'utf8')) };
-  };
-  // as cert-manager does: reads the Secret, logs in.
-  const logins: number[] = [];
-  let on = true;
-  const poll = (async () => {
-    while (on) {
-      logins.push(await one.login((await one.held()) ?? 'none'));
-      await new Promise(resolve => setTimeout(resolve, 50));
-    }
-  })();
+test(
+  'a login works at every moment, killed after each call and run again; then there is one secret ID, or the others are named',
+  async () => {
+    const { vault, world: one } = await world();
+    const { kubectl } = await buildPrograms(['kubectl']);
+    const text = `n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; "$real" "$@"; rc=$?; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
+    const bin = programsBefore({ vault: text, kubectl: text }, { vault: vault.bin, kubectl });
+    const stopAfter = async (after: number) => {
+      const COUNT = join(tempDir('count'), 'count');
+      writeFileSync(COUNT, '0');
+      const { code } = await one.carry(SCRIPT, [], { env: { COUNT, KILL_AFTER: String(after), PATH: `${bin}:${one.env.PATH ?? ''}` } });
+      return { code, calls: Number(readFileSync(COUNT, 'utf8')) };
+    };
+    // as cert-manager does: reads the Secret, logs in.
+    const logins: number[] = [];
+    let on = true;
+    const poll = (async () => {
+      while (on) {
+        logins.push(await one.login((await one.held()) ?? 'none'));
+        await new Promise(resolve => setTimeout(resolve, 50));
+      }
+    })();
 
-  const { code, calls } = await stopAfter(0);
-  expect([code, calls > 15]).toEqual([0, true]);
-  let finished = 0;
-  let orphans = 0;
-  for (let n = 1; n <= calls; n++) {
-    expect([n, (await stopAfter(n)).code]).toEqual([n, 137]);
-    expect([n, await one.login((await one.held())!)]).toEqual([n, 200]);
-    const previous = (await one.annotations())[PREVIOUS];
-    const known = await one.accessors();
-    const again = await one.carry(SCRIPT);
-    expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
-    const held = await one.accessorOf((await one.held())!);
-    const left = await one.accessors();
-    // what was there at the stop is gone, but what the stopped run had made and not delivered: that is named.
-    expect([n, left]).toEqual([n, expect.arrayContaining([held])]);
-    const others = left.filter(accessor => accessor !== held);
-    expect([n, others.filter(accessor => !again.stdout.includes(`note:   accessor ${accessor}\n`))]).toEqual([n, []]);
-    expect([n, others.length <= 1, known.includes(held!)]).toEqual([n, true, false]);
-    if (previous !== undefined) {
-      finished++;
-      expect([n, left.includes(previous)]).toEqual([n, false]);
+    const { code, calls } = await stopAfter(0);
+    expect([code, calls > 15]).toEqual([0, true]);
+    let finished = 0;
+    let orphans = 0;
+    for (let n = 1; n <= calls; n++) {
+      expect([n, (await stopAfter(n)).code]).toEqual([n, 137]);
+      expect([n, await one.login((await one.held())!)]).toEqual([n, 200]);
+      const previous = (await one.annotations())[PREVIOUS];
+      const known = await one.accessors();
+      const again = await one.carry(SCRIPT);
+      expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
+      const held = await one.accessorOf((await one.held())!);
+      const left = await one.accessors();
+      // what was there at the stop is gone, but what the stopped run had made and not delivered: that is named.
+      expect([n, left]).toEqual([n, expect.arrayContaining([held])]);
+      const others = left.filter(accessor => accessor !== held);
+      expect([n, others.filter(accessor => !again.stdout.includes(`note:   accessor ${accessor}\n`))]).toEqual([n, []]);
+      expect([n, others.length <= 1, known.includes(held!)]).toEqual([n, true, false]);
+      if (previous !== undefined) {
+        finished++;
+        expect([n, left.includes(previous)]).toEqual([n, false]);
+      }
+      orphans += others.length;
+      for (const secret_id_accessor of others)
+        await vault.request('POST', `${one.appRole.path}/secret-id-accessor/destroy`, { secret_id_accessor });
     }
-    orphans += others.length;
-    for (const secret_id_accessor of others)
-      await vault.request('POST', `${one.appRole.path}/secret-id-accessor/destroy`, { secret_id_accessor });
-  }
-  on = false;
-  await poll;
-  expect(finished).toBeGreaterThan(1);
-  expect(orphans).toBeGreaterThan(0);
-  expect([logins.length > 50, logins.filter(status => status !== 200)]).toEqual([true, []]);
-  process.stderr.write(`rotation: killed at ${calls} of ${calls} boundaries, ${logins.length} logins in between\n`);
-}, 600_000);
+    on = false;
+    await poll;
+    expect(finished).toBeGreaterThan(1);
+    expect(orphans).toBeGreaterThan(0);
+    expect([logins.length > 50, logins.filter(status => status !== 200)]).toEqual([true, []]);
+    process.stderr.write(`rotation: killed at ${calls} of ${calls} boundaries, ${logins.length} logins in between\n`);
+  },
+  15 * 60_000,
+);
 
 test('what setup.sh has replaced in time is named in the Secret, and the next rotation destroys it too', async () => {
   const { vault, world: one } = await world();

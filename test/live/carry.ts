@@ -59,9 +59,9 @@ export async function makeCarryWorld(config: MeshCaConfig, vault: Vault, kube: K
 }
 
 /** The same, the root imported and the cluster's script run. */
-export async function makeReadyWorld(config: MeshCaConfig, vault: Vault, kube: Kube): Promise<CarryWorld> {
+export async function makeReadyWorld(config: MeshCaConfig, vault: Vault, kube: Kube): Promise<CarryWorld & { readonly first: string }> {
   const world = await makeCarryWorld(config, vault, kube);
   ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
-  ok(await world.script(world.cluster.name));
-  return world;
+  // what setup.sh said.
+  return { ...world, first: ok(await world.script(world.cluster.name)) };
 }

@@ -1,14 +1,17 @@
 # --- the way in: an AppRole and its secret ID ---------------------------------------------------------------------------------------
 
 need_rights() {
-  [[ $secret_delivery != script ]] || may patch "secret/$secret_name" -n "$secret_namespace"
+  case $secret_delivery in
+    script) may patch "secret/$secret_name" -n "$secret_namespace" ;;
+    wrapped) may get "secret/$secret_name" -n "$secret_namespace" ;;
+  esac
 }
 
 look_at_way_in() {
-  [[ $take_over == true || $secret_delivery != script ]] || need_own_secret
+  [[ $take_over == true || ! $secret_delivery =~ ^(script|wrapped)$ ]] || need_own_secret secret_id_works
 }
 
-# need_own_secret: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
+# need_own_secret CHECK: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
 need_own_secret() {
   local maker
   maker=$(kube get secret "$secret_name" -n "$secret_namespace" -o json --ignore-not-found |
@@ -16,10 +19,13 @@ need_own_secret() {
   case $maker in
     '' | "cluster $cluster") return 0 ;;
     # one that was put there by hand serves, where it holds a secret ID of this AppRole.
-    'cluster ') secret_id_works 3>/dev/null && return 0 || maker='another maker' ;;
+    'cluster ') "$1" 3>/dev/null && return 0 || maker='another maker' ;;
   esac
   missing+=("another name than $secret_namespace/$secret_name for the Secret: context $context has one of $maker; set secret.name in the config; or --take-over")
 }
+
+# whether this run has made one that is not in the cluster yet.
+handed_over=false
 
 # what Vault calls the secret ID that cert-manager is given; no secret.
 accessor=
@@ -95,9 +101,9 @@ report_other_secret_ids() {
 # log_in: sets `trial_token`; 1, and why, where there is nothing to log in with yet.
 log_in() {
   local secret_id rc=0 response
-  secret_id=$(held_secret_id) || rc=$?
-  if ((rc != 0)); then
-    say "      not tried: $secret_namespace/$secret_name is not in the cluster yet. $secret_todo, then run this again"
+  [[ $handed_over == true ]] || secret_id=$(held_secret_id) || rc=$?
+  if ((rc != 0)) || [[ $handed_over == true ]]; then
+    say "      not tried: $([[ $handed_over == false ]] || printf 'the new secret ID of ')$secret_namespace/$secret_name is not in the cluster yet. $secret_todo, then run this again"
     return 1
   fi
   response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$auth_mount/login") ||
