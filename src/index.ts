@@ -20,6 +20,8 @@ export { SampleWorkload } from './constructs/sample-workload';
 export type { SampleWorkloadProps } from './constructs/sample-workload';
 export { TextFile } from './constructs/text-file';
 export type { TextFileProps } from './constructs/text-file';
+export { ExternalSecretId } from './constructs/external-secret-id';
+export type { ExternalSecretIdProps } from './constructs/external-secret-id';
 export { IssuerServiceAccount } from './constructs/issuer-service-account';
 export type { IssuerServiceAccountProps } from './constructs/issuer-service-account';
 export { TokenReviewer } from './constructs/token-reviewer';

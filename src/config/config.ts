@@ -532,7 +532,7 @@ export interface AppRoleConfig {
    * Lifetime of the secret ID. The setup script, run again, replaces one that has less than a third left. "0" never ends. Unsafe.
    *
    * @format durationOrZero
-   * @default "8760h"
+   * @default - 8760h; 24 refreshes with `secret.delivery: externalSecretGenerator`
    */
   readonly secretIdTtl?: string;
 
@@ -557,12 +557,13 @@ export interface AppRoleConfig {
 export interface SecretConfig {
   /**
    * How it reaches the cluster. `script`: the setup script makes the secret ID and pipes it into the cluster. `wrapped`: it prints a wrapping
-   * token, with which somebody else, who runs the cluster, fetches it once. `manifest`: a Secret in dist/, in plain text; only with
-   * `--allow-plaintext-secret` and the secret ID in an environment variable. Unsafe.
+   * token, with which somebody else, who runs the cluster, fetches it once. `externalSecret`: the External Secrets operator reads it from a KV
+   * secrets engine of Vault, where the setup script puts it. `externalSecretGenerator`: that operator has Vault make one at each refresh.
+   * `manifest`: a Secret in dist/, in plain text; only with `--allow-plaintext-secret` and the secret ID in an environment variable. Unsafe.
    *
    * @default "script"
    */
-  readonly delivery?: 'script' | 'wrapped' | 'manifest';
+  readonly delivery?: 'script' | 'wrapped' | 'externalSecret' | 'externalSecretGenerator' | 'manifest';
 
   /**
    * How long the wrapping token of `wrapped` serves.
@@ -571,6 +572,28 @@ export interface SecretConfig {
    * @default "1h"
    */
   readonly wrapTtl?: string;
+
+  /**
+   * Where the secret ID of `externalSecret` lies in Vault.
+   *
+   * @default - `mesh-ca/CLUSTER/secret-id` in the mount `secret`
+   */
+  readonly kv?: SecretKvConfig;
+
+  /**
+   * How often the External Secrets operator reads it, or has another one made. `appRole.secretIdTtl` must be longer than two of these.
+   *
+   * @format duration
+   * @default "1h"
+   */
+  readonly refreshInterval?: string;
+
+  /**
+   * How the External Secrets operator logs in to Vault.
+   *
+   * @default - at the Kubernetes auth method `kubernetes`, as service account `external-secrets-vault`
+   */
+  readonly store?: SecretStoreConfig;
 
   /**
    * Name.
@@ -587,6 +610,59 @@ export interface SecretConfig {
    * @default "secretId"
    */
   readonly key?: string;
+}
+
+/** A place in a KV secrets engine of version 2. */
+export interface SecretKvConfig {
+  /**
+   * Mount of the KV secrets engine. It must be there.
+   *
+   * @format mount
+   * @default "secret"
+   */
+  readonly mount?: string;
+
+  /**
+   * Path below it, without `data/`.
+   *
+   * @format vaultPath
+   * @default - `mesh-ca/CLUSTER/secret-id`
+   */
+  readonly path?: string;
+}
+
+/** The External Secrets operator's own login to Vault. */
+export interface SecretStoreConfig {
+  /**
+   * Auth method that it logs in by, with a token of its service account.
+   *
+   * @default "kubernetes"
+   */
+  readonly auth?: 'kubernetes' | 'jwt';
+
+  /**
+   * Mount of that auth method. It must be there, and know this cluster.
+   *
+   * @format mount
+   * @default - as `auth`
+   */
+  readonly mount?: string;
+
+  /**
+   * Role there; the setup script writes it.
+   *
+   * @format vaultName
+   * @default - `external-secrets-CLUSTER`
+   */
+  readonly role?: string;
+
+  /**
+   * Service account in the Issuer's namespace, which the manifests make.
+   *
+   * @format dnsName
+   * @default "external-secrets-vault"
+   */
+  readonly serviceAccount?: string;
 }
 
 /** cert-manager. */

@@ -36,6 +36,11 @@ export const formats: Readonly<Record<string, Format>> = {
     says: "the path of a mount, without slashes at its ends and none of Vault's own",
     example: 'istioca',
   },
+  vaultPath: {
+    pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}){0,7}$',
+    says: 'a path below a mount of Vault, without slashes at its ends',
+    example: 'mesh-ca/cluster-1/secret-id',
+  },
   vaultName: {
     pattern: '^[a-z0-9]([a-z0-9_.-]{0,126}[a-z0-9])?$',
     says: 'a name in Vault, in lower case',

@@ -1,6 +1,6 @@
 import { AuthMount, TokenFields, tokenFields } from './auth';
 import { PolicyPlan } from './policy';
-import { planSecret, SecretPlan } from './secret';
+import { defaultSecretIdTtl, planSecret, SecretPlan } from './secret';
 import { Settings } from './settings';
 import { seconds } from './ttl';
 
@@ -26,7 +26,8 @@ export interface AppRolePlan extends AuthMount {
 /** Decides the AppRole. */
 export function planAppRole(settings: Settings, policy: PolicyPlan, namespace: string): AppRolePlan {
   const { name: cluster, appRole = {}, refuse } = settings;
-  const { mount = 'approle', tokenTtl = '1h', tokenMaxTtl = '4h', tokenType = 'batch', secretIdTtl = '8760h' } = appRole;
+  const { mount = 'approle', tokenTtl = '1h', tokenMaxTtl = '4h', tokenType = 'batch' } = appRole;
+  const secretIdTtl = appRole.secretIdTtl ?? defaultSecretIdTtl(settings);
   const role = appRole.name ?? `cert-manager-${cluster}`;
   if (seconds(tokenTtl) > seconds(tokenMaxTtl)) {
     if (appRole.tokenTtl === undefined) {
@@ -35,12 +36,13 @@ export function planAppRole(settings: Settings, policy: PolicyPlan, namespace: s
       refuse(['appRole', 'tokenTtl'], `'tokenTtl' must be at most tokenMaxTtl, e.g. "${tokenMaxTtl}", got "${tokenTtl}"`);
     }
   }
+  const path = `auth/${mount}/role/${role}`;
   return {
     method: 'appRole',
     mount,
     role,
     roleId: appRole.roleId ?? `${cluster}.${role}`,
-    path: `auth/${mount}/role/${role}`,
+    path,
     fields: {
       ...tokenFields(policy, { ttl: tokenTtl, maxTtl: tokenMaxTtl, type: tokenType, boundCidrs: appRole.tokenBoundCidrs }),
       secret_id_ttl: secretIdTtl,
@@ -49,6 +51,6 @@ export function planAppRole(settings: Settings, policy: PolicyPlan, namespace: s
       secret_id_bound_cidrs: appRole.secretIdBoundCidrs ?? [],
       bind_secret_id: true,
     },
-    secret: planSecret(settings, namespace, secretIdTtl),
+    secret: planSecret(settings, namespace, { path, secretIdTtl }),
   };
 }

@@ -1,12 +1,13 @@
 import { SecretConfig } from '../config/config';
 import { Settings } from './settings';
+import { planStore, StorePlan } from './secret-store';
 import { seconds } from './ttl';
 
 /** How the secret ID reaches the cluster. */
 export type SecretDelivery = NonNullable<SecretConfig['delivery']>;
 
 /** The Secret with the secret ID. */
-export type SecretPlan = SecretPlace & (PlainDelivery | WrappedDelivery);
+export type SecretPlan = SecretPlace & (PlainDelivery | WrappedDelivery | KvDelivery | GeneratorDelivery);
 
 /** Where it lies. */
 interface SecretPlace {
@@ -36,11 +37,45 @@ interface WrappedDelivery {
   readonly wrapTtl: string;
 }
 
+/** By the External Secrets operator, out of a KV secrets engine of version 2. */
+interface KvDelivery {
+  readonly delivery: 'externalSecret';
+
+  /** Where it lies. */
+  readonly kv: { readonly mount: string; readonly path: string };
+
+  /** How often the operator reads it. */
+  readonly refreshInterval: string;
+
+  /** The operator's own login. */
+  readonly store: StorePlan;
+}
+
+/** By the External Secrets operator, which has Vault make one at each refresh. */
+interface GeneratorDelivery {
+  readonly delivery: 'externalSecretGenerator';
+
+  /** How often another one is made. */
+  readonly refreshInterval: string;
+
+  /** The operator's own login. */
+  readonly store: StorePlan;
+}
+
 /** The keys that only some deliveries read. */
-const OWN_KEYS = { wrapTtl: ['wrapped'] } as const satisfies Partial<Record<keyof SecretConfig, readonly SecretDelivery[]>>;
+const OWN_KEYS = {
+  wrapTtl: ['wrapped'],
+  kv: ['externalSecret'],
+  refreshInterval: ['externalSecret', 'externalSecretGenerator'],
+  store: ['externalSecret', 'externalSecretGenerator'],
+} as const satisfies Partial<Record<keyof SecretConfig, readonly SecretDelivery[]>>;
 
 /** Decides how the secret ID reaches the cluster; a setting of another delivery would be read by nobody, so it is refused. */
-export function planSecret(settings: Settings, namespace: string, secretIdTtl: string): SecretPlan {
+export function planSecret(
+  settings: Settings,
+  namespace: string,
+  { path, secretIdTtl }: { path: string; secretIdTtl: string },
+): SecretPlan {
   const { name: cluster, secret = {}, refuse } = settings;
   const { delivery = 'script' } = secret;
   for (const [key, deliveries] of Object.entries(OWN_KEYS) as [keyof typeof OWN_KEYS, readonly SecretDelivery[]][]) {
@@ -63,6 +98,15 @@ export function planSecret(settings: Settings, namespace: string, secretIdTtl: s
       return { ...place, delivery };
     case 'wrapped':
       return { ...place, delivery, wrapTtl: wrapTtlOf(settings, secretIdTtl) };
+    case 'externalSecret': {
+      const { mount = 'secret', path: below = `mesh-ca/${cluster}/secret-id` } = secret.kv ?? {};
+      const store = planStore(settings, namespace, { [`${mount}/data/${below}`]: ['read'] });
+      return { ...place, delivery, kv: { mount, path: below }, refreshInterval: refreshOf(settings, secretIdTtl), store };
+    }
+    case 'externalSecretGenerator': {
+      const store = planStore(settings, namespace, { [`${path}/secret-id`]: ['update'] });
+      return { ...place, delivery, refreshInterval: refreshOf(settings, secretIdTtl), store };
+    }
   }
 }
 
@@ -74,4 +118,30 @@ function wrapTtlOf({ secret: { wrapTtl = '1h' } = {}, refuse }: Settings, secret
     );
   }
   return wrapTtl;
+}
+
+/** How often the External Secrets operator acts, where nothing is said. */
+export const REFRESH_INTERVAL = '1h';
+
+/** Lifetime of a secret ID, where nothing is said: of those that the operator has made, each refresh leaves one behind until it ends. */
+export function defaultSecretIdTtl({ secret: { delivery, refreshInterval = REFRESH_INTERVAL } = {} }: Settings): string {
+  return delivery === 'externalSecretGenerator' ? `${24 * seconds(refreshInterval)}s` : '8760h';
+}
+
+function refreshOf({ secret = {}, refuse }: Settings, secretIdTtl: string): string {
+  const { delivery, refreshInterval = REFRESH_INTERVAL } = secret;
+  const key = ['appRole', 'secretIdTtl'];
+  const right = `${3 * seconds(refreshInterval)}s`;
+  if (secretIdTtl === '0') {
+    if (delivery === 'externalSecretGenerator') {
+      refuse(key, `'secretIdTtl' must have an end, since each refresh leaves a secret ID behind, e.g. "${right}", got "0"`);
+    }
+  } else if (seconds(secretIdTtl) <= 2 * seconds(refreshInterval)) {
+    // one refresh may fail, and the secret ID before it must still serve then.
+    refuse(
+      key,
+      `'secretIdTtl' must be longer than two of secret.refreshInterval, which is "${refreshInterval}", e.g. "${right}", got "${secretIdTtl}"`,
+    );
+  }
+  return refreshInterval;
 }

@@ -34,7 +34,7 @@ export function carryScripts(cluster: ClusterPlan): CarryScript[] {
           about: 'brings the secret ID of a wrapping token into the cluster',
         },
       ];
-    case 'manifest':
+    default:
       return [];
   }
 }

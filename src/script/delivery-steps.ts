@@ -1,6 +1,8 @@
 import { AppRolePlan } from '../plan/app-role';
 import { ClusterPlan } from '../plan/plan';
-import { Step } from './step';
+import { StorePlan } from '../plan/secret-store';
+import { fieldsAt, Step } from './step';
+import { policyText } from './policy-text';
 
 /** Steps that bring a secret of the way in into the cluster. */
 export function deliverySteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
@@ -10,6 +12,10 @@ export function deliverySteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
       return [scriptStep(auth)];
     case 'wrapped':
       return [wrapStep(auth, auth.secret.wrapTtl)];
+    case 'externalSecret':
+      return [...storeSteps(auth.secret.store), kvStep(auth, auth.secret.kv)];
+    case 'externalSecretGenerator':
+      return storeSteps(auth.secret.store);
     case 'manifest':
       return [];
   }
@@ -39,6 +45,43 @@ function wrapStep({ path, secret }: AppRolePlan, wrapTtl: string): Step {
     needs: {
       look: { [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
       act: { [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/lookup`]: ['update'] },
+    },
+  };
+}
+
+/** What the External Secrets operator may do; its auth method is there already. */
+function storeSteps({ mount, path, role, policy, fields, serviceAccount }: StorePlan): Step[] {
+  const { needs, ...write } = fieldsAt(path, { ...fields });
+  return [
+    {
+      id: 'store/policy',
+      title: `Write the policy ${policy.name}, for the External Secrets operator`,
+      why: [`It may ${Object.values(policy.rules).flat().join(' and ')} what it carries, and nothing else.`],
+      ...fieldsAt(`sys/policies/acl/${policy.name}`, { policy: policyText(policy.rules) }),
+    },
+    {
+      id: 'store/role',
+      title: `Write the role ${role} at ${mount}: service account ${serviceAccount.namespace}/${serviceAccount.name}`,
+      ...write,
+      needs: { ...needs, look: { ...needs.look, 'sys/auth': ['read'] } },
+    },
+  ];
+}
+
+function kvStep({ path, secret }: AppRolePlan, kv: { readonly mount: string; readonly path: string }): Step {
+  const place = `${kv.mount}/data/${kv.path}`;
+  return {
+    id: 'cluster/secret-id',
+    title: `Make a secret ID and put it at ${kv.mount}/${kv.path}, for Secret ${secret.namespace}/${secret.name}`,
+    why: [
+      'Through pipes only. It is done where the one that lies there is known to Vault and has a third of its time left.',
+      'The one before is left until its end: the External Secrets operator reads in its own time.',
+    ],
+    unless: ['secret_id_works'],
+    run: [['deliver_secret_id'], ['report_other_secret_ids']],
+    needs: {
+      look: { 'sys/mounts': ['read'], [place]: ['read'], [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
+      act: { [place]: ['create', 'update'], [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/destroy`]: ['update'] },
     },
   };
 }

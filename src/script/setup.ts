@@ -1,6 +1,7 @@
 import { MADE_BY } from '../output';
 import { AuthPlan } from '../plan/auth';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
+import { SecretDelivery } from '../plan/secret';
 import { seconds } from '../plan/ttl';
 import { Warning } from '../plan/warnings';
 import { comment, constants, stepsFunction } from './bash';
@@ -75,13 +76,28 @@ function wayIn(auth: AuthPlan): (keyof typeof runtime)[] {
     case 'kubernetes':
       return ['service-account.sh', ...(auth.host === undefined ? [] : (['token-review.sh'] as const))];
     case 'appRole':
-      return ['app-role.sh', 'secret-in-cluster.sh', ...(auth.secret.delivery === 'wrapped' ? (['wrapped.sh'] as const) : [])];
+      return ['app-role.sh', ...deliveryTexts[auth.secret.delivery]];
   }
 }
 
+/** The parts of the runtime that a delivery needs. */
+const deliveryTexts: Readonly<Record<SecretDelivery, readonly (keyof typeof runtime)[]>> = {
+  script: ['secret-in-cluster.sh'],
+  manifest: ['secret-in-cluster.sh'],
+  wrapped: ['secret-in-cluster.sh', 'wrapped.sh'],
+  externalSecret: ['secret-in-kv.sh', 'store.sh'],
+  externalSecretGenerator: ['secret-in-cluster.sh', 'store.sh'],
+};
+
 /** What setup.sh alone has to know of the delivery. */
 function deliveryConstants(auth: AuthPlan): Record<string, string> {
-  return auth.method === 'appRole' && auth.secret.delivery === 'wrapped' ? { wrap_ttl: auth.secret.wrapTtl } : {};
+  if (auth.method !== 'appRole') return {};
+  const { secret } = auth;
+  return {
+    ...(secret.delivery === 'wrapped' ? { wrap_ttl: secret.wrapTtl } : {}),
+    ...('store' in secret ? { store_auth: secret.store.auth, store_mount: secret.store.mount } : {}),
+    ...(secret.delivery === 'externalSecret' ? { kv_mount: secret.kv.mount, kv_path: secret.kv.path } : {}),
+  };
 }
 
 /** What the runtime has to know of the way in. */
@@ -93,7 +109,8 @@ export function authConstants(auth: AuthPlan): Record<string, string> {
       role_id: roleId,
       secret_id_seconds: String(seconds(fields.secret_id_ttl)),
       secret_delivery: secret.delivery,
-      secret_place: `${secret.namespace}/${secret.name}`,
+      secret_place:
+        secret.delivery === 'externalSecret' ? `${secret.kv.mount}/${secret.kv.path} in Vault` : `${secret.namespace}/${secret.name}`,
       secret_todo: secret.delivery === 'wrapped' ? 'Have unwrap-secret-id.sh run' : 'Apply the manifests of 1-issuer',
       secret_name: secret.name,
       secret_namespace: secret.namespace,

@@ -4,7 +4,10 @@ import { PolicyPlan } from '../plan/policy';
 import { seconds } from '../plan/ttl';
 import { authSteps } from './auth-steps';
 import { deliverySteps } from './delivery-steps';
+import { policyText } from './policy-text';
 import { Capabilities, fieldsAt, Step } from './step';
+
+export { policyText };
 import { trialCommands } from './trial';
 
 /** Steps that bring the root CA into Vault. */
@@ -86,13 +89,6 @@ export function signFields({ ttl, maxPathLength }: IntermediatePlan): Record<str
 
 /** Where Vault keeps a policy. */
 export const policyPath = ({ name }: PolicyPlan) => `sys/policies/acl/${name}`;
-
-/** A policy in HCL, a line a path. */
-export function policyText(rules: Readonly<Record<string, readonly string[]>>): string {
-  return Object.entries(rules)
-    .map(([path, capabilities]) => `path ${JSON.stringify(path)} { capabilities = ${JSON.stringify(capabilities)} }`)
-    .join('\n');
-}
 
 /** What reads the CA of a mount. */
 export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });

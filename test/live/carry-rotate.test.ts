@@ -54,9 +54,9 @@ test(
     };
     // as cert-manager does: reads the Secret, logs in.
     const logins: number[] = [];
-    let on = true;
+    const polling = { on: true };
     const poll = (async () => {
-      while (on) {
+      while (polling.on) {
         logins.push(await one.login((await one.held()) ?? 'none'));
         await new Promise(resolve => setTimeout(resolve, 50));
       }
@@ -88,7 +88,7 @@ test(
       for (const secret_id_accessor of others)
         await vault.request('POST', `${one.appRole.path}/secret-id-accessor/destroy`, { secret_id_accessor });
     }
-    on = false;
+    polling.on = false;
     await poll;
     expect(finished).toBeGreaterThan(1);
     expect(orphans).toBeGreaterThan(0);

@@ -8,7 +8,11 @@ need_rights() {
 }
 
 look_at_way_in() {
-  [[ $take_over == true || ! $secret_delivery =~ ^(script|wrapped)$ ]] || need_own_secret secret_id_works
+  case $secret_delivery in
+    script | wrapped) [[ $take_over == true ]] || need_own_secret secret_id_works ;;
+    externalSecret) need_store && need_kv ;;
+    externalSecretGenerator) need_store ;;
+  esac
 }
 
 # need_own_secret CHECK: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
