@@ -18,6 +18,8 @@ export { IstioRootCa } from './constructs/istio-root-ca';
 export type { IstioRootCaProps } from './constructs/istio-root-ca';
 export { SampleWorkload } from './constructs/sample-workload';
 export type { SampleWorkloadProps } from './constructs/sample-workload';
+export { SealedSecretId } from './constructs/sealed-secret-id';
+export type { SealedSecretIdProps } from './constructs/sealed-secret-id';
 export { TextFile } from './constructs/text-file';
 export type { TextFileProps } from './constructs/text-file';
 export { ExternalSecretId } from './constructs/external-secret-id';

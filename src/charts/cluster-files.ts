@@ -72,7 +72,7 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
         ]
       : []),
     ...(issuer.carrier
-      ? [manifest('manifests/1-issuer/external-secret.yaml', 'what brings the secret ID into the cluster', issuer.carrier, [])]
+      ? [manifest(`manifests/1-issuer/${issuer.carrier.node.id}.yaml`, 'what brings the secret ID into the cluster', issuer.carrier, [])]
       : []),
     manifest('manifests/1-issuer/issuer.yaml', "cert-manager's way to Vault", issuer.issuer, [
       cluster.auth.method === 'appRole'

@@ -2,6 +2,7 @@ import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
 import { ApproleSecret } from '../constructs/approle-secret';
 import { ExternalSecretId } from '../constructs/external-secret-id';
+import { SealedSecretId } from '../constructs/sealed-secret-id';
 import { VaultAuth, VaultIssuer } from '../constructs/vault-issuer';
 import { AppRolePlan } from '../plan/app-role';
 import { AuthPlan } from '../plan/auth';
@@ -42,6 +43,10 @@ function secretOf(scope: Construct, cluster: string, { secret: { name, namespace
 }
 
 function carrierOf(scope: Construct, { vault }: ClusterPlan, { path, secret }: AppRolePlan): Construct | undefined {
+  if (secret.delivery === 'sealedSecret' && secret.ciphertext !== undefined) {
+    const { ciphertext, name, namespace, key } = secret;
+    return new SealedSecretId(scope, 'sealed-secret', { ciphertext, name, namespace, key });
+  }
   if (!('store' in secret)) return undefined;
   const { name, namespace, key, store, refreshInterval } = secret;
   return new ExternalSecretId(scope, 'external-secret', {

@@ -559,11 +559,12 @@ export interface SecretConfig {
    * How it reaches the cluster. `script`: the setup script makes the secret ID and pipes it into the cluster. `wrapped`: it prints a wrapping
    * token, with which somebody else, who runs the cluster, fetches it once. `externalSecret`: the External Secrets operator reads it from a KV
    * secrets engine of Vault, where the setup script puts it. `externalSecretGenerator`: that operator has Vault make one at each refresh.
+   * `sealedSecret`, `sops`: it lies in Git, encrypted by the commands of the runbook for the cluster's controller, or for an age key.
    * `manifest`: a Secret in dist/, in plain text; only with `--allow-plaintext-secret` and the secret ID in an environment variable. Unsafe.
    *
    * @default "script"
    */
-  readonly delivery?: 'script' | 'wrapped' | 'externalSecret' | 'externalSecretGenerator' | 'manifest';
+  readonly delivery?: 'script' | 'wrapped' | 'externalSecret' | 'externalSecretGenerator' | 'sealedSecret' | 'sops' | 'manifest';
 
   /**
    * How long the wrapping token of `wrapped` serves.
@@ -594,6 +595,22 @@ export interface SecretConfig {
    * @default - at the Kubernetes auth method `kubernetes`, as service account `external-secrets-vault`
    */
   readonly store?: SecretStoreConfig;
+
+  /**
+   * The secret ID of `sealedSecret` as `kubeseal --raw` has encrypted it for this Secret's name and namespace.
+   *
+   * @format sealed
+   * @default - none yet: there is no manifest, and the runbook has the command
+   */
+  readonly ciphertext?: string;
+
+  /**
+   * Public key of age that the secret ID of `sops` is encrypted for. Required there.
+   *
+   * @format ageRecipient
+   * @default - none
+   */
+  readonly ageRecipient?: string;
 
   /**
    * Name.

@@ -1,4 +1,5 @@
 import { SecretConfig } from '../config/config';
+import { formats } from '../config/formats';
 import { Settings } from './settings';
 import { planStore, StorePlan } from './secret-store';
 import { seconds } from './ttl';
@@ -7,7 +8,7 @@ import { seconds } from './ttl';
 export type SecretDelivery = NonNullable<SecretConfig['delivery']>;
 
 /** The Secret with the secret ID. */
-export type SecretPlan = SecretPlace & (PlainDelivery | WrappedDelivery | KvDelivery | GeneratorDelivery);
+export type SecretPlan = SecretPlace & (PlainDelivery | WrappedDelivery | KvDelivery | GeneratorDelivery | SealedDelivery | SopsDelivery);
 
 /** Where it lies. */
 interface SecretPlace {
@@ -62,12 +63,34 @@ interface GeneratorDelivery {
   readonly store: StorePlan;
 }
 
+/** In Git, encrypted for the cluster's Sealed Secrets controller. */
+interface SealedDelivery {
+  readonly delivery: 'sealedSecret';
+
+  /**
+   * The encrypted secret ID.
+   *
+   * @default - none yet, so there is no manifest
+   */
+  readonly ciphertext?: string;
+}
+
+/** In Git, encrypted by sops for a key of age. */
+interface SopsDelivery {
+  readonly delivery: 'sops';
+
+  /** The public key. */
+  readonly ageRecipient: string;
+}
+
 /** The keys that only some deliveries read. */
 const OWN_KEYS = {
   wrapTtl: ['wrapped'],
   kv: ['externalSecret'],
   refreshInterval: ['externalSecret', 'externalSecretGenerator'],
   store: ['externalSecret', 'externalSecretGenerator'],
+  ciphertext: ['sealedSecret'],
+  ageRecipient: ['sops'],
 } as const satisfies Partial<Record<keyof SecretConfig, readonly SecretDelivery[]>>;
 
 /** Decides how the secret ID reaches the cluster; a setting of another delivery would be read by nobody, so it is refused. */
@@ -98,6 +121,16 @@ export function planSecret(
       return { ...place, delivery };
     case 'wrapped':
       return { ...place, delivery, wrapTtl: wrapTtlOf(settings, secretIdTtl) };
+    case 'sealedSecret':
+      return { ...place, delivery, ciphertext: secret.ciphertext };
+    case 'sops':
+      if (secret.ageRecipient === undefined) {
+        refuse(
+          ['secret', 'delivery'],
+          `'delivery' "sops" needs the public key to encrypt for, secret.ageRecipient, e.g. "${formats.ageRecipient?.example}"`,
+        );
+      }
+      return { ...place, delivery, ageRecipient: secret.ageRecipient ?? '' };
     case 'externalSecret': {
       const { mount = 'secret', path: below = `mesh-ca/${cluster}/secret-id` } = secret.kv ?? {};
       const store = planStore(settings, namespace, { [`${mount}/data/${below}`]: ['read'] });

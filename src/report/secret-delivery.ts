@@ -18,6 +18,10 @@ export function secretDelivery(context: ClusterContext): string[] {
     case 'externalSecret':
     case 'externalSecretGenerator':
       return external(context, auth);
+    case 'sealedSecret':
+      return sealed(context, auth, secret.ciphertext);
+    case 'sops':
+      return sops(context, auth, secret.ageRecipient);
   }
 }
 
@@ -61,6 +65,64 @@ function external({ kube }: ClusterContext, { secret }: AppRolePlan): string[] {
   ];
 }
 
+/** Makes a secret ID and prints it into a pipe; never into a file. */
+const makeSecretId = ({ path }: AppRolePlan) => words(['vault', 'write', '-force', '-field=secret_id', `${path}/secret-id`]);
+
+function destroyOld({ path }: AppRolePlan): string[] {
+  return [
+    'Once that has worked, destroy the secret IDs that were made before, as the first command lists them:',
+    '',
+    ...shell(
+      words(['vault', 'list', `${path}/secret-id`]),
+      `${words(['vault', 'write', `${path}/secret-id-accessor/destroy`])} secret_id_accessor="$ACCESSOR"`,
+    ),
+  ];
+}
+
+function sealed({ cluster, at, kube }: ClusterContext, auth: AppRolePlan, ciphertext: string | undefined): string[] {
+  const { name, namespace } = auth.secret;
+  const seal = ['kubeseal', '--context', cluster.context, '--raw', '--scope', 'strict', '--namespace', namespace, '--name', name];
+  return [
+    `The Sealed Secrets controller must run in the cluster. ${ciphertext === undefined ? `${code('secret.ciphertext')} is not set yet, so there is no SealedSecret in these files` : `${code(at('manifests/1-issuer/sealed-secret.yaml'))} holds the secret ID, encrypted for this name and namespace`}. This makes a secret ID and encrypts it; the plain one goes through the pipe only:`,
+    '',
+    ...shell(`${makeSecretId(auth)} \\\n  | ${words([...seal, '--from-file=/dev/stdin'])}`),
+    `See: one line of base64, no secret. Write it as ${code('secret.ciphertext')} of this cluster, synthesize again, and apply step 3:`,
+    '',
+    ...shell(words(['npx', 'mesh-ca', 'synth']), kube('get', 'sealedsecret', name, '-n', namespace)),
+    'See, after step 3: `SYNCED  True`. Then run setup.sh once more: its trial waits for the Secret.',
+    '',
+    ...destroyOld(auth),
+  ];
+}
+
+function sops({ cluster, kube }: ClusterContext, auth: AppRolePlan, recipient: string): string[] {
+  const { name, namespace, key } = auth.secret;
+  // beside dist/, which is replaced as a whole at each synthesis.
+  const file = `secrets/${cluster.name}.enc.yaml`;
+  const create = ['create', 'secret', 'generic', name, '-n', namespace, `--from-file=${key}=/dev/stdin`, '--dry-run=client', '-o', 'yaml'];
+  const encrypt = ['sops', '--encrypt', '--filename-override', file, '--input-type', 'yaml', '--output-type', 'yaml', '/dev/stdin'];
+  return [
+    `The secret ID lies in Git, encrypted for the age key ${code(recipient)}. ${code('.sops.yaml')} beside mesh-ca.yaml says so; where there is one, add the rule:`,
+    '',
+    '```yaml',
+    'creation_rules:',
+    '  - path_regex: ^secrets/.*\\.enc\\.yaml$',
+    '    encrypted_regex: ^(data|stringData)$',
+    `    age: ${recipient}`,
+    '```',
+    '',
+    'This makes a secret ID and encrypts it; the plain one goes through the pipes only:',
+    '',
+    ...shell('mkdir -p secrets', `${makeSecretId(auth)} \\\n  | ${kube(...create)} \\\n  | ${words(encrypt)} > ${words([file])}`),
+    `See: ${code('ENC[AES256_GCM,…]')} below ${code('data')}. Commit the file; Flux decrypts it by itself (${code('decryption.provider: sops')}). By hand, where the private key is at hand:`,
+    '',
+    ...shell(`${words(['sops', '--decrypt', file])} | ${kube('apply', '-f', '-')}`),
+    'Then run setup.sh once more: its trial waits for the Secret.',
+    '',
+    ...destroyOld(auth),
+  ];
+}
+
 /** How the secret ID is renewed: the text, and whether setup.sh is to be run for it. */
 export function secretRenewal({ cluster: { auth }, at }: ClusterContext): [text: string[], again: boolean] {
   if (auth.method !== 'appRole') return [[], false];
@@ -91,6 +153,8 @@ export function secretRenewal({ cluster: { auth }, at }: ClusterContext): [text:
         true,
       ];
     case 'manifest':
+    case 'sealedSecret':
+    case 'sops':
       return [[`${ends}: make a new one as in step 2 well before.`, ''], true];
   }
 }

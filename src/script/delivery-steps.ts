@@ -17,6 +17,9 @@ export function deliverySteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
     case 'externalSecretGenerator':
       return storeSteps(auth.secret.store);
     case 'manifest':
+    case 'sealedSecret':
+    case 'sops':
+      // the runbook has the commands, since what they make is committed.
       return [];
   }
 }

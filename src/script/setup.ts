@@ -84,6 +84,8 @@ function wayIn(auth: AuthPlan): (keyof typeof runtime)[] {
 const deliveryTexts: Readonly<Record<SecretDelivery, readonly (keyof typeof runtime)[]>> = {
   script: ['secret-in-cluster.sh'],
   manifest: ['secret-in-cluster.sh'],
+  sealedSecret: ['secret-in-cluster.sh'],
+  sops: ['secret-in-cluster.sh'],
   wrapped: ['secret-in-cluster.sh', 'wrapped.sh'],
   externalSecret: ['secret-in-kv.sh', 'store.sh'],
   externalSecretGenerator: ['secret-in-cluster.sh', 'store.sh'],

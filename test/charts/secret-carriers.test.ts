@@ -1,6 +1,8 @@
+import { Testing } from 'cdk8s';
 import { parseAllDocuments } from 'yaml';
 import { clusterFiles } from '../../src/charts/cluster-files';
 import { SecretConfig } from '../../src/config/config';
+import { SealedSecretId } from '../../src/constructs/sealed-secret-id';
 import { planMeshCa } from '../../src/plan/plan';
 import { synthesize } from '../../src/synth';
 
@@ -103,6 +105,28 @@ test('externalSecretGenerator: Vault makes one at each refresh, and only the sec
   ]);
 });
 
+const sealed = `AgBy3i4OJSWK+PiTySYZZA9rO43cGDEq${'A'.repeat(600)}==`;
+
+test('sealedSecret: the ciphertext, bound to the name and the namespace; without one there is no manifest', () => {
+  expect(objectsOf({ delivery: 'sealedSecret', ciphertext: sealed, key: 'id' }, 'sealed-secret.yaml')).toEqual([
+    {
+      apiVersion: 'bitnami.com/v1alpha1',
+      kind: 'SealedSecret',
+      metadata,
+      spec: { encryptedData: { id: sealed }, template: { metadata, type: 'Opaque' } },
+    },
+  ]);
+  expect(objectsOf({ delivery: 'sealedSecret' }, 'sealed-secret.yaml')).toEqual([]);
+});
+
+test('the constructs stand alone, and fail if what is to be encrypted is not', () => {
+  const chart = Testing.chart();
+  expect(new SealedSecretId(chart, 'sealed', { ciphertext: sealed }).secretRef).toEqual({ name: metadata.name, key: 'secretId' });
+  expect(() => new SealedSecretId(chart, 'plain', { ciphertext: 'not-encrypted' })).toThrow(
+    `'ciphertext' must be what "kubeseal --raw" prints, in base64, got 13 characters that are not`,
+  );
+});
+
 test('each delivery has the scripts and manifests of its own, and no other', () => {
   const own = (delivery: SecretConfig['delivery']) =>
     synthesize(planOf({ delivery }), { secretIds: { 'cluster-1': 'x' } })
@@ -111,6 +135,7 @@ test('each delivery has the scripts and manifests of its own, and no other', () 
   expect(own('script')).toEqual(['cluster-1/rotate-secret-id.sh']);
   expect(own('wrapped')).toEqual(['cluster-1/unwrap-secret-id.sh']);
   expect(own('manifest')).toEqual(['cluster-1/manifests/1-issuer/secret.yaml']);
+  expect(own('sealedSecret')).toEqual([]);
   expect(own('externalSecret')).toEqual(['cluster-1/manifests/1-issuer/external-secret.yaml']);
   expect(own('externalSecretGenerator')).toEqual(['cluster-1/manifests/1-issuer/external-secret.yaml']);
 });

@@ -1,6 +1,7 @@
 import { MeshCaConfig, SecretConfig } from '../../src/config/config';
 import { planMeshCa } from '../../src/plan/plan';
 
+const recipient = 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p';
 const config = (secret: SecretConfig, more: Partial<MeshCaConfig> = {}): MeshCaConfig => ({
   vault: { server: 'https://vault.example.com:8200' },
   istioVersion: '1.22',
@@ -85,6 +86,17 @@ test.each<[secret: SecretConfig, secretIdTtl: string | undefined, message: strin
     '0',
     `'secretIdTtl' must have an end, since each refresh leaves a secret ID behind, e.g. "10800s", got "0"`,
   ],
+  [
+    { ciphertext: 'A'.repeat(400) },
+    undefined,
+    `'ciphertext' is of secret.delivery: sealedSecret, and it is "script"; remove it, or write delivery: sealedSecret`,
+  ],
+  [
+    { delivery: 'sealedSecret', ageRecipient: recipient },
+    undefined,
+    `'ageRecipient' is of secret.delivery: sops, and it is "sealedSecret"; remove it, or write delivery: sops`,
+  ],
+  [{ delivery: 'sops' }, undefined, `'delivery' "sops" needs the public key to encrypt for, secret.ageRecipient, e.g. "age1ql3`],
 ])('fails if %j stands with a secretIdTtl of %s', (secret, secretIdTtl, message) => {
   expect(() => authOf(secret, secretIdTtl === undefined ? {} : { appRole: { secretIdTtl } })).toThrow(message);
 });
@@ -94,4 +106,13 @@ test('fails if two clusters share a KV path or a role of the operator', () => {
   const clusters = [{ name: 'cluster-1' }, { name: 'cluster-2' }];
   expect(() => planMeshCa(config(secret, { clusters }))).toThrow('each cluster needs its own kv path');
   expect(() => planMeshCa(config(secret, { clusters }))).toThrow('each cluster needs its own role');
+});
+
+test('fails if a secret ID, or its base64, stands where the ciphertext is to be; and does not show it', () => {
+  const secretId = '0d5a8c1e-6d1f-4b58-9d3f-1f2c3a4b5c6d';
+  for (const ciphertext of [secretId, Buffer.from(secretId).toString('base64')]) {
+    const plan = () => authOf({ delivery: 'sealedSecret', ciphertext });
+    expect(plan).toThrow(`must be what "kubeseal --raw" prints, in base64`);
+    expect(plan).toThrow(expect.not.objectContaining({ message: expect.stringContaining(secretId) as string }) as Error);
+  }
 });
