@@ -2,6 +2,7 @@ import { clusterFiles } from './charts/cluster-files';
 import { MADE_BY, OutputFile } from './output';
 import { ClusterPlan, MeshCaPlan } from './plan/plan';
 import { clusterRunbook, runbook } from './report/runbook';
+import { carryScripts } from './script/carry';
 import { clusterScript, rootScript } from './script/setup';
 import { verifyScript } from './script/verify';
 
@@ -49,6 +50,7 @@ function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | unde
   const used = [
     script('setup.sh', clusterScript(cluster), "makes the cluster's intermediate CA and the way in for its cert-manager, and tries both"),
     ...clusterFiles(cluster, { secretId }),
+    ...carryScripts(cluster).map(({ file, content, about }) => script(file, content, about)),
     script('verify.sh', verifyScript(cluster), 'checks the live cluster against the plan'),
   ];
   const content = clusterRunbook(cluster, plan, used);

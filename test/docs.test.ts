@@ -135,7 +135,7 @@ describe('README.md', () => {
       `cluster cluster-1 is ready in Vault: ${lines.length} trials passed. next: README.md beside this script`,
     ]);
     // and the words are the runtime's.
-    const runtime = read('src/script/runtime/trial.sh');
+    const runtime = read('src/script/runtime/trial.sh') + read('src/script/runtime/cluster.sh');
     for (const words of Object.values(said)) expect(runtime).toContain(`say "${words}`);
     expect(runtime).toContain('is ready in Vault: $trial_done trials passed. next: README.md beside this script');
   });

@@ -4,6 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as fc from 'fast-check';
 import { parseAllDocuments } from 'yaml';
+import { formats } from '../src/config/formats';
 import { loadConfig } from '../src/config/load';
 import { ConfigError, Problem } from '../src/config/problem';
 import { schema } from '../src/config/schema';
@@ -121,6 +122,14 @@ const ways = [
   // Vault outside: its reviewer is in the output too.
   { ...sound, auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } },
   { ...sound, auth: 'appRole', appRole: { tokenMaxTtl: '720h' } },
+  // and for each delivery, for the same reason.
+  ...['wrapped', 'externalSecret', 'externalSecretGenerator', 'sealedSecret', 'sops'].map(delivery => ({
+    ...sound,
+    auth: 'appRole',
+    // it must outlive two refreshes of an example's length.
+    appRole: { tokenMaxTtl: '720h', secretIdTtl: '8760h' },
+    secret: { delivery, ...(delivery === 'sops' && { ageRecipient: formats.ageRecipient?.example }) },
+  })),
 ];
 
 const leaves = textLeaves();
@@ -224,8 +233,11 @@ test('every key takes its own example', () => {
   );
 });
 
-test('there is a config for each way in', () => {
-  expect(ways.map(({ auth }) => auth)).toStrictEqual(schema.definitions?.ClusterConfig?.properties?.auth?.enum);
+test('there is a config for each way in, and for each delivery that has settings of its own', () => {
+  const deliveries = ways.flatMap(way => ('secret' in way ? [way.secret.delivery] : []));
+  const { enum: words = [] } = schema.definitions?.SecretConfig?.properties?.delivery ?? {};
+  expect(words.filter(word => word !== 'script' && word !== 'manifest').sort()).toStrictEqual(deliveries.sort());
+  expect([...new Set(ways.map(({ auth }) => auth))]).toStrictEqual(schema.definitions?.ClusterConfig?.properties?.auth?.enum);
 });
 
 describe('a hostile value is refused at its place, or comes out exactly as it went in', () => {

@@ -206,7 +206,7 @@ export LC_ALL=C VAULT_CLI_NO_COLOR=1
 # what a user may have set for himself, and what would change the answers that are read here.
 unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
 # an exported variable of such a name would hand what it comes to hold to every program.
-unset root_key trial_token secret_id secret response found
+unset root_key trial_token wrapping_token secret_id secret response found
 
 usage() {
   printf 'usage: bash %s [--plan | --print-policy]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
@@ -501,23 +501,29 @@ need_programs() {
   done
 }
 
-# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
-need_vault() {
-  local status answer undone=''
+# need_answer: that Vault answers and is unsealed.
+need_answer() {
+  local status
   # it fails for a sealed Vault too, and then says so; where there is none, it says nothing.
   status=$(vault status -format=json 2>"$work/error") || true
   if [[ -z $status ]]; then
     missing+=("an answer from Vault at $VAULT_ADDR: $(last_error)")
-    return 0
+    return 1
   fi
   if [[ $(jq -r .initialized <<<"$status") == false ]]; then
     missing+=("an initialized Vault at $VAULT_ADDR: it is new, run '$cli operator init'")
-    return 0
+    return 1
   fi
   if [[ $(jq -r .sealed <<<"$status") == true ]]; then
     missing+=("an unsealed Vault at $VAULT_ADDR: it is sealed, run '$cli operator unseal'")
-    return 0
+    return 1
   fi
+}
+
+# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
+need_vault() {
+  local answer undone=''
+  need_answer || return 0
   answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
     return 0
@@ -647,8 +653,6 @@ option() {
   fi
 }
 
-kube() { kubectl --context "$context" "$@"; }
-
 before_steps() {
   local namespace
   local -a namespaces
@@ -663,11 +667,6 @@ before_steps() {
   done
   ((${#missing[@]} > 0)) || need_rights
   ((${#missing[@]} > 0)) || look_around
-}
-
-# may WORDS...: whether the one who runs this may do that in the cluster.
-may() {
-  [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")
 }
 
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
@@ -827,7 +826,18 @@ set_first_issuer() {
   [[ -n $(jq -r '.data.default // ""' <<<"$config") ]] || jq -n --arg id "$1" '{default: $id}' | put "$mount/config/issuers"
 }
 
-# --- what lies in the cluster
+after_steps() {
+  [[ $mode == plan ]] || ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
+}
+
+# --- the cluster's API
+
+kube() { kubectl --context "$context" "$@"; }
+
+# may WORDS...: whether the one who runs this may do that in the cluster.
+may() {
+  [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")
+}
 
 # secret_value NAMESPACE NAME KEY: prints a value of a Secret; 1 where there is none.
 secret_value() {
@@ -837,16 +847,30 @@ secret_value() {
   printf '%s' "$secret" | jq -er --arg key "$3" '.data[$key] // empty | @base64d' || return 1
 }
 
+# secret_annotation NAMESPACE NAME ANNOTATION: prints it; nothing where there is none.
+secret_annotation() {
+  kube get secret "$2" -n "$1" -o json --ignore-not-found | jq -r --arg key "$3" '.metadata.annotations[$key] // ""' || return 2
+}
+
 # the annotation that says which cluster of the config a Secret was made for.
 readonly MAKER=cdk8s-mesh-ca/cluster
 
-# apply_secret NAMESPACE NAME KEY: makes the Secret, its value from standard input, through pipes only.
+# the annotation that names the secret ID which a Secret held before, by its accessor. An accessor is no secret.
+readonly PREVIOUS=cdk8s-mesh-ca/previous-accessor
+
+# apply_secret NAMESPACE NAME KEY [ACCESSOR]: makes the Secret, its value from standard input, through pipes only. ACCESSOR is of the secret
+# ID that it held before: what the value replaces and what is left to destroy change in one call.
 apply_secret() {
-  jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" --arg maker "$MAKER" --arg cluster "$cluster" '{
+  jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" --arg maker "$MAKER" --arg cluster "$cluster" \
+    --arg previous "$PREVIOUS" --arg accessor "${4:-}" '{
     apiVersion: "v1", kind: "Secret", type: "Opaque",
-    metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"}, annotations: {($maker): $cluster}},
+    metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"},
+      annotations: ({($maker): $cluster} + if $accessor == "" then {} else {($previous): $accessor} end)},
     data: {($key): @base64}}' | kube apply --server-side --force-conflicts --field-manager=cdk8s-mesh-ca -f -
 }
+
+
+# --- what lies in the cluster
 
 # the certificate that istio-csr hands out as the root.
 root_file() {
@@ -1050,10 +1074,6 @@ trial_end() {
   ((wrongly_signed == 0)) && return 0
   [[ $role_is_exact == false ]] || die "trial: the role signs $wrongly_signed of the names that it must refuse"
   say "      WARNING: the role signs $wrongly_signed of the names that it should refuse, as the config asks it to (see the warnings above the steps)"
-}
-
-after_steps() {
-  [[ $mode == plan ]] || ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
 }
 
 main "$@"

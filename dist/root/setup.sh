@@ -56,7 +56,7 @@ export LC_ALL=C VAULT_CLI_NO_COLOR=1
 # what a user may have set for himself, and what would change the answers that are read here.
 unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
 # an exported variable of such a name would hand what it comes to hold to every program.
-unset root_key trial_token secret_id secret response found
+unset root_key trial_token wrapping_token secret_id secret response found
 
 usage() {
   printf 'usage: bash %s [--plan | --print-policy]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
@@ -351,23 +351,29 @@ need_programs() {
   done
 }
 
-# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
-need_vault() {
-  local status answer undone=''
+# need_answer: that Vault answers and is unsealed.
+need_answer() {
+  local status
   # it fails for a sealed Vault too, and then says so; where there is none, it says nothing.
   status=$(vault status -format=json 2>"$work/error") || true
   if [[ -z $status ]]; then
     missing+=("an answer from Vault at $VAULT_ADDR: $(last_error)")
-    return 0
+    return 1
   fi
   if [[ $(jq -r .initialized <<<"$status") == false ]]; then
     missing+=("an initialized Vault at $VAULT_ADDR: it is new, run '$cli operator init'")
-    return 0
+    return 1
   fi
   if [[ $(jq -r .sealed <<<"$status") == true ]]; then
     missing+=("an unsealed Vault at $VAULT_ADDR: it is sealed, run '$cli operator unseal'")
-    return 0
+    return 1
   fi
+}
+
+# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
+need_vault() {
+  local answer undone=''
+  need_answer || return 0
   answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
     return 0

@@ -71,6 +71,9 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
           ),
         ]
       : []),
+    ...(issuer.carrier
+      ? [manifest(`manifests/1-issuer/${issuer.carrier.node.id}.yaml`, 'what brings the secret ID into the cluster', issuer.carrier, [])]
+      : []),
     manifest('manifests/1-issuer/issuer.yaml', "cert-manager's way to Vault", issuer.issuer, [
       cluster.auth.method === 'appRole'
         ? `It becomes Ready once the Secret ${cluster.auth.secret.namespace}/${cluster.auth.secret.name} holds a secret ID.`

@@ -1,6 +1,8 @@
 import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
 import { ApproleSecret } from '../constructs/approle-secret';
+import { ExternalSecretId } from '../constructs/external-secret-id';
+import { SealedSecretId } from '../constructs/sealed-secret-id';
 import { VaultAuth, VaultIssuer } from '../constructs/vault-issuer';
 import { AppRolePlan } from '../plan/app-role';
 import { AuthPlan } from '../plan/auth';
@@ -11,6 +13,9 @@ export class IssuerChart extends Chart {
   /** The Secret, where it lies in the output. */
   public readonly secret?: ApproleSecret;
 
+  /** What makes the Secret in the cluster, where something does. */
+  public readonly carrier?: Construct;
+
   /** The Issuer. */
   public readonly issuer: VaultIssuer;
 
@@ -19,6 +24,7 @@ export class IssuerChart extends Chart {
 
     const { auth, vault } = cluster;
     if (auth.method === 'appRole' && auth.secret.delivery === 'manifest') this.secret = secretOf(this, cluster.name, auth, secretId);
+    if (auth.method === 'appRole') this.carrier = carrierOf(this, cluster, auth);
     this.issuer = new VaultIssuer(this, 'issuer', {
       server: vault.server,
       serverName: vault.serverName,
@@ -41,6 +47,26 @@ function secretOf(scope: Construct, cluster: string, { secret: { name, namespace
     throw new Error(`'secretId' is missing: secret.delivery of "${cluster}" is "manifest", which needs it; write "script" to do without`);
   }
   return new ApproleSecret(scope, 'secret', { secretId, name, namespace, key });
+}
+
+function carrierOf(scope: Construct, { vault }: ClusterPlan, { path, secret }: AppRolePlan): Construct | undefined {
+  if (secret.delivery === 'sealedSecret' && secret.ciphertext !== undefined) {
+    const { ciphertext, name, namespace, key } = secret;
+    return new SealedSecretId(scope, 'sealed-secret', { ciphertext, name, namespace, key });
+  }
+  if (!('store' in secret)) return undefined;
+  const { name, namespace, key, store, refreshInterval } = secret;
+  return new ExternalSecretId(scope, 'external-secret', {
+    server: vault.server,
+    caBundle: vault.caBundle,
+    login: store,
+    serviceAccount: { name: store.serviceAccount.name, audience: store.audience },
+    source: secret.delivery === 'externalSecret' ? { kv: secret.kv } : { generator: { path: `${path}/secret-id` } },
+    refreshInterval,
+    name,
+    namespace,
+    key,
+  });
 }
 
 function issuerAuth(auth: AuthPlan): VaultAuth {

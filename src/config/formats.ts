@@ -44,6 +44,11 @@ export const formats: Readonly<Record<string, Format>> = {
     says: "the path of a namespace, without slashes at its ends and none of Vault's own",
     example: 'admin/mesh',
   },
+  vaultPath: {
+    pattern: '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}(/[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}){0,7}$',
+    says: 'a path below a mount of Vault, without slashes at its ends',
+    example: 'mesh-ca/cluster-1/secret-id',
+  },
   vaultName: {
     pattern: '^[a-z0-9]([a-z0-9_.-]{0,126}[a-z0-9])?$',
     says: 'a name in Vault, in lower case',
@@ -83,6 +88,17 @@ export const formats: Readonly<Record<string, Format>> = {
   dnsLabel: { pattern: `^${label}$`, says: 'a DNS label: lower case letters, digits and "-", at most 63', example: 'cluster-1' },
   dnsName: { pattern: `^(?=.{1,253}$)${label}(\\.${label})*$`, says: 'a DNS name in lower case', example: 'vault-issuer' },
   dataKey: { pattern: '^[A-Za-z0-9_][-._A-Za-z0-9]{0,252}$', says: 'a key of letters, digits, "-", "_" and "."', example: 'secretId' },
+  sealed: {
+    // longer than the base64 of a secret ID, which somebody might take for it; a key of RSA alone makes it 340 and more.
+    pattern: '^[A-Za-z0-9+/]{100,8190}={0,2}$',
+    says: 'what "kubeseal --raw" prints, in base64',
+    example: 'AgBy3i4OJSWK+PiTySYZZA9rO43cGDEqAgBy3i4OJSWK+PiTySYZZA9rO43cGDEqAgBy3i4OJSWK+PiTySYZZA9rO43cGDEqAgBy3i4O',
+  },
+  ageRecipient: {
+    pattern: '^age1[02-9ac-hj-np-z]{58}$',
+    says: 'a public key of age',
+    example: 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p',
+  },
   context: { pattern: '^[A-Za-z0-9_][-A-Za-z0-9_.:/@+]{0,252}$', says: 'the name of a context in the kubeconfig', example: 'cluster-1' },
   clusterId: {
     pattern: '^[A-Za-z0-9]([-A-Za-z0-9_.]{0,251}[A-Za-z0-9])?$',

@@ -1,5 +1,6 @@
 import { AuthMount, TokenFields, tokenFields } from './auth';
 import { PolicyPlan } from './policy';
+import { defaultSecretIdTtl, planSecret, SecretPlan } from './secret';
 import { Settings } from './settings';
 import { seconds } from './ttl';
 
@@ -23,28 +24,11 @@ export interface AppRolePlan extends AuthMount {
   readonly secret: SecretPlan;
 }
 
-/** The Secret with the secret ID. */
-export interface SecretPlan {
-  /** How it reaches the cluster. */
-  readonly delivery: 'script' | 'manifest';
-
-  /** Name. */
-  readonly name: string;
-
-  /** Namespace: the Issuer's; for a ClusterIssuer, cert-manager's. */
-  readonly namespace: string;
-
-  /** Key below which the secret ID stands. */
-  readonly key: string;
-
-  /** Environment variable that a synthesis takes the secret ID from, where a manifest delivers it. */
-  readonly variable: string;
-}
-
 /** Decides the AppRole. */
 export function planAppRole(settings: Settings, policy: PolicyPlan, namespace: string): AppRolePlan {
   const { name: cluster, appRole = {}, refuse } = settings;
-  const { mount = 'approle', tokenTtl = '1h', tokenMaxTtl = '4h', tokenType = 'batch', secretIdTtl = '8760h' } = appRole;
+  const { mount = 'approle', tokenTtl = '1h', tokenMaxTtl = '4h', tokenType = 'batch' } = appRole;
+  const secretIdTtl = appRole.secretIdTtl ?? defaultSecretIdTtl(settings);
   const role = appRole.name ?? `cert-manager-${cluster}`;
   if (seconds(tokenTtl) > seconds(tokenMaxTtl)) {
     if (appRole.tokenTtl === undefined) {
@@ -53,12 +37,13 @@ export function planAppRole(settings: Settings, policy: PolicyPlan, namespace: s
       refuse(['appRole', 'tokenTtl'], `'tokenTtl' must be at most tokenMaxTtl, e.g. "${tokenMaxTtl}", got "${tokenTtl}"`);
     }
   }
+  const path = `auth/${mount}/role/${role}`;
   return {
     method: 'appRole',
     mount,
     role,
     roleId: appRole.roleId ?? `${cluster}.${role}`,
-    path: `auth/${mount}/role/${role}`,
+    path,
     fields: {
       ...tokenFields(policy, { ttl: tokenTtl, maxTtl: tokenMaxTtl, type: tokenType, boundCidrs: appRole.tokenBoundCidrs }),
       secret_id_ttl: secretIdTtl,
@@ -67,16 +52,6 @@ export function planAppRole(settings: Settings, policy: PolicyPlan, namespace: s
       secret_id_bound_cidrs: appRole.secretIdBoundCidrs ?? [],
       bind_secret_id: true,
     },
-    secret: planSecret(settings, namespace),
-  };
-}
-
-function planSecret({ name: cluster, secret = {} }: Settings, namespace: string): SecretPlan {
-  return {
-    delivery: secret.delivery ?? 'script',
-    name: secret.name ?? 'cert-manager-vault-approle',
-    namespace,
-    key: secret.key ?? 'secretId',
-    variable: `MESH_CA_SECRET_ID_${cluster.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`,
+    secret: planSecret(settings, namespace, { path, secretIdTtl }),
   };
 }

@@ -16,6 +16,12 @@ export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: re
     [['policy', 'name'], 'policy', cluster => cluster.policy.name],
     [['appRole', 'name'], 'AppRole', ({ auth }) => (auth.method === 'appRole' ? auth.path : undefined)],
     [['appRole', 'roleId'], 'roleId', ({ auth }) => (auth.method === 'appRole' ? `${auth.mount}/${auth.roleId}` : undefined)],
+    [['secret', 'kv'], 'kv path', kvPath],
+    [
+      ['secret', 'store', 'role'],
+      'role',
+      ({ auth }) => (auth.method === 'appRole' && 'store' in auth.secret ? auth.secret.store.path : undefined),
+    ],
   ];
   for (const [keys, what, of] of own) {
     const seen = new Map<string, string>();
@@ -92,6 +98,10 @@ function authority(auth: AuthPlan): string | undefined {
       ? (auth.host ?? 'the cluster that Vault runs in')
       : undefined;
 }
+
+/** Where the secret ID lies in a KV secrets engine. */
+const kvPath = ({ auth }: ClusterPlan) =>
+  auth.method === 'appRole' && auth.secret.delivery === 'externalSecret' ? `${auth.secret.kv.mount}/${auth.secret.kv.path}` : undefined;
 
 /** The paths above a path, e.g. `a` and `a/b` above `a/b/c`. */
 const parents = (path: string) => path.split('/').flatMap((_, i, parts) => (i === 0 ? [] : parts.slice(0, i).join('/')));

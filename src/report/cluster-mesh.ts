@@ -1,7 +1,9 @@
+import { AppRolePlan } from '../plan/app-role';
 import { AuthPlan } from '../plan/auth';
 import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
 import { ClusterContext } from './parts';
+import { secretRenewal } from './secret-delivery';
 
 /** istio-csr, and the root that it hands out. */
 export function istioCsr({ cluster, files, at, kube }: ClusterContext, certificate: string | undefined): string[] {
@@ -119,7 +121,8 @@ export function proof({ cluster, at, kube }: ClusterContext): string[] {
 }
 
 /** Renewal, and what to do when a step fails. */
-export function later({ cluster, at, kube }: ClusterContext): string[] {
+export function later(context: ClusterContext): string[] {
+  const { cluster, at, kube } = context;
   const {
     auth,
     intermediate,
@@ -127,12 +130,11 @@ export function later({ cluster, at, kube }: ClusterContext): string[] {
     istioCsr,
     issuer: { kind, name, namespace },
   } = cluster;
-  const [renewal, again] = renewalOf(auth);
+  const [renewal, again] = auth.method === 'appRole' ? secretRenewal(context) : inOneLine(renewalOf(auth));
   return [
     '## Later',
     '',
-    renewal,
-    '',
+    ...renewal,
     ...(again ? shell(words(['bash', at('setup.sh')])) : []),
     `The intermediate ends ${intermediate.ttl} after it was made. It is not replaced in place: its end is printed by each run of setup.sh.`,
     '',
@@ -169,8 +171,10 @@ export function later({ cluster, at, kube }: ClusterContext): string[] {
   ];
 }
 
+const inOneLine = ([text, again]: [text: string, again: boolean]): [text: string[], again: boolean] => [[text, ''], again];
+
 /** What has to be renewed, and whether setup.sh does it. */
-function renewalOf(auth: AuthPlan): [text: string, again: boolean] {
+function renewalOf(auth: Exclude<AuthPlan, AppRolePlan>): [text: string, again: boolean] {
   switch (auth.method) {
     case 'jwt':
       return auth.discoveryUrl === undefined
@@ -186,16 +190,5 @@ function renewalOf(auth: AuthPlan): [text: string, again: boolean] {
             `The reviewer's token ends at most ${auth.reviewerTtl} after it was made, and with it every renewal in the mesh; its end is an annotation of service account ${code(`${auth.reviewer.namespace}/${auth.reviewer.name}`)}. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly.`,
             true,
           ];
-    case 'appRole': {
-      const ttl = auth.fields.secret_id_ttl;
-      if (ttl === '0') return ['The secret ID never ends, as the config asks for.', false];
-      const ends = `The secret ID ends after ${ttl}, and with it every renewal in the mesh`;
-      return auth.secret.delivery === 'script'
-        ? [
-            `${ends}. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly. It changes nothing else that is as planned.`,
-            true,
-          ]
-        : [`${ends}: make a new one as in step 2 well before.`, true];
-    }
   }
 }

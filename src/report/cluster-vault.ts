@@ -5,6 +5,7 @@ import { clusterSteps } from '../script/steps';
 import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
 import { ClusterContext, leastPolicy } from './parts';
+import { secretDelivery } from './secret-delivery';
 
 /** Namespaces and cert-manager. */
 export function beginning({ cluster, kube }: ClusterContext): string[] {
@@ -41,7 +42,8 @@ export function beginning({ cluster, kube }: ClusterContext): string[] {
 }
 
 /** The intermediate CA and the way in. */
-export function vault({ cluster, at, kube }: ClusterContext): string[] {
+export function vault(context: ClusterContext): string[] {
+  const { cluster, at, kube } = context;
   const { intermediate, auth, role } = cluster;
   const steps = clusterSteps(cluster);
   const trials = trialCommands(cluster).filter(([word]) => word === 'signs' || word === 'refuses').length;
@@ -74,17 +76,7 @@ export function vault({ cluster, at, kube }: ClusterContext): string[] {
     ...(exported.length > 0
       ? [`The key of the CA lies in ${code(exported[1] ?? '')}: move it to a safe place now. A rerun needs no \`--exported-key\`.`, '']
       : []),
-    ...(auth.method === 'appRole' && auth.secret.delivery === 'manifest'
-      ? [
-          `The secret ID is delivered as a manifest, so the trial waits for it. Make one now that the AppRole is there, synthesize again, and run setup.sh once more after step 3:`,
-          '',
-          ...shell(
-            `${auth.secret.variable}=$(${words(['vault', 'write', '-force', '-field=secret_id', `${auth.path}/secret-id`])})`,
-            `export ${auth.secret.variable}`,
-            words(['npx', 'mesh-ca', 'synth', '--allow-plaintext-secret']),
-          ),
-        ]
-      : []),
+    ...secretDelivery(context),
   ];
 }
 

@@ -18,25 +18,6 @@ export function authSteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
   }
 }
 
-/** Steps that bring a secret of the way in into the cluster. */
-export function deliverySteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
-  if (auth.method !== 'appRole' || auth.secret.delivery !== 'script') return [];
-  const { secret, path } = auth;
-  return [
-    {
-      id: 'cluster/secret-id',
-      title: `Make a secret ID and deliver it to Secret ${secret.namespace}/${secret.name}`,
-      why: ["Through pipes only. It is done where the cluster's secret ID is known to Vault and has a third of its time left."],
-      unless: ['secret_id_works'],
-      run: [['deliver_secret_id']],
-      needs: {
-        look: { [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
-        act: { [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/destroy`]: ['update'] },
-      },
-    },
-  ];
-}
-
 /** A path of this cluster's own in the auth method, and the key that names it: what is there before the CA is, is of another maker. */
 export function ownAuth(auth: AuthPlan): string {
   switch (auth.method) {

@@ -1,6 +1,7 @@
 import { MADE_BY } from '../output';
 import { AuthPlan } from '../plan/auth';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
+import { SecretDelivery } from '../plan/secret';
 import { seconds } from '../plan/ttl';
 import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
@@ -27,40 +28,47 @@ export function rootScript({ root, vault, clusters }: MeshCaPlan): string {
 export function clusterScript(cluster: ClusterPlan): string {
   const { name, vault, root, intermediate, role, auth, issuer, istioCsr, certificates } = cluster;
   const about = `Makes the intermediate CA of cluster ${name} in Vault, the way in for its cert-manager, and tries both.`;
-  return script(about, cluster.warnings, clusterSteps(cluster), ['cluster.sh', 'cluster-secrets.sh', ...wayIn(auth), 'trial.sh'], {
-    cluster: name,
-    context: cluster.context,
-    ...reaches(vault),
-    config_root: root.certificate?.trim() ?? '',
-    root_mount: root.mount,
-    mount: intermediate.mount,
-    intermediate_seconds: String(seconds(intermediate.ttl)),
-    intermediate_bits: String(intermediate.keyBits),
-    max_path_length: String(intermediate.maxPathLength),
-    common_name: intermediate.commonName,
-    key_mode: intermediate.key,
-    sign_fields: JSON.stringify(signFields(intermediate)),
-    sign_path: role.signPath,
-    role_path: role.path,
-    policy_path: policyPath(cluster.policy),
-    role_is_exact: String(role.exact),
-    issuer_namespace: issuer.namespace,
-    auth_mount: auth.mount,
-    own_auth: ownAuth(auth),
-    token_type: auth.fields.token_type,
-    ...authConstants(auth),
-    csr_namespace: istioCsr.namespace,
-    root_secret: istioCsr.rootSecret.name,
-    root_secret_key: istioCsr.rootSecret.key,
-    root_file: istioCsr.rootFile,
-    key_type: certificates.keyType,
-    key_bits: String(certificates.keyBits),
-    trial_ttl: certificates.workloadTtl,
-  });
+  return script(
+    about,
+    cluster.warnings,
+    clusterSteps(cluster),
+    ['cluster.sh', 'kube.sh', 'cluster-secrets.sh', ...wayIn(auth), 'trial.sh'],
+    {
+      cluster: name,
+      context: cluster.context,
+      ...reaches(vault),
+      config_root: root.certificate?.trim() ?? '',
+      root_mount: root.mount,
+      mount: intermediate.mount,
+      intermediate_seconds: String(seconds(intermediate.ttl)),
+      intermediate_bits: String(intermediate.keyBits),
+      max_path_length: String(intermediate.maxPathLength),
+      common_name: intermediate.commonName,
+      key_mode: intermediate.key,
+      sign_fields: JSON.stringify(signFields(intermediate)),
+      sign_path: role.signPath,
+      role_path: role.path,
+      policy_path: policyPath(cluster.policy),
+      role_is_exact: String(role.exact),
+      issuer_namespace: issuer.namespace,
+      auth_mount: auth.mount,
+      own_auth: ownAuth(auth),
+      token_type: auth.fields.token_type,
+      ...authConstants(auth),
+      ...deliveryConstants(auth),
+      csr_namespace: istioCsr.namespace,
+      root_secret: istioCsr.rootSecret.name,
+      root_secret_key: istioCsr.rootSecret.key,
+      root_file: istioCsr.rootFile,
+      key_type: certificates.keyType,
+      key_bits: String(certificates.keyBits),
+      trial_ttl: certificates.workloadTtl,
+    },
+  );
 }
 
 /** How the script reaches Vault. */
-const reaches = ({ server, namespace = '', serverName = '', caBundle = '' }: VaultPlan) => ({
+export const reaches = ({ server, namespace = '', serverName = '', caBundle = '' }: VaultPlan) => ({
   server,
   vault_namespace: namespace,
   server_name: serverName,
@@ -75,11 +83,34 @@ function wayIn(auth: AuthPlan): (keyof typeof runtime)[] {
     case 'kubernetes':
       return ['service-account.sh', ...(auth.host === undefined ? [] : (['token-review.sh'] as const))];
     case 'appRole':
-      return ['app-role.sh'];
+      return ['app-role.sh', ...deliveryTexts[auth.secret.delivery]];
   }
 }
 
-function authConstants(auth: AuthPlan): Record<string, string> {
+/** The parts of the runtime that a delivery needs. */
+const deliveryTexts: Readonly<Record<SecretDelivery, readonly (keyof typeof runtime)[]>> = {
+  script: ['secret-in-cluster.sh'],
+  manifest: ['secret-in-cluster.sh'],
+  sealedSecret: ['secret-in-cluster.sh'],
+  sops: ['secret-in-cluster.sh'],
+  wrapped: ['secret-in-cluster.sh', 'wrapped.sh'],
+  externalSecret: ['secret-in-kv.sh', 'store.sh'],
+  externalSecretGenerator: ['secret-in-cluster.sh', 'store.sh'],
+};
+
+/** What setup.sh alone has to know of the delivery. */
+function deliveryConstants(auth: AuthPlan): Record<string, string> {
+  if (auth.method !== 'appRole') return {};
+  const { secret } = auth;
+  return {
+    ...(secret.delivery === 'wrapped' ? { wrap_ttl: secret.wrapTtl } : {}),
+    ...('store' in secret ? { store_auth: secret.store.auth, store_mount: secret.store.mount } : {}),
+    ...(secret.delivery === 'externalSecret' ? { kv_mount: secret.kv.mount, kv_path: secret.kv.path } : {}),
+  };
+}
+
+/** What the runtime has to know of the way in. */
+export function authConstants(auth: AuthPlan): Record<string, string> {
   if (auth.method === 'appRole') {
     const { roleId, fields, secret } = auth;
     return {
@@ -87,6 +118,9 @@ function authConstants(auth: AuthPlan): Record<string, string> {
       role_id: roleId,
       secret_id_seconds: String(seconds(fields.secret_id_ttl)),
       secret_delivery: secret.delivery,
+      secret_place:
+        secret.delivery === 'externalSecret' ? `${secret.kv.mount}/${secret.kv.path} in Vault` : `${secret.namespace}/${secret.name}`,
+      secret_todo: secret.delivery === 'wrapped' ? 'Have unwrap-secret-id.sh run' : 'Apply the manifests of 1-issuer',
       secret_name: secret.name,
       secret_namespace: secret.namespace,
       secret_key: secret.key,
@@ -103,7 +137,8 @@ function authConstants(auth: AuthPlan): Record<string, string> {
   };
 }
 
-function script(
+/** A script: its values, its steps, and the parts of the runtime that give them their meaning. */
+export function script(
   about: string,
   warnings: readonly Warning[],
   steps: readonly Step[],

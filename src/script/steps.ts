@@ -2,8 +2,12 @@ import { ClusterPlan } from '../plan/plan';
 import { IntermediatePlan, RootPlan } from '../plan/pki';
 import { PolicyPlan } from '../plan/policy';
 import { seconds } from '../plan/ttl';
-import { authSteps, deliverySteps } from './auth-steps';
+import { authSteps } from './auth-steps';
+import { deliverySteps } from './delivery-steps';
+import { policyText } from './policy-text';
 import { Capabilities, fieldsAt, Step } from './step';
+
+export { policyText };
 import { trialCommands } from './trial';
 
 /** Steps that bring the root CA into Vault. */
@@ -86,15 +90,8 @@ export function signFields({ ttl, maxPathLength }: IntermediatePlan): Record<str
 /** Where Vault keeps a policy. */
 export const policyPath = ({ name }: PolicyPlan) => `sys/policies/acl/${name}`;
 
-/** A policy in HCL, a line a path. */
-export function policyText(rules: Readonly<Record<string, readonly string[]>>): string {
-  return Object.entries(rules)
-    .map(([path, capabilities]) => `path ${JSON.stringify(path)} { capabilities = ${JSON.stringify(capabilities)} }`)
-    .join('\n');
-}
-
 /** What reads the CA of a mount. */
-const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
+export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
 
 function pkiMountSteps(id: string, mount: string, maxLeaseTtl: string, bound: 'mount_allows' | 'max_lease_ttl_is'): Step[] {
   return [

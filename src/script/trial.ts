@@ -33,5 +33,10 @@ export function trialCommands({ trustDomain, istio, istioCsr }: ClusterPlan): st
   ];
 }
 
+/** The trial of a login alone: that it works, and that what it is for works. */
+export function loginTrialCommands({ trustDomain }: ClusterPlan): string[][] {
+  return [['trial_login'], ['signs', 'a workload', `URI:spiffe://${trustDomain}/ns/mesh-ca-trial/sa/default`], ['trial_end']];
+}
+
 /** A name as a literal in a regular expression of grep -E. */
 const literal = (name: string) => name.replace(/[.*]/g, '[$&]');

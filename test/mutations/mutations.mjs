@@ -205,7 +205,7 @@ export const mutations = [
   },
   {
     name: 'kube: the current context',
-    file: 'src/script/runtime/cluster.sh',
+    file: 'src/script/runtime/kube.sh',
     from: 'kube() { kubectl --context "$context" "$@"; }',
     to: 'kube() { kubectl "$@"; }',
     ...SETUP,

@@ -328,7 +328,13 @@ describe('the way in', () => {
   ])('of %s is renewed as it needs', (way, says, again) => {
     const text = section(book(way), 'Later');
     expect(text.slice('Later\n\n'.length, 'Later\n\n'.length + says.length)).toBe(says);
-    expect(fences(text, 'sh')).toEqual(again ? [`${setup}\n`] : []);
+    // a secret ID that the script delivers can be replaced at once, too.
+    const rotates = way === 'appRole' || way === 'appRole, without an end';
+    expect(fences(text, 'sh')).toEqual([
+      ...(again ? [`${setup}\n`] : []),
+      ...(rotates ? ['bash dist/cluster-1/rotate-secret-id.sh\n'] : []),
+    ]);
+    expect(text.includes('To replace it at once, e.g. because somebody has seen it')).toBe(rotates);
   });
 });
 

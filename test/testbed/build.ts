@@ -77,6 +77,11 @@ export async function certManagerCrds(): Promise<string> {
   return join(await moduleFolder('kube', 'github.com/cert-manager/cert-manager'), 'deploy/crds');
 }
 
+/** Folder of External Secrets' CRDs; its controller is not built here. */
+export async function externalSecretsCrds(): Promise<string> {
+  return join(await moduleFolder('externalsecrets', 'github.com/external-secrets/external-secrets'), 'config/crds/bases');
+}
+
 /** File of Istio's CRDs. */
 export async function istioCrds(): Promise<string> {
   return join(await moduleFolder('kube', 'istio.io/istio'), 'manifests/charts/base/files/crd-all.gen.yaml');
@@ -88,7 +93,7 @@ export async function istiodChart(): Promise<string> {
 }
 
 /** Folder of a Go module's sources, downloaded if need be. */
-export async function moduleFolder(module: Program['module'], path: string): Promise<string> {
+export async function moduleFolder(module: Program['module'] | 'externalsecrets', path: string): Promise<string> {
   const cwd = join(__dirname, module);
   const list = () => go(['list', '-mod=readonly', '-m', '-f', '{{.Dir}}', path], cwd);
   // Empty until the module is in the module cache.

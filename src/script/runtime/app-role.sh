@@ -1,14 +1,21 @@
 # --- the way in: an AppRole and its secret ID ---------------------------------------------------------------------------------------
 
 need_rights() {
-  [[ $secret_delivery != script ]] || may patch "secret/$secret_name" -n "$secret_namespace"
+  case $secret_delivery in
+    script) may patch "secret/$secret_name" -n "$secret_namespace" ;;
+    wrapped) may get "secret/$secret_name" -n "$secret_namespace" ;;
+  esac
 }
 
 look_at_way_in() {
-  [[ $take_over == true || $secret_delivery != script ]] || need_own_secret
+  case $secret_delivery in
+    script | wrapped) [[ $take_over == true ]] || need_own_secret secret_id_works ;;
+    externalSecret) need_store && need_kv ;;
+    externalSecretGenerator) need_store ;;
+  esac
 }
 
-# need_own_secret: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
+# need_own_secret CHECK: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
 need_own_secret() {
   local maker
   maker=$(kube get secret "$secret_name" -n "$secret_namespace" -o json --ignore-not-found |
@@ -16,17 +23,25 @@ need_own_secret() {
   case $maker in
     '' | "cluster $cluster") return 0 ;;
     # one that was put there by hand serves, where it holds a secret ID of this AppRole.
-    'cluster ') secret_id_works 3>/dev/null && return 0 || maker='another maker' ;;
+    'cluster ') "$1" 3>/dev/null && return 0 || maker='another maker' ;;
   esac
   missing+=("another name than $secret_namespace/$secret_name for the Secret: context $context has one of $maker; set secret.name in the config; or --take-over")
 }
 
-# secret_id_works: whether the cluster's secret ID is known to Vault and has time left.
-secret_id_works() {
-  local secret_id found due rc=0
-  secret_id=$(secret_value "$secret_namespace" "$secret_name" "$secret_key") || rc=$?
+# whether this run has made one that is not in the cluster yet.
+handed_over=false
+
+# what Vault calls the secret ID that cert-manager is given; no secret.
+accessor=
+
+# look_up_secret_id: sets `accessor`, and `found` to what Vault knows of the secret ID that cert-manager is given; 1 where there is none, or
+# none that Vault knows.
+look_up_secret_id() {
+  local secret_id rc=0
+  accessor=
+  secret_id=$(held_secret_id) || rc=$?
   ((rc == 0)) || return "$rc"
-  # the value comes from a Secret that anybody may have edited: it travels as JSON, never as a word.
+  # the value comes from where anybody may have edited it: it travels as JSON, never as a word.
   found=$(printf '%s' "$secret_id" | jq -Rs '{secret_id: .}' | put "$auth_path/secret-id/lookup" 2>"$work/error") || rc=$?
   if ((rc != 0)) && ! grep -Eq 'Code: 404|role .* does not exist|missing secret_id|failed to find' "$work/error"; then
     complain "cannot look up the secret ID: $(last_error)"
@@ -38,6 +53,13 @@ secret_id_works() {
     return 1
   fi
   accessor=$(jq -r .data.secret_id_accessor <<<"$found")
+}
+
+# secret_id_works: whether the cluster's secret ID is known to Vault and has time left.
+secret_id_works() {
+  local found due rc=0
+  look_up_secret_id || rc=$?
+  ((rc == 0)) || return "$rc"
   # Vault writes its own time zone.
   due=$(jq --argjson ttl "$secret_id_seconds" '
     def instant: capture("^(?<time>[0-9T:-]{19})([.][0-9]+)?(?<zone>Z|(?<sign>[+-])(?<h>[0-9]{2}):(?<m>[0-9]{2}))$")
@@ -53,17 +75,21 @@ secret_id_works() {
   report_other_secret_ids
 }
 
-# deliver_secret_id: makes a secret ID and pipes it into the cluster. Where that fails, it is destroyed.
+# deliver_secret_id: makes a secret ID and pipes it to where cert-manager is given it. Where that fails, it is destroyed.
 deliver_secret_id() {
-  local response
+  local response previous=$accessor
+  # the one before can log in until it is destroyed, so that it has to be known, also after a stop.
+  [[ -n $previous ]] || previous=$(previous_accessor)
   response=$(vault write -format=json -force "$auth_path/secret-id")
   accessor=$(printf '%s' "$response" | jq -r .data.secret_id_accessor)
-  if ! printf '%s' "$response" | jq -j .data.secret_id | apply_secret "$secret_namespace" "$secret_name" "$secret_key"; then
-    jq -n --arg accessor "$accessor" '{secret_id_accessor: $accessor}' | put "$auth_path/secret-id-accessor/destroy" || true
-    die "the secret ID did not reach $secret_namespace/$secret_name; it was destroyed"
+  if ! printf '%s' "$response" | jq -j .data.secret_id | carry_secret_id "$previous"; then
+    destroy_secret_id "$accessor" || true
+    die "the secret ID did not reach $secret_place; it was destroyed"
   fi
-  report_other_secret_ids
 }
+
+# destroy_secret_id ACCESSOR
+destroy_secret_id() { jq -n --arg accessor "$1" '{secret_id_accessor: $accessor}' | put "$auth_path/secret-id-accessor/destroy"; }
 
 # report_other_secret_ids: those of stopped runs, of renewals, of others; they are not ours to destroy.
 report_other_secret_ids() {
@@ -79,9 +105,9 @@ report_other_secret_ids() {
 # log_in: sets `trial_token`; 1, and why, where there is nothing to log in with yet.
 log_in() {
   local secret_id rc=0 response
-  secret_id=$(secret_value "$secret_namespace" "$secret_name" "$secret_key") || rc=$?
-  if ((rc != 0)); then
-    say "      not tried: $secret_namespace/$secret_name is not in the cluster yet. Apply the manifests of 1-issuer, then run this again"
+  [[ $handed_over == true ]] || secret_id=$(held_secret_id) || rc=$?
+  if ((rc != 0)) || [[ $handed_over == true ]]; then
+    say "      not tried: $([[ $handed_over == false ]] || printf 'the new secret ID of ')$secret_namespace/$secret_name is not in the cluster yet. $secret_todo, then run this again"
     return 1
   fi
   response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$auth_mount/login") ||

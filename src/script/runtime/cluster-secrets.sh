@@ -1,24 +1,5 @@
 # --- what lies in the cluster
 
-# secret_value NAMESPACE NAME KEY: prints a value of a Secret; 1 where there is none.
-secret_value() {
-  local secret
-  secret=$(kube get secret "$2" -n "$1" -o json --ignore-not-found) || return 2
-  [[ -n $secret ]] || return 1
-  printf '%s' "$secret" | jq -er --arg key "$3" '.data[$key] // empty | @base64d' || return 1
-}
-
-# the annotation that says which cluster of the config a Secret was made for.
-readonly MAKER=cdk8s-mesh-ca/cluster
-
-# apply_secret NAMESPACE NAME KEY: makes the Secret, its value from standard input, through pipes only.
-apply_secret() {
-  jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" --arg maker "$MAKER" --arg cluster "$cluster" '{
-    apiVersion: "v1", kind: "Secret", type: "Opaque",
-    metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"}, annotations: {($maker): $cluster}},
-    data: {($key): @base64}}' | kube apply --server-side --force-conflicts --field-manager=cdk8s-mesh-ca -f -
-}
-
 # the certificate that istio-csr hands out as the root.
 root_file() {
   case $root_file in

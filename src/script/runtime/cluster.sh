@@ -25,8 +25,6 @@ option() {
   fi
 }
 
-kube() { kubectl --context "$context" "$@"; }
-
 before_steps() {
   local namespace
   local -a namespaces
@@ -41,11 +39,6 @@ before_steps() {
   done
   ((${#missing[@]} > 0)) || need_rights
   ((${#missing[@]} > 0)) || look_around
-}
-
-# may WORDS...: whether the one who runs this may do that in the cluster.
-may() {
-  [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")
 }
 
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
@@ -203,4 +196,8 @@ set_first_issuer() {
   local config
   config=$(get "$mount/config/issuers")
   [[ -n $(jq -r '.data.default // ""' <<<"$config") ]] || jq -n --arg id "$1" '{default: $id}' | put "$mount/config/issuers"
+}
+
+after_steps() {
+  [[ $mode == plan ]] || ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
 }

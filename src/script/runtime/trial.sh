@@ -78,7 +78,3 @@ trial_end() {
   [[ $role_is_exact == false ]] || die "trial: the role signs $wrongly_signed of the names that it must refuse"
   say "      WARNING: the role signs $wrongly_signed of the names that it should refuse, as the config asks it to (see the warnings above the steps)"
 }
-
-after_steps() {
-  [[ $mode == plan ]] || ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
-}

@@ -43,6 +43,8 @@ readonly auth_path=auth/approle/role/cert-manager
 readonly role_id=cluster-1.cert-manager
 readonly secret_id_seconds=0
 readonly secret_delivery=script
+readonly secret_place=istio-system/cert-manager-vault-approle
+readonly secret_todo='Apply the manifests of 1-issuer'
 readonly secret_name=cert-manager-vault-approle
 readonly secret_namespace=istio-system
 readonly secret_key=secretId
@@ -193,6 +195,7 @@ steps() {
   step cluster/secret-id 'Make a secret ID and deliver it to Secret istio-system/cert-manager-vault-approle'
   unless secret_id_works
   run deliver_secret_id
+  run report_other_secret_ids
 
   # An Issuer that says Ready proves one login at some time; only a signature proves the rest.
   # Words: the names in the CSR; for a refusal, what its message must say.
@@ -225,7 +228,7 @@ export LC_ALL=C VAULT_CLI_NO_COLOR=1
 # what a user may have set for himself, and what would change the answers that are read here.
 unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
 # an exported variable of such a name would hand what it comes to hold to every program.
-unset root_key trial_token secret_id secret response found
+unset root_key trial_token wrapping_token secret_id secret response found
 
 usage() {
   printf 'usage: bash %s [--plan | --print-policy]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
@@ -520,23 +523,29 @@ need_programs() {
   done
 }
 
-# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
-need_vault() {
-  local status answer undone=''
+# need_answer: that Vault answers and is unsealed.
+need_answer() {
+  local status
   # it fails for a sealed Vault too, and then says so; where there is none, it says nothing.
   status=$(vault status -format=json 2>"$work/error") || true
   if [[ -z $status ]]; then
     missing+=("an answer from Vault at $VAULT_ADDR: $(last_error)")
-    return 0
+    return 1
   fi
   if [[ $(jq -r .initialized <<<"$status") == false ]]; then
     missing+=("an initialized Vault at $VAULT_ADDR: it is new, run '$cli operator init'")
-    return 0
+    return 1
   fi
   if [[ $(jq -r .sealed <<<"$status") == true ]]; then
     missing+=("an unsealed Vault at $VAULT_ADDR: it is sealed, run '$cli operator unseal'")
-    return 0
+    return 1
   fi
+}
+
+# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
+need_vault() {
+  local answer undone=''
+  need_answer || return 0
   answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
     return 0
@@ -666,8 +675,6 @@ option() {
   fi
 }
 
-kube() { kubectl --context "$context" "$@"; }
-
 before_steps() {
   local namespace
   local -a namespaces
@@ -682,11 +689,6 @@ before_steps() {
   done
   ((${#missing[@]} > 0)) || need_rights
   ((${#missing[@]} > 0)) || look_around
-}
-
-# may WORDS...: whether the one who runs this may do that in the cluster.
-may() {
-  [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")
 }
 
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
@@ -846,7 +848,18 @@ set_first_issuer() {
   [[ -n $(jq -r '.data.default // ""' <<<"$config") ]] || jq -n --arg id "$1" '{default: $id}' | put "$mount/config/issuers"
 }
 
-# --- what lies in the cluster
+after_steps() {
+  [[ $mode == plan ]] || ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
+}
+
+# --- the cluster's API
+
+kube() { kubectl --context "$context" "$@"; }
+
+# may WORDS...: whether the one who runs this may do that in the cluster.
+may() {
+  [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")
+}
 
 # secret_value NAMESPACE NAME KEY: prints a value of a Secret; 1 where there is none.
 secret_value() {
@@ -856,16 +869,30 @@ secret_value() {
   printf '%s' "$secret" | jq -er --arg key "$3" '.data[$key] // empty | @base64d' || return 1
 }
 
+# secret_annotation NAMESPACE NAME ANNOTATION: prints it; nothing where there is none.
+secret_annotation() {
+  kube get secret "$2" -n "$1" -o json --ignore-not-found | jq -r --arg key "$3" '.metadata.annotations[$key] // ""' || return 2
+}
+
 # the annotation that says which cluster of the config a Secret was made for.
 readonly MAKER=cdk8s-mesh-ca/cluster
 
-# apply_secret NAMESPACE NAME KEY: makes the Secret, its value from standard input, through pipes only.
+# the annotation that names the secret ID which a Secret held before, by its accessor. An accessor is no secret.
+readonly PREVIOUS=cdk8s-mesh-ca/previous-accessor
+
+# apply_secret NAMESPACE NAME KEY [ACCESSOR]: makes the Secret, its value from standard input, through pipes only. ACCESSOR is of the secret
+# ID that it held before: what the value replaces and what is left to destroy change in one call.
 apply_secret() {
-  jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" --arg maker "$MAKER" --arg cluster "$cluster" '{
+  jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" --arg maker "$MAKER" --arg cluster "$cluster" \
+    --arg previous "$PREVIOUS" --arg accessor "${4:-}" '{
     apiVersion: "v1", kind: "Secret", type: "Opaque",
-    metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"}, annotations: {($maker): $cluster}},
+    metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"},
+      annotations: ({($maker): $cluster} + if $accessor == "" then {} else {($previous): $accessor} end)},
     data: {($key): @base64}}' | kube apply --server-side --force-conflicts --field-manager=cdk8s-mesh-ca -f -
 }
+
+
+# --- what lies in the cluster
 
 # the certificate that istio-csr hands out as the root.
 root_file() {
@@ -896,14 +923,21 @@ deliver_root() { root_file | apply_secret "$csr_namespace" "$root_secret" "$root
 # --- the way in: an AppRole and its secret ID ---------------------------------------------------------------------------------------
 
 need_rights() {
-  [[ $secret_delivery != script ]] || may patch "secret/$secret_name" -n "$secret_namespace"
+  case $secret_delivery in
+    script) may patch "secret/$secret_name" -n "$secret_namespace" ;;
+    wrapped) may get "secret/$secret_name" -n "$secret_namespace" ;;
+  esac
 }
 
 look_at_way_in() {
-  [[ $take_over == true || $secret_delivery != script ]] || need_own_secret
+  case $secret_delivery in
+    script | wrapped) [[ $take_over == true ]] || need_own_secret secret_id_works ;;
+    externalSecret) need_store && need_kv ;;
+    externalSecretGenerator) need_store ;;
+  esac
 }
 
-# need_own_secret: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
+# need_own_secret CHECK: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
 need_own_secret() {
   local maker
   maker=$(kube get secret "$secret_name" -n "$secret_namespace" -o json --ignore-not-found |
@@ -911,17 +945,25 @@ need_own_secret() {
   case $maker in
     '' | "cluster $cluster") return 0 ;;
     # one that was put there by hand serves, where it holds a secret ID of this AppRole.
-    'cluster ') secret_id_works 3>/dev/null && return 0 || maker='another maker' ;;
+    'cluster ') "$1" 3>/dev/null && return 0 || maker='another maker' ;;
   esac
   missing+=("another name than $secret_namespace/$secret_name for the Secret: context $context has one of $maker; set secret.name in the config; or --take-over")
 }
 
-# secret_id_works: whether the cluster's secret ID is known to Vault and has time left.
-secret_id_works() {
-  local secret_id found due rc=0
-  secret_id=$(secret_value "$secret_namespace" "$secret_name" "$secret_key") || rc=$?
+# whether this run has made one that is not in the cluster yet.
+handed_over=false
+
+# what Vault calls the secret ID that cert-manager is given; no secret.
+accessor=
+
+# look_up_secret_id: sets `accessor`, and `found` to what Vault knows of the secret ID that cert-manager is given; 1 where there is none, or
+# none that Vault knows.
+look_up_secret_id() {
+  local secret_id rc=0
+  accessor=
+  secret_id=$(held_secret_id) || rc=$?
   ((rc == 0)) || return "$rc"
-  # the value comes from a Secret that anybody may have edited: it travels as JSON, never as a word.
+  # the value comes from where anybody may have edited it: it travels as JSON, never as a word.
   found=$(printf '%s' "$secret_id" | jq -Rs '{secret_id: .}' | put "$auth_path/secret-id/lookup" 2>"$work/error") || rc=$?
   if ((rc != 0)) && ! grep -Eq 'Code: 404|role .* does not exist|missing secret_id|failed to find' "$work/error"; then
     complain "cannot look up the secret ID: $(last_error)"
@@ -933,6 +975,13 @@ secret_id_works() {
     return 1
   fi
   accessor=$(jq -r .data.secret_id_accessor <<<"$found")
+}
+
+# secret_id_works: whether the cluster's secret ID is known to Vault and has time left.
+secret_id_works() {
+  local found due rc=0
+  look_up_secret_id || rc=$?
+  ((rc == 0)) || return "$rc"
   # Vault writes its own time zone.
   due=$(jq --argjson ttl "$secret_id_seconds" '
     def instant: capture("^(?<time>[0-9T:-]{19})([.][0-9]+)?(?<zone>Z|(?<sign>[+-])(?<h>[0-9]{2}):(?<m>[0-9]{2}))$")
@@ -948,17 +997,21 @@ secret_id_works() {
   report_other_secret_ids
 }
 
-# deliver_secret_id: makes a secret ID and pipes it into the cluster. Where that fails, it is destroyed.
+# deliver_secret_id: makes a secret ID and pipes it to where cert-manager is given it. Where that fails, it is destroyed.
 deliver_secret_id() {
-  local response
+  local response previous=$accessor
+  # the one before can log in until it is destroyed, so that it has to be known, also after a stop.
+  [[ -n $previous ]] || previous=$(previous_accessor)
   response=$(vault write -format=json -force "$auth_path/secret-id")
   accessor=$(printf '%s' "$response" | jq -r .data.secret_id_accessor)
-  if ! printf '%s' "$response" | jq -j .data.secret_id | apply_secret "$secret_namespace" "$secret_name" "$secret_key"; then
-    jq -n --arg accessor "$accessor" '{secret_id_accessor: $accessor}' | put "$auth_path/secret-id-accessor/destroy" || true
-    die "the secret ID did not reach $secret_namespace/$secret_name; it was destroyed"
+  if ! printf '%s' "$response" | jq -j .data.secret_id | carry_secret_id "$previous"; then
+    destroy_secret_id "$accessor" || true
+    die "the secret ID did not reach $secret_place; it was destroyed"
   fi
-  report_other_secret_ids
 }
+
+# destroy_secret_id ACCESSOR
+destroy_secret_id() { jq -n --arg accessor "$1" '{secret_id_accessor: $accessor}' | put "$auth_path/secret-id-accessor/destroy"; }
 
 # report_other_secret_ids: those of stopped runs, of renewals, of others; they are not ours to destroy.
 report_other_secret_ids() {
@@ -974,15 +1027,27 @@ report_other_secret_ids() {
 # log_in: sets `trial_token`; 1, and why, where there is nothing to log in with yet.
 log_in() {
   local secret_id rc=0 response
-  secret_id=$(secret_value "$secret_namespace" "$secret_name" "$secret_key") || rc=$?
-  if ((rc != 0)); then
-    say "      not tried: $secret_namespace/$secret_name is not in the cluster yet. Apply the manifests of 1-issuer, then run this again"
+  [[ $handed_over == true ]] || secret_id=$(held_secret_id) || rc=$?
+  if ((rc != 0)) || [[ $handed_over == true ]]; then
+    say "      not tried: $([[ $handed_over == false ]] || printf 'the new secret ID of ')$secret_namespace/$secret_name is not in the cluster yet. $secret_todo, then run this again"
     return 1
   fi
   response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$auth_mount/login") ||
     die 'the login with the delivered secret ID failed: cert-manager could not log in either'
   trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
 }
+
+# --- the secret ID lies in a Secret of the cluster
+
+# held_secret_id: prints the secret ID that cert-manager is given; 1 where there is none yet.
+held_secret_id() { secret_value "$secret_namespace" "$secret_name" "$secret_key"; }
+
+# previous_accessor: prints the accessor of the one that was there before, where that is not destroyed yet.
+previous_accessor() { secret_annotation "$secret_namespace" "$secret_name" "$PREVIOUS"; }
+
+# carry_secret_id PREVIOUS: brings the secret ID of standard input there.
+carry_secret_id() { apply_secret "$secret_namespace" "$secret_name" "$secret_key" "$1"; }
+
 
 # --- the trial: logged in as cert-manager will be
 
@@ -1063,10 +1128,6 @@ trial_end() {
   ((wrongly_signed == 0)) && return 0
   [[ $role_is_exact == false ]] || die "trial: the role signs $wrongly_signed of the names that it must refuse"
   say "      WARNING: the role signs $wrongly_signed of the names that it should refuse, as the config asks it to (see the warnings above the steps)"
-}
-
-after_steps() {
-  [[ $mode == plan ]] || ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
 }
 
 main "$@"

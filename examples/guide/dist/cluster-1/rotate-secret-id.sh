@@ -1,0 +1,838 @@
+#!/usr/bin/env bash
+# Made by mesh-ca synth (cdk8s-mesh-ca) from mesh-ca.yaml. Do not edit: change the config and synthesize again.
+#
+# Replaces the secret ID of cluster cluster-1 by a new one, and then destroys the one before.
+# Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.
+
+readonly about='Replaces the secret ID of cluster cluster-1 by a new one, and then destroys the one before.'
+readonly cluster=cluster-1
+readonly context=cluster-1
+readonly server=https://vault.example.com:8200
+readonly vault_namespace=''
+readonly server_name=''
+readonly ca_bundle=''
+readonly config_root=''
+readonly root_mount=pki
+readonly sign_path=istioca/sign/cluster-local
+readonly role_is_exact=false
+readonly auth_mount=approle
+readonly token_type=default
+readonly auth_path=auth/approle/role/cert-manager
+readonly role_id=cluster-1.cert-manager
+readonly secret_id_seconds=0
+readonly secret_delivery=script
+readonly secret_place=istio-system/cert-manager-vault-approle
+readonly secret_todo='Apply the manifests of 1-issuer'
+readonly secret_name=cert-manager-vault-approle
+readonly secret_namespace=istio-system
+readonly secret_key=secretId
+readonly key_type=rsa
+readonly key_bits=2048
+readonly trial_ttl=1h
+readonly step_count=4
+readonly needs='{
+  "rotate/finish": {"look":{"auth/approle/role/cert-manager/secret-id":["list"],"auth/approle/role/cert-manager/secret-id/lookup":["update"]},"act":{"auth/approle/role/cert-manager/secret-id-accessor/destroy":["update"]}},
+  "rotate/deliver": {"look":{"auth/approle/role/cert-manager/secret-id":["list"],"auth/approle/role/cert-manager/secret-id/lookup":["update"]},"act":{"auth/approle/role/cert-manager/secret-id":["update"],"auth/approle/role/cert-manager/secret-id-accessor/destroy":["update"]}},
+  "trial": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"]}},
+  "rotate/destroy": {"look":{"auth/approle/role/cert-manager/secret-id":["list"],"auth/approle/role/cert-manager/secret-id/lookup":["update"]},"act":{"auth/approle/role/cert-manager/secret-id-accessor/destroy":["update"]}}
+}'
+
+steps() {
+  # The annotation cdk8s-mesh-ca/previous-accessor of Secret istio-system/cert-manager-vault-approle names it.
+  step rotate/finish 'Destroy the secret ID that a stopped run has replaced and left'
+  unless nothing_left
+  run destroy_previous
+
+  # Through pipes only. The one before is alive until the new one is proved: a login works at every moment.
+  step rotate/deliver 'Make a new secret ID and deliver it to Secret istio-system/cert-manager-vault-approle'
+  unless rotated
+  run deliver_secret_id
+
+  step trial 'Try it as cert-manager will: log in, sign at istioca/sign/cluster-local'
+  run trial_login
+  run signs 'a workload' URI:spiffe://cluster.local/ns/mesh-ca-trial/sa/default
+  run trial_end
+
+  # Never the one that the cluster holds: it is looked up once more.
+  step rotate/destroy 'Destroy the secret ID before it, by its accessor'
+  unless rotated
+  run destroy_previous
+  run report_other_secret_ids
+}
+
+# ---------------------------------------------------------------------------------------------------------------------------------
+# From here on the text is the same in every setup script: what the words above mean. The values are all above.
+# ---------------------------------------------------------------------------------------------------------------------------------
+
+set -o errexit -o nounset -o pipefail
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf '%s: error: it needs Bash 4.4 or later, this is %s\n' "$0" "$BASH_VERSION" >&2
+  exit 2
+fi
+umask 077
+export LC_ALL=C VAULT_CLI_NO_COLOR=1
+# what a user may have set for himself, and what would change the answers that are read here.
+unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
+# an exported variable of such a name would hand what it comes to hold to every program.
+unset root_key trial_token wrapping_token secret_id secret response found
+
+usage() {
+  printf 'usage: bash %s [--plan | --print-policy]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
+  printf '  --plan              print each step and whether it is done; change nothing\n'
+  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server\n'
+  printf '%s' "$options_help"
+  printf '  --help              print this\n\n'
+  printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
+  printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again.\n'
+}
+
+# what a server says goes to the terminal without control characters.
+plain() { tr -d '\000-\010\013-\037\177' <<<"$*"; }
+say() { plain "$*" >&3; }
+note() { say "      note: $*"; }
+complain() { plain "$0: error: $*" >&2; }
+last_error() { tr '\n' ' ' <"$work/error"; }
+die() {
+  complain "$*"
+  exit 1
+}
+bad_usage() {
+  printf '%s: error: %s\n\n' "$0" "$*" >&2
+  usage >&2
+  exit 2
+}
+
+# --- steps -----------------------------------------------------------------------------------------------------------------------
+
+step_number=0
+step_id=
+state=todo
+wanted='{}'
+doing=false
+to_do=()
+
+# step ID TITLE: begins a step.
+step() {
+  step_number=$((step_number + 1))
+  step_id=$1
+  state=todo
+  wanted='{}'
+  say "[$step_number/$step_count] $1: $2"
+}
+
+# fields JSON: what the step compares and writes.
+fields() { wanted=$1; }
+
+# unless CHECK ARGUMENT...: the step is done where the check succeeds. A check says 0 done, 1 not done; what it can't tell ends the script.
+unless() {
+  local rc=0
+  "$@" || rc=$?
+  case $rc in
+    0) state=complete && say '      done already' ;;
+    1)
+      to_do+=("$step_id")
+      [[ $mode == run ]] || say '      to do'
+      ;;
+    *) die "step $step_number ($step_id) could not be checked, and was not begun" ;;
+  esac
+}
+
+# run COMMAND ARGUMENT...: does it, where the step is not done.
+run() {
+  [[ $state == todo && $mode == run ]] || return 0
+  doing=true
+  "$@" >/dev/null
+  doing=false
+}
+
+# finish CODE: the end, whatever brought it about. A program's own code says nothing here: 1 is a failure.
+finish() {
+  rm -rf -- "$work"
+  (($1 > 0 && $1 < 128)) || exit "$1"
+  [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
+  exit 1
+}
+
+# --- Vault -----------------------------------------------------------------------------------------------------------------------
+
+vault() { command "$cli" "$@"; }
+
+# vault as the holder of another token.
+vault_as() {
+  local -x VAULT_TOKEN=$1 BAO_TOKEN=$1
+  shift
+  vault "$@"
+}
+
+# get PATH: prints what Vault holds there, as JSON; 1 where there is nothing. A Vault that can't answer ends the script: it is not "nothing".
+get() { ask read "$1"; }
+
+# keys_of PATH: sets `listed` to the keys below a path; 1 where there are none.
+keys_of() {
+  local list rc=0
+  listed=()
+  list=$(ask list "$1") || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || mapfile -t listed < <(jq -r '.[]' <<<"$list")
+  ((${#listed[@]} > 0))
+}
+
+ask() {
+  local answer rc=0
+  answer=$(vault "$1" -format=json "$2" 2>"$work/error") || rc=$?
+  if ((rc == 0)); then
+    printf '%s\n' "$answer"
+  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route' "$work/error"; then
+    return 1
+  else
+    complain "cannot read $2: $(last_error)"
+    return 2
+  fi
+}
+
+# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
+put() { vault write -format=json "$1" -; }
+
+# mount_is MOUNT TYPE, auth_is MOUNT TYPE
+mount_is() { type_is sys/mounts "$@"; }
+auth_is() { type_is sys/auth "$@"; }
+type_is() {
+  local table type
+  table=$(get "$1") || return 2
+  type=$(jq -r --arg mount "$2/" '(.data // .)[$mount].type // ""' <<<"$table") || return 2
+  [[ -n $type ]] || return 1
+  [[ $type == "$3" ]] || {
+    complain "$2 is a mount of type $type, the plan wants $3: choose another mount in the config"
+    return 2
+  }
+}
+
+# max_lease_ttl_is MOUNT DURATION
+max_lease_ttl_is() {
+  local table
+  table=$(get sys/mounts) || return 2
+  table=$(jq --arg mount "$1/" '{data: ((.data // .)[$mount].config // empty)}' <<<"$table") || return 2
+  [[ -n $table ]] || return 1
+  compare "$table" "$(jq -n --arg ttl "$2" '{max_lease_ttl: $ttl}')"
+}
+
+# mount_allows MOUNT SECONDS, auth_allows MOUNT SECONDS: whether it lets what it makes live for so long. A mount that others may use too
+# is only ever raised. 0 is the server's default, 768 hours.
+mount_allows() { allows sys/mounts "$@"; }
+auth_allows() { allows sys/auth "$@"; }
+allows() {
+  local table
+  table=$(get "$1") || return 2
+  # in jq: the shell's arithmetic would run what a server writes.
+  jq -e --arg mount "$2/" --argjson wanted "$3" '(.data // .)[$mount].config.max_lease_ttl // 0
+    | if type != "number" then error("max_lease_ttl is no number") elif . == 0 then 768 * 3600 else . end
+    | . >= $wanted' <<<"$table" >/dev/null
+}
+
+# same_fields PATH: whether Vault holds the step's fields there.
+same_fields() {
+  local found rc=0
+  found=$(get "$1") || rc=$?
+  ((rc == 0)) || return "$rc"
+  compare "$found" "$wanted"
+}
+
+# compare FOUND WANTED: field by field; says what differs. Vault keeps durations as seconds.
+compare() {
+  local differences
+  differences=$(jq -r --argjson wanted "$2" '
+    def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
+    def same($found; $wanted):
+      if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
+      elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
+      # what an older server does not know of, it does not do.
+      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
+      else $found == $wanted end;
+    .data as $found | $wanted | to_entries[] | select(same($found[.key]; .value) | not)
+    | "\(.key): is \($found[.key] | tojson), planned \(.value | tojson)"' <<<"$1") || return 2
+  [[ -n $differences ]] || return 0
+  while IFS= read -r line; do note "$line"; done <<<"$differences"
+  return 1
+}
+
+write_fields() { put "$1" <<<"$wanted"; }
+
+# --- certificates ----------------------------------------------------------------------------------------------------------------
+
+# first_certificate: the first PEM certificate of standard input, as OpenSSL writes it. It reads to the end, so that what feeds it never
+# meets a closed pipe.
+first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
+fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
+subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
+end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
+described() { printf "'%s', SHA-256 %s" "$(subject_cn <<<"$1")" "$(fingerprint <<<"$1")"; }
+
+# each_certificate COMMAND: runs it with each certificate of standard input.
+each_certificate() {
+  local line block=''
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    case $line in
+      '-----BEGIN CERTIFICATE-----') block=$line$'\n' ;;
+      '-----END CERTIFICATE-----') printf '%s' "$block$line"$'\n' | "$@" && block='' ;;
+      *) [[ -z $block ]] || block+=$line$'\n' ;;
+    esac
+  done
+}
+
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
+verified() {
+  printf '%s\n' "$1" >"$work/root.pem"
+  printf '%s\n' "$2" >"$work/certificate.pem"
+  printf '%s\n' "${3:-$2}" >"$work/chain.pem"
+  SSL_CERT_FILE=$work/none SSL_CERT_DIR=$work/none \
+    openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+}
+
+# is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
+is_root() {
+  if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
+    complain "$2 is no CA certificate"
+  elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
+    complain "$2 has ended: $(end_of <<<"$1")"
+  elif ! verified "$1" "$1"; then
+    complain "$2 is not self-signed, so it is no root"
+  else
+    return 0
+  fi
+  return 1
+}
+
+# lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
+lives_for() {
+  openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
+  complain "$3 ends ($(end_of <<<"$2")) before an intermediate of $1 s would: use a root that lives longer, or a shorter intermediate.ttl"
+  return 1
+}
+
+# issuer_of MOUNT: prints the default issuer of a mount as JSON; 1 where it has none.
+issuer_of() {
+  local config id rc=0
+  config=$(get "$1/config/issuers") || rc=$?
+  ((rc == 0)) || return "$rc"
+  id=$(jq -r '.data.default // ""' <<<"$config") || return 2
+  [[ -n $id ]] || return 1
+  get "$1/issuer/$id"
+}
+
+# --- the root --------------------------------------------------------------------------------------------------------------------
+
+known_root=$config_root
+known_root_source='the root.certificate of the config'
+
+# look_for_root_pem: what a former run wrote beside the config is known, and nothing else is trusted.
+look_for_root_pem() {
+  [[ -z $known_root && -f root.pem ]] || return 0
+  known_root=$(<root.pem)
+  known_root_source=./root.pem
+}
+
+# same_as_known PEM: whether a certificate is one of those of the known root file, which may hold two during a rotation.
+same_as_known() {
+  local print prints
+  print=$(fingerprint <<<"$1") || return 1
+  prints=$(each_certificate fingerprint <<<"$known_root") || return 1
+  grep -xF "$print" >/dev/null <<<"$prints"
+}
+
+# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none.
+root_from_vault() {
+  local issuer certificate rc=0
+  issuer=$(issuer_of "$root_mount") || rc=$?
+  ((rc == 0)) || return "$rc"
+  certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
+  if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
+    complain "$root_mount holds another CA ($(described "$certificate")) than $known_root_source"
+    return 2
+  fi
+  if [[ -z $(jq -r '.data.key_id // ""' <<<"$issuer") ]]; then
+    complain "$root_mount holds the root certificate without its key: import both"
+    return 2
+  fi
+  is_root "$certificate" "the CA in $root_mount ($(described "$certificate"))" || return 2
+  printf '%s\n' "$certificate"
+}
+
+# --- before the first step -------------------------------------------------------------------------------------------------------
+
+missing=()
+
+need_programs() {
+  local program
+  for program in "$cli" "$@"; do
+    command -v "$program" >/dev/null || missing+=("the program $program")
+  done
+}
+
+# need_answer: that Vault answers and is unsealed.
+need_answer() {
+  local status
+  # it fails for a sealed Vault too, and then says so; where there is none, it says nothing.
+  status=$(vault status -format=json 2>"$work/error") || true
+  if [[ -z $status ]]; then
+    missing+=("an answer from Vault at $VAULT_ADDR: $(last_error)")
+    return 1
+  fi
+  if [[ $(jq -r .initialized <<<"$status") == false ]]; then
+    missing+=("an initialized Vault at $VAULT_ADDR: it is new, run '$cli operator init'")
+    return 1
+  fi
+  if [[ $(jq -r .sealed <<<"$status") == true ]]; then
+    missing+=("an unsealed Vault at $VAULT_ADDR: it is sealed, run '$cli operator unseal'")
+    return 1
+  fi
+}
+
+# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
+need_vault() {
+  local answer undone=''
+  need_answer || return 0
+  answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
+    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
+    return 0
+  }
+  mapfile -t missing < <(lacking look '' <<<"$answer")
+  [[ $mode == run && -n $(lacking act '' <<<"$answer") ]] || return 0
+  # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
+  ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$answer")
+}
+
+# lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
+# what Vault says of its capabilities.
+lacking() {
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" '(.data // .) as $has
+    | [$needs | to_entries[] | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
+      | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
+      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+}
+
+# print_policy: what all steps need, in HCL, a line a path. What Vault's default policy gives (sys/capabilities-self) is left out.
+print_policy() {
+  command -v jq >/dev/null || die 'this is missing: the program jq'
+  jq -r '[.[] | .look, .act | values | to_entries[]] | group_by(.key)[]
+    | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
+}
+
+# to_do_steps: goes through the steps without a word, and prints those that are to do.
+to_do_steps() {
+  mode=plan
+  look_around 3>/dev/null
+  stop_if_missing
+  steps 3>/dev/null
+  printf '%s ' none "${to_do[@]}"
+}
+
+# use_namespace VARIABLE: exports the plan's namespace of Vault. Where another one is set, the Issuer would ask elsewhere than the script makes.
+use_namespace() {
+  local given=${!1:-}
+  given=${given#/}
+  given=${given%/}
+  if [[ -n $given && -z $vault_namespace ]]; then
+    die "$1 is set to \"$given\", and the Issuer would ask without a namespace: unset it, or set vault.namespace in the config"
+  fi
+  [[ -z $given || $given == "$vault_namespace" ]] ||
+    die "$1 is set to \"$given\", and the Issuer would ask in \"$vault_namespace\" (vault.namespace): unset it"
+  if [[ -n $vault_namespace ]]; then export "$1=$vault_namespace"; else unset "$1"; fi
+}
+
+stop_if_missing() {
+  ((${#missing[@]} > 0)) || return 0
+  printf '%s: error: this is missing, and nothing was changed:\n' "$0" >&2
+  printf '  - %s\n' "${missing[@]}" >&2
+  exit 1
+}
+
+# main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.
+main() {
+  exec 3>&1
+  mode=run
+  cli=${MESH_CA_CLI:-}
+  if [[ -z $cli ]]; then
+    cli=vault
+    command -v vault >/dev/null || ! command -v bao >/dev/null || cli=bao
+  fi
+  while (($# > 0)); do
+    case $1 in
+      --plan) mode=plan ;;
+      --print-policy)
+        print_policy
+        return 0
+        ;;
+      --help | -h) usage && return 0 ;;
+      *)
+        option "$@" || bad_usage "unknown option '$1'"
+        shift $((taken - 1))
+        ;;
+    esac
+    shift
+  done
+
+  work=$(mktemp -d)
+  trap 'finish $?' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  use_namespace VAULT_NAMESPACE
+  use_namespace BAO_NAMESPACE
+  # bao reads VAULT_* where its own are unset; vault knows nothing of BAO_*.
+  [[ ${cli##*/} == bao ]] || unset BAO_ADDR BAO_TOKEN
+  export VAULT_ADDR=${BAO_ADDR:-${VAULT_ADDR:-$server}}
+  if [[ -n $ca_bundle && -z ${VAULT_CACERT:-}${VAULT_CAPATH:-}${BAO_CACERT:-}${BAO_CAPATH:-} ]]; then
+    printf '%s\n' "$ca_bundle" >"$work/vault-ca.pem"
+    export VAULT_CACERT=$work/vault-ca.pem
+  fi
+  if [[ -n $server_name && -z ${VAULT_TLS_SERVER_NAME:-}${BAO_TLS_SERVER_NAME:-} ]]; then export VAULT_TLS_SERVER_NAME=$server_name; fi
+  before_steps
+  stop_if_missing
+  if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
+  steps
+  after_steps
+}
+
+# --- a script that carries a secret ID and changes nothing else ------------------------------------------------------------------------
+
+take_over=false
+options_usage=' [--take-over]'
+options_help='  --take-over         write over a Secret of the planned name that is of another maker
+'
+
+# option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
+option() {
+  taken=1
+  [[ $1 == --take-over ]] && take_over=true
+}
+
+need_secret_namespace() {
+  kube get namespace "$secret_namespace" -o name >/dev/null 2>"$work/error" ||
+    missing+=("the namespace $secret_namespace in the cluster of context $context: $(last_error)")
+}
+
+
+# --- rotation: a new secret ID, then the end of the one before --------------------------------------------------------------------------
+
+before_steps() {
+  need_programs jq openssl kubectl
+  stop_if_missing
+  look_for_root_pem
+  need_vault
+  need_secret_namespace
+  ((${#missing[@]} > 0)) || need_rights
+  ((${#missing[@]} > 0)) || look_around
+}
+
+# look_around: there has to be something to rotate, and it has to be ours.
+look_around() {
+  local rc=0
+  root=$(root_from_vault) || rc=$?
+  case $rc in
+    0) ;;
+    1) missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first") ;;
+    *) exit 1 ;;
+  esac
+  rc=0
+  held_secret_id >/dev/null || rc=$?
+  case $rc in
+    0) look_at_way_in ;;
+    1) missing+=("a secret ID in $secret_place of context $context: run setup.sh first") ;;
+    *) exit 1 ;;
+  esac
+}
+
+# nothing_left: whether no secret ID of a stopped run is left to destroy.
+nothing_left() {
+  local found previous rc=0
+  previous=$(previous_accessor) || return 2
+  [[ -n $previous ]] || return 0
+  look_up_secret_id || rc=$?
+  ((rc != 1)) || note "so the one before, accessor $previous, is left until a new one is there"
+  # 1, an answer: there is one to destroy.
+  ((rc != 0)) || return 1
+  ((rc == 1)) || return 2
+}
+
+# rotated: never, since each run makes a new one. It looks which one the cluster holds, which is the one to destroy then.
+rotated() {
+  local found rc=0
+  look_up_secret_id || rc=$?
+  ((rc <= 1)) || return 2
+  return 1
+}
+
+# destroy_previous: destroys the secret ID that the cluster held before; never the one that it holds.
+destroy_previous() {
+  local found previous
+  previous=$(previous_accessor)
+  [[ -n $previous ]] || return 0
+  look_up_secret_id || die "Vault does not know the secret ID that the cluster holds, so the one before, accessor $previous, is left: run this again"
+  keys_of "$auth_path/secret-id" || true
+  if [[ $previous == "$accessor" ]]; then
+    note "the annotation $PREVIOUS names the secret ID that the cluster holds; it is left"
+  elif [[ " ${listed[*]} " == *" $previous "* ]]; then
+    destroy_secret_id "$previous"
+    say "      destroyed: the secret ID with accessor $previous"
+  else
+    note "the secret ID with accessor $previous is gone already"
+  fi
+  kube annotate secret "$secret_name" -n "$secret_namespace" "$PREVIOUS-"
+}
+
+after_steps() {
+  [[ $mode == plan ]] || say "cluster $cluster has a new secret ID, accessor $accessor, and its login works"
+}
+
+# --- the cluster's API
+
+kube() { kubectl --context "$context" "$@"; }
+
+# may WORDS...: whether the one who runs this may do that in the cluster.
+may() {
+  [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")
+}
+
+# secret_value NAMESPACE NAME KEY: prints a value of a Secret; 1 where there is none.
+secret_value() {
+  local secret
+  secret=$(kube get secret "$2" -n "$1" -o json --ignore-not-found) || return 2
+  [[ -n $secret ]] || return 1
+  printf '%s' "$secret" | jq -er --arg key "$3" '.data[$key] // empty | @base64d' || return 1
+}
+
+# secret_annotation NAMESPACE NAME ANNOTATION: prints it; nothing where there is none.
+secret_annotation() {
+  kube get secret "$2" -n "$1" -o json --ignore-not-found | jq -r --arg key "$3" '.metadata.annotations[$key] // ""' || return 2
+}
+
+# the annotation that says which cluster of the config a Secret was made for.
+readonly MAKER=cdk8s-mesh-ca/cluster
+
+# the annotation that names the secret ID which a Secret held before, by its accessor. An accessor is no secret.
+readonly PREVIOUS=cdk8s-mesh-ca/previous-accessor
+
+# apply_secret NAMESPACE NAME KEY [ACCESSOR]: makes the Secret, its value from standard input, through pipes only. ACCESSOR is of the secret
+# ID that it held before: what the value replaces and what is left to destroy change in one call.
+apply_secret() {
+  jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" --arg maker "$MAKER" --arg cluster "$cluster" \
+    --arg previous "$PREVIOUS" --arg accessor "${4:-}" '{
+    apiVersion: "v1", kind: "Secret", type: "Opaque",
+    metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"},
+      annotations: ({($maker): $cluster} + if $accessor == "" then {} else {($previous): $accessor} end)},
+    data: {($key): @base64}}' | kube apply --server-side --force-conflicts --field-manager=cdk8s-mesh-ca -f -
+}
+
+
+# --- the way in: an AppRole and its secret ID ---------------------------------------------------------------------------------------
+
+need_rights() {
+  case $secret_delivery in
+    script) may patch "secret/$secret_name" -n "$secret_namespace" ;;
+    wrapped) may get "secret/$secret_name" -n "$secret_namespace" ;;
+  esac
+}
+
+look_at_way_in() {
+  case $secret_delivery in
+    script | wrapped) [[ $take_over == true ]] || need_own_secret secret_id_works ;;
+    externalSecret) need_store && need_kv ;;
+    externalSecretGenerator) need_store ;;
+  esac
+}
+
+# need_own_secret CHECK: two entries of the config may mean one cluster by two contexts, and would take each other's Secret.
+need_own_secret() {
+  local maker
+  maker=$(kube get secret "$secret_name" -n "$secret_namespace" -o json --ignore-not-found |
+    jq -r --arg key "$MAKER" '"cluster " + (.metadata.annotations[$key] // "")') || exit 1
+  case $maker in
+    '' | "cluster $cluster") return 0 ;;
+    # one that was put there by hand serves, where it holds a secret ID of this AppRole.
+    'cluster ') "$1" 3>/dev/null && return 0 || maker='another maker' ;;
+  esac
+  missing+=("another name than $secret_namespace/$secret_name for the Secret: context $context has one of $maker; set secret.name in the config; or --take-over")
+}
+
+# whether this run has made one that is not in the cluster yet.
+handed_over=false
+
+# what Vault calls the secret ID that cert-manager is given; no secret.
+accessor=
+
+# look_up_secret_id: sets `accessor`, and `found` to what Vault knows of the secret ID that cert-manager is given; 1 where there is none, or
+# none that Vault knows.
+look_up_secret_id() {
+  local secret_id rc=0
+  accessor=
+  secret_id=$(held_secret_id) || rc=$?
+  ((rc == 0)) || return "$rc"
+  # the value comes from where anybody may have edited it: it travels as JSON, never as a word.
+  found=$(printf '%s' "$secret_id" | jq -Rs '{secret_id: .}' | put "$auth_path/secret-id/lookup" 2>"$work/error") || rc=$?
+  if ((rc != 0)) && ! grep -Eq 'Code: 404|role .* does not exist|missing secret_id|failed to find' "$work/error"; then
+    complain "cannot look up the secret ID: $(last_error)"
+    return 2
+  fi
+  # of one that it does not know, Vault says nothing.
+  if ((rc != 0)) || [[ -z $found || $(jq -r '.data.secret_id_accessor // ""' <<<"$found") == '' ]]; then
+    note "the cluster's secret ID is not one that Vault knows"
+    return 1
+  fi
+  accessor=$(jq -r .data.secret_id_accessor <<<"$found")
+}
+
+# secret_id_works: whether the cluster's secret ID is known to Vault and has time left.
+secret_id_works() {
+  local found due rc=0
+  look_up_secret_id || rc=$?
+  ((rc == 0)) || return "$rc"
+  # Vault writes its own time zone.
+  due=$(jq --argjson ttl "$secret_id_seconds" '
+    def instant: capture("^(?<time>[0-9T:-]{19})([.][0-9]+)?(?<zone>Z|(?<sign>[+-])(?<h>[0-9]{2}):(?<m>[0-9]{2}))$")
+      | (.time + "Z" | fromdateiso8601)
+        - (if .zone == "Z" then 0 else ((.h | tonumber) * 3600 + (.m | tonumber) * 60) * (if .sign == "-" then -1 else 1 end) end);
+    (.data.expiration_time | instant) as $ends
+    | if $ttl == 0 then $ends >= 0 and $ends <= now else $ends <= now + $ttl / 3 or $ends > now + $ttl + 3600 end' <<<"$found") || return 2
+  if [[ $due == true ]]; then
+    note "the cluster's secret ID ends $(jq -r 'if .data.secret_id_ttl == 0 then "never" else .data.expiration_time end' <<<"$found"): a new one is due"
+    return 1
+  fi
+  note "the secret ID's end: $(jq -r 'if .data.secret_id_ttl == 0 then "none" else .data.expiration_time end' <<<"$found")"
+  report_other_secret_ids
+}
+
+# deliver_secret_id: makes a secret ID and pipes it to where cert-manager is given it. Where that fails, it is destroyed.
+deliver_secret_id() {
+  local response previous=$accessor
+  # the one before can log in until it is destroyed, so that it has to be known, also after a stop.
+  [[ -n $previous ]] || previous=$(previous_accessor)
+  response=$(vault write -format=json -force "$auth_path/secret-id")
+  accessor=$(printf '%s' "$response" | jq -r .data.secret_id_accessor)
+  if ! printf '%s' "$response" | jq -j .data.secret_id | carry_secret_id "$previous"; then
+    destroy_secret_id "$accessor" || true
+    die "the secret ID did not reach $secret_place; it was destroyed"
+  fi
+}
+
+# destroy_secret_id ACCESSOR
+destroy_secret_id() { jq -n --arg accessor "$1" '{secret_id_accessor: $accessor}' | put "$auth_path/secret-id-accessor/destroy"; }
+
+# report_other_secret_ids: those of stopped runs, of renewals, of others; they are not ours to destroy.
+report_other_secret_ids() {
+  local other
+  local -a others=()
+  keys_of "$auth_path/secret-id" || true
+  for other in "${listed[@]}"; do [[ $other == "$accessor" ]] || others+=("$other"); done
+  ((${#others[@]} > 0)) || return 0
+  note "secret IDs of the AppRole besides the delivered one, of stopped or earlier runs or of others: ${#others[@]}; to destroy one: $cli write $auth_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
+  for other in "${others[@]:0:10}"; do note "  accessor $other"; done
+}
+
+# log_in: sets `trial_token`; 1, and why, where there is nothing to log in with yet.
+log_in() {
+  local secret_id rc=0 response
+  [[ $handed_over == true ]] || secret_id=$(held_secret_id) || rc=$?
+  if ((rc != 0)) || [[ $handed_over == true ]]; then
+    say "      not tried: $([[ $handed_over == false ]] || printf 'the new secret ID of ')$secret_namespace/$secret_name is not in the cluster yet. $secret_todo, then run this again"
+    return 1
+  fi
+  response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$auth_mount/login") ||
+    die 'the login with the delivered secret ID failed: cert-manager could not log in either'
+  trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
+}
+
+# --- the secret ID lies in a Secret of the cluster
+
+# held_secret_id: prints the secret ID that cert-manager is given; 1 where there is none yet.
+held_secret_id() { secret_value "$secret_namespace" "$secret_name" "$secret_key"; }
+
+# previous_accessor: prints the accessor of the one that was there before, where that is not destroyed yet.
+previous_accessor() { secret_annotation "$secret_namespace" "$secret_name" "$PREVIOUS"; }
+
+# carry_secret_id PREVIOUS: brings the secret ID of standard input there.
+carry_secret_id() { apply_secret "$secret_namespace" "$secret_name" "$secret_key" "$1"; }
+
+
+# --- the trial: logged in as cert-manager will be
+
+trial_token=
+wrongly_signed=0
+trial_done=0
+
+# trial_login: logs in as cert-manager will be, by `log_in`, and makes a key to ask with.
+trial_login() {
+  log_in || return 0
+  [[ -n $trial_token ]] || die 'the login gave no token'
+  case $key_type in
+    rsa) openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:$key_bits" -out "$work/trial.key" 2>/dev/null ;;
+    ec) openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:P-$key_bits" -out "$work/trial.key" 2>/dev/null ;;
+  esac
+}
+
+# sign NAMES: asks Vault as cert-manager does, with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words.
+sign() {
+  local names=$1 cn=''
+  if [[ $names == CN=* ]]; then
+    cn=${names%%,*}
+    cn=${cn#CN=}
+    names=${names#*,}
+  fi
+  openssl req -new -key "$work/trial.key" -subj "/${cn:+CN=$cn}" -addext "subjectAltName=$names" -out "$work/trial.csr" 2>/dev/null
+  jq -n --rawfile csr "$work/trial.csr" --arg cn "$cn" --arg names "$names" --arg ttl "$trial_ttl" '
+    def of($kind): [$names | split(",")[] | select(startswith($kind + ":")) | ltrimstr($kind + ":")] | join(",");
+    {common_name: $cn, alt_names: of("DNS"), ip_sans: of("IP"), uri_sans: of("URI"), $ttl, $csr, exclude_cn_from_sans: "true"}' |
+    vault_as "$trial_token" write -format=json "$sign_path" - 2>"$work/error"
+}
+
+# signs WHAT NAMES: it has to be signed, with these names, for client and server, and to verify to the root.
+signs() {
+  local answer leaf chain
+  [[ -n $trial_token ]] || return 0
+  answer=$(sign "$2") || die "trial: Vault refuses $1 ($2): $(last_error)"
+  leaf=$(jq -r .data.certificate <<<"$answer")
+  chain=$(jq -r '(.data.ca_chain // [.data.issuing_ca])[]' <<<"$answer")
+  verified "$root" "$leaf" "$chain" ||
+    die "trial: the certificate of $1 does not verify to the root"
+  has_names "$leaf" "$2" || die "trial: the certificate of $1 lacks a name of $2"
+  openssl x509 -noout -ext extendedKeyUsage <<<"$leaf" 2>/dev/null | grep 'TLS Web Server.*TLS Web Client' >/dev/null ||
+    die "trial: the certificate of $1 does not serve for both ends"
+  trial_done=$((trial_done + 1))
+  say "      signed, verified to the root: $1"
+}
+
+has_names() {
+  local leaf=$1 names=$2 name found
+  found=$(openssl x509 -noout -subject -ext subjectAltName -nameopt multiline <<<"$leaf" | sed 's/commonName *= /CN=/' | tr ',' '\n' | sed 's/^ *//')
+  while IFS= read -r name; do
+    grep -xF "$name" >/dev/null <<<"$found" || return 1
+  done < <(tr ',' '\n' <<<"$names")
+}
+
+# refuses WHAT NAMES MESSAGE: it has to be refused, for that reason. Each is a CSR that was just signed, with one name changed.
+refuses() {
+  local what=$1 names=$2 message=$3
+  [[ -n $trial_token ]] || return 0
+  if sign "$names" >/dev/null; then
+    wrongly_signed=$((wrongly_signed + 1))
+    say "      WRONGLY SIGNED: $what ($names)"
+  else
+    grep -E -- "$message" "$work/error" >/dev/null ||
+      die "trial: $what ($names) was refused, but not for its name: $(last_error)"
+    trial_done=$((trial_done + 1))
+    say "      refused, as it must be: $what"
+  fi
+}
+
+trial_end() {
+  [[ -n $trial_token ]] || return 0
+  # a batch token cannot be revoked, and ends by itself; another one would stay behind with its lease.
+  [[ $token_type == batch ]] || vault_as "$trial_token" token revoke -self || note 'the token of the trial could not be revoked'
+  trial_token=
+  rm -f -- "$work/trial.key"
+  ((wrongly_signed == 0)) && return 0
+  [[ $role_is_exact == false ]] || die "trial: the role signs $wrongly_signed of the names that it must refuse"
+  say "      WARNING: the role signs $wrongly_signed of the names that it should refuse, as the config asks it to (see the warnings above the steps)"
+}
+
+main "$@"

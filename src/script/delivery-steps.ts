@@ -1,0 +1,90 @@
+import { AppRolePlan } from '../plan/app-role';
+import { ClusterPlan } from '../plan/plan';
+import { StorePlan } from '../plan/secret-store';
+import { fieldsAt, Step } from './step';
+import { policyText } from './policy-text';
+
+/** Steps that bring a secret of the way in into the cluster. */
+export function deliverySteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
+  if (auth.method !== 'appRole') return [];
+  switch (auth.secret.delivery) {
+    case 'script':
+      return [scriptStep(auth)];
+    case 'wrapped':
+      return [wrapStep(auth, auth.secret.wrapTtl)];
+    case 'externalSecret':
+      return [...storeSteps(auth.secret.store), kvStep(auth, auth.secret.kv)];
+    case 'externalSecretGenerator':
+      return storeSteps(auth.secret.store);
+    case 'manifest':
+    case 'sealedSecret':
+    case 'sops':
+      // the runbook has the commands, since what they make is committed.
+      return [];
+  }
+}
+
+function scriptStep({ path, secret }: AppRolePlan): Step {
+  return {
+    id: 'cluster/secret-id',
+    title: `Make a secret ID and deliver it to Secret ${secret.namespace}/${secret.name}`,
+    why: ["Through pipes only. It is done where the cluster's secret ID is known to Vault and has a third of its time left."],
+    unless: ['secret_id_works'],
+    run: [['deliver_secret_id'], ['report_other_secret_ids']],
+    needs: {
+      look: { [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
+      act: { [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/destroy`]: ['update'] },
+    },
+  };
+}
+
+function wrapStep({ path, secret }: AppRolePlan, wrapTtl: string): Step {
+  return {
+    id: 'cluster/secret-id',
+    title: `Make a secret ID for Secret ${secret.namespace}/${secret.name}, wrapped in a token that serves once, for ${wrapTtl}`,
+    why: ["The secret ID never comes here. It is done where the cluster's secret ID is known to Vault and has a third of its time left."],
+    unless: ['secret_id_works'],
+    run: [['wrap_secret_id'], ['report_other_secret_ids']],
+    needs: {
+      look: { [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
+      act: { [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/lookup`]: ['update'] },
+    },
+  };
+}
+
+/** What the External Secrets operator may do; its auth method is there already. */
+function storeSteps({ mount, path, role, policy, fields, serviceAccount }: StorePlan): Step[] {
+  const { needs, ...write } = fieldsAt(path, { ...fields });
+  return [
+    {
+      id: 'store/policy',
+      title: `Write the policy ${policy.name}, for the External Secrets operator`,
+      why: [`It may ${Object.values(policy.rules).flat().join(' and ')} what it carries, and nothing else.`],
+      ...fieldsAt(`sys/policies/acl/${policy.name}`, { policy: policyText(policy.rules) }),
+    },
+    {
+      id: 'store/role',
+      title: `Write the role ${role} at ${mount}: service account ${serviceAccount.namespace}/${serviceAccount.name}`,
+      ...write,
+      needs: { ...needs, look: { ...needs.look, 'sys/auth': ['read'] } },
+    },
+  ];
+}
+
+function kvStep({ path, secret }: AppRolePlan, kv: { readonly mount: string; readonly path: string }): Step {
+  const place = `${kv.mount}/data/${kv.path}`;
+  return {
+    id: 'cluster/secret-id',
+    title: `Make a secret ID and put it at ${kv.mount}/${kv.path}, for Secret ${secret.namespace}/${secret.name}`,
+    why: [
+      'Through pipes only. It is done where the one that lies there is known to Vault and has a third of its time left.',
+      'The one before is left until its end: the External Secrets operator reads in its own time.',
+    ],
+    unless: ['secret_id_works'],
+    run: [['deliver_secret_id'], ['report_other_secret_ids']],
+    needs: {
+      look: { 'sys/mounts': ['read'], [place]: ['read'], [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
+      act: { [place]: ['create', 'update'], [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/destroy`]: ['update'] },
+    },
+  };
+}

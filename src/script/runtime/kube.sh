@@ -1,0 +1,39 @@
+# --- the cluster's API
+
+kube() { kubectl --context "$context" "$@"; }
+
+# may WORDS...: whether the one who runs this may do that in the cluster.
+may() {
+  [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")
+}
+
+# secret_value NAMESPACE NAME KEY: prints a value of a Secret; 1 where there is none.
+secret_value() {
+  local secret
+  secret=$(kube get secret "$2" -n "$1" -o json --ignore-not-found) || return 2
+  [[ -n $secret ]] || return 1
+  printf '%s' "$secret" | jq -er --arg key "$3" '.data[$key] // empty | @base64d' || return 1
+}
+
+# secret_annotation NAMESPACE NAME ANNOTATION: prints it; nothing where there is none.
+secret_annotation() {
+  kube get secret "$2" -n "$1" -o json --ignore-not-found | jq -r --arg key "$3" '.metadata.annotations[$key] // ""' || return 2
+}
+
+# the annotation that says which cluster of the config a Secret was made for.
+readonly MAKER=cdk8s-mesh-ca/cluster
+
+# the annotation that names the secret ID which a Secret held before, by its accessor. An accessor is no secret.
+readonly PREVIOUS=cdk8s-mesh-ca/previous-accessor
+
+# apply_secret NAMESPACE NAME KEY [ACCESSOR]: makes the Secret, its value from standard input, through pipes only. ACCESSOR is of the secret
+# ID that it held before: what the value replaces and what is left to destroy change in one call.
+apply_secret() {
+  jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" --arg maker "$MAKER" --arg cluster "$cluster" \
+    --arg previous "$PREVIOUS" --arg accessor "${4:-}" '{
+    apiVersion: "v1", kind: "Secret", type: "Opaque",
+    metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"},
+      annotations: ({($maker): $cluster} + if $accessor == "" then {} else {($previous): $accessor} end)},
+    data: {($key): @base64}}' | kube apply --server-side --force-conflicts --field-manager=cdk8s-mesh-ca -f -
+}
+
