@@ -47,9 +47,13 @@ function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | unde
     cluster: name,
     about,
   });
+  const files = clusterFiles(cluster, { secretId });
+  // setup.sh ends with a login as the service account, so that has to be there.
+  const isAccess = ({ path }: OutputFile) => path.startsWith(`${name}/manifests/0-access/`);
   const used = [
+    ...files.filter(isAccess),
     script('setup.sh', clusterScript(cluster), "makes the cluster's intermediate CA and the way in for its cert-manager, and tries both"),
-    ...clusterFiles(cluster, { secretId }),
+    ...files.filter(file => !isAccess(file)),
     ...carryScripts(cluster).map(({ file, content, about }) => script(file, content, about)),
     script('verify.sh', verifyScript(cluster), 'checks the live cluster against the plan'),
   ];
