@@ -16,7 +16,9 @@ async function recorders(record: string, vault: string): Promise<string> {
   const where = (name: string) => spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim();
   const { kubectl } = await buildPrograms(['kubectl']);
   const real = { vault, kubectl, ...Object.fromEntries(system.map(name => [name, where(name)])) };
-  const note = `printf '%s\\0' "\${0##*/}" "$@" >>${record}; printf '\\n' >>${record}; exec "$real" "$@"`;
+  // and its environment, but for the token that Vault's CLI is told by.
+  const environment = `for v in $(compgen -e); do [[ $v == VAULT_TOKEN || $v == BAO_TOKEN ]] || printf '%s=%s\\n' "$v" "\${!v}"; done`;
+  const note = `{ printf '%s\\0' "\${0##*/}" "$@"; printf '\\n'; ${environment}; } >>${record}; exec "$real" "$@"`;
   const bin = programsBefore(Object.fromEntries(Object.keys(real).map(name => [name, note])), real);
   symlinkSync(where('bash'), join(bin, 'bash'));
   return bin;
@@ -52,7 +54,10 @@ test.each(['recommended', 'kubernetes', 'appRole'] as const)(
     const world = await makeWorld(configs[name], vault, [kube()]);
     const { cert, key } = await makeRoot(tempDir('root'));
     const [TMPDIR, record] = [tempDir('tmp'), join(tempDir('record'), 'calls')];
-    const env = { TMPDIR, PATH: await recorders(record, vault.bin) };
+    // a variable that the user's shell exports stays exported when a script sets it.
+    const names = ['root_key', 'trial_token', 'token', 'secret_id', 'secret', 'response', 'found', 'held', 'jwt'];
+    const exported = Object.fromEntries(names.map(variable => [variable, 'exported']));
+    const env = { ...exported, TMPDIR, PATH: await recorders(record, vault.bin) };
     const runs = [
       await world.script('root', rootFiles({ cert, key }), env),
       await world.script('cluster-1', [], env),

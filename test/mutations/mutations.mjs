@@ -344,6 +344,15 @@ export const mutations = [
     red: "cert-manager's own service account may ask",
   },
   {
+    name: 'token of a service account: exported, where the shell exported a variable of that name',
+    file: 'src/script/runtime/setup.sh',
+    from: 'wrapping_token token secret_id',
+    to: 'wrapping_token secret_id',
+    project: 'live',
+    test: 'test/live/secrets.test.ts',
+    red: 'the secrets of a run',
+  },
+  {
     name: 'token of a service account: in an argument',
     file: 'src/script/runtime/service-account.sh',
     from: 'printf \'%s\' "$token" | jq -Rs --arg role "$auth_role" \'{$role, jwt: .}\'',

@@ -12,7 +12,7 @@ export LC_ALL=C VAULT_CLI_NO_COLOR=1
 # what a user may have set for himself, and what would change the answers that are read here.
 unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
 # an exported variable of such a name would hand what it comes to hold to every program.
-unset root_key trial_token wrapping_token secret_id secret response found
+unset root_key trial_token wrapping_token token secret_id secret response found held
 
 usage() {
   printf 'usage: bash %s [--plan | --print-policy]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
