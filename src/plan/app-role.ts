@@ -1,4 +1,4 @@
-import { AuthMount, TokenFields, tokenFields } from './auth';
+import { AuthMount, TokenFields, tokenFields } from './login';
 import { PolicyPlan } from './policy';
 import { defaultSecretIdTtl, planSecret, SecretPlan } from './secret';
 import { Settings } from './settings';

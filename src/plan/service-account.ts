@@ -1,5 +1,5 @@
 import { ServiceAccountConfig } from '../config/config';
-import { AuthMount, TokenFields, tokenFields } from './auth';
+import { AuthMount, TokenFields, tokenFields } from './login';
 import { IssuerPlan } from './issuer';
 import { PolicyPlan } from './policy';
 import { Settings } from './settings';
