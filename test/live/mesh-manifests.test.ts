@@ -17,7 +17,7 @@ const tsb = {
 
 let kube: Kube;
 /** The two configs of the repository, and one in which everything is in the manifests. */
-let dists: Record<'recommended' | 'guide' | 'everything', Dist>;
+let dists: Record<'recommended' | 'reviewed' | 'guide' | 'everything', Dist>;
 
 beforeAll(async () => {
   await buildPrograms(['etcd', 'kube-apiserver', 'kubectl']);
@@ -34,11 +34,13 @@ beforeAll(async () => {
     ...configs.recommended,
     vault: { server: 'https://vault.example.com:8200', caBundle: pem },
     root: { certificate: pem },
+    auth: 'appRole',
     secret: { delivery: 'manifest' },
     tsb,
   };
   dists = {
     recommended: writeDist(tempDir('dist'), planMeshCa(configs.recommended)),
+    reviewed: writeDist(tempDir('dist'), planMeshCa({ ...configs.kubernetes, kubernetes: { host: 'https://10.0.0.1:6443' } })),
     guide: writeDist(tempDir('dist'), planMeshCa(configs.guide)),
     everything: writeDist(tempDir('dist'), planMeshCa(everything), { secretIds: { 'cluster-1': '0123:"x"\\@$(y)-yes' } }),
   };
@@ -58,7 +60,16 @@ const live = async () =>
   (await kube.get(['controlplane', 'controlplane', '-n', 'istio-system'])) as { spec: Record<string, unknown> } | undefined;
 
 test.each([
-  ['recommended', ['cluster-1/manifests/1-issuer/issuer.yaml', partial]],
+  ['recommended', ['cluster-1/manifests/0-access/service-account.yaml', 'cluster-1/manifests/1-issuer/issuer.yaml', partial]],
+  [
+    'reviewed',
+    [
+      'cluster-1/manifests/0-access/service-account.yaml',
+      'cluster-1/manifests/0-access/reviewer.yaml',
+      'cluster-1/manifests/1-issuer/issuer.yaml',
+      partial,
+    ],
+  ],
   ['guide', ['cluster-1/manifests/1-issuer/issuer.yaml', partial]],
   [
     'everything',
@@ -100,9 +111,21 @@ function asStored({ stringData, ...object }: KubeObject & { readonly stringData?
 }
 
 test('an unknown field fails in each kind of object that we write, at the top and inside', async () => {
-  const objects = [...manifests(dists.everything), ...manifests(dists.guide)].flatMap(({ content }) => objectsOf(content));
+  const objects = [...manifests(dists.everything), ...manifests(dists.guide), ...manifests(dists.reviewed)].flatMap(({ content }) =>
+    objectsOf(content),
+  );
   const byKind = new Map(objects.map(object => [object.kind, object]));
-  expect([...byKind.keys()].sort()).toEqual(['ControlPlane', 'Deployment', 'Issuer', 'Namespace', 'Secret', 'ServiceAccount']);
+  expect([...byKind.keys()].sort()).toEqual([
+    'ClusterRoleBinding',
+    'ControlPlane',
+    'Deployment',
+    'Issuer',
+    'Namespace',
+    'Role',
+    'RoleBinding',
+    'Secret',
+    'ServiceAccount',
+  ]);
   byKind.set('ControlPlane', objects.find(({ kind }) => kind === 'ControlPlane') as KubeObject);
   for (const object of byKind.values()) {
     const wrong: object[] = [
