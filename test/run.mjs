@@ -58,7 +58,8 @@ if (only !== 'live') {
   check('generated: runtime', process.execPath, 'scripts/generate-runtime.mjs', '--check');
   check('package', bin('publint'), '--strict');
   if (built) check('generated: dist', process.execPath, 'scripts/check-dist.mjs');
-  jest('unit');
+  // by itself jest leaves one core idle.
+  jest('unit', '--maxWorkers', '2');
 }
 if (only !== 'unit') {
   const missing = missingPrograms();
