@@ -38,7 +38,7 @@ export const mutations = [
     from: "    ...pkiMountSteps('intermediate', intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),\n    issueStep(cluster),",
     to: "    issueStep(cluster),\n    ...pkiMountSteps('intermediate', intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),",
     test: 'test/script/setup.test.ts',
-    red: 'a cluster: CA, role, policy',
+    red: 'CA, role, policy, way in, delivery',
   },
 
   // each check of the runtime
