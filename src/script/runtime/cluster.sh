@@ -44,18 +44,9 @@ before_steps() {
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
 look_around() {
   local rc=0
-  root=$(root_from_vault) || rc=$?
-  case $rc in
-    0) ;;
-    1)
-      missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first")
-      return 0
-      ;;
-    *) exit 1 ;;
-  esac
+  find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
-  rc=0
   find_intermediate || rc=$?
   ((rc <= 1)) || exit 1
   if ((rc == 1)); then

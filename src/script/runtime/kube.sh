@@ -1,4 +1,13 @@
-# --- the cluster's API
+# --- what a cluster's scripts share
+
+# find_root: sets `root` to what Vault holds; 1, and says so among what is missing, where it holds none.
+find_root() {
+  local rc=0
+  root=$(root_from_vault) || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 0)) || missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first")
+  return "$rc"
+}
 
 kube() { kubectl --context "$context" "$@"; }
 

@@ -528,13 +528,7 @@ before_steps() {
 # look_around: there has to be something to rotate, and it has to be ours.
 look_around() {
   local rc=0
-  root=$(root_from_vault) || rc=$?
-  case $rc in
-    0) ;;
-    1) missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first") ;;
-    *) exit 1 ;;
-  esac
-  rc=0
+  find_root || true
   held_secret_id >/dev/null || rc=$?
   case $rc in
     0) look_at_way_in ;;
@@ -585,7 +579,16 @@ after_steps() {
   [[ $mode == plan ]] || say "cluster $cluster has a new secret ID, accessor $accessor, and its login works"
 }
 
-# --- the cluster's API
+# --- what a cluster's scripts share
+
+# find_root: sets `root` to what Vault holds; 1, and says so among what is missing, where it holds none.
+find_root() {
+  local rc=0
+  root=$(root_from_vault) || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 0)) || missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first")
+  return "$rc"
+}
 
 kube() { kubectl --context "$context" "$@"; }
 

@@ -694,18 +694,9 @@ before_steps() {
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
 look_around() {
   local rc=0
-  root=$(root_from_vault) || rc=$?
-  case $rc in
-    0) ;;
-    1)
-      missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first")
-      return 0
-      ;;
-    *) exit 1 ;;
-  esac
+  find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
-  rc=0
   find_intermediate || rc=$?
   ((rc <= 1)) || exit 1
   if ((rc == 1)); then
@@ -852,7 +843,16 @@ after_steps() {
   [[ $mode == plan ]] || ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
 }
 
-# --- the cluster's API
+# --- what a cluster's scripts share
+
+# find_root: sets `root` to what Vault holds; 1, and says so among what is missing, where it holds none.
+find_root() {
+  local rc=0
+  root=$(root_from_vault) || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 0)) || missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first")
+  return "$rc"
+}
 
 kube() { kubectl --context "$context" "$@"; }
 
