@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 /** A program: the module under this folder that pins its version, its package, and what it is for. */
 export interface Program {
-  readonly module: 'vault' | 'kube';
+  readonly module: 'vault' | 'kube' | 'approverpolicy' | 'trustmanager' | 'sops';
   readonly package: string;
   readonly purpose: string;
   /** More linker flags than `-s -w`. */
@@ -38,6 +38,18 @@ const table = {
   istioctl: { module: 'kube', package: 'istio.io/istio/istioctl/cmd/istioctl', purpose: 'renders IstioOperator manifests' },
   'pilot-discovery': { module: 'kube', package: 'istio.io/istio/pilot/cmd/pilot-discovery', purpose: 'istiod' },
   helm: { module: 'kube', package: 'helm.sh/helm/v4/cmd/helm', purpose: 'renders charts with our values' },
+  'approver-policy': {
+    module: 'approverpolicy',
+    package: 'github.com/cert-manager/approver-policy/cmd',
+    purpose: "approves cert-manager's requests, or denies them",
+  },
+  'trust-manager': {
+    module: 'trustmanager',
+    package: 'github.com/cert-manager/trust-manager/cmd/trust-manager',
+    purpose: "writes a Bundle's certificates into ConfigMaps",
+  },
+  sops: { module: 'sops', package: 'github.com/getsops/sops/v3/cmd/sops', purpose: 'encrypts a Secret for Git' },
+  'age-keygen': { module: 'sops', package: 'filippo.io/age/cmd/age-keygen', purpose: 'makes the key that sops encrypts for' },
 } as const satisfies Record<string, Program>;
 
 export type ProgramName = keyof typeof table;
@@ -80,6 +92,16 @@ export async function certManagerCrds(): Promise<string> {
 /** Folder of External Secrets' CRDs; its controller is not built here. */
 export async function externalSecretsCrds(): Promise<string> {
   return join(await moduleFolder('externalsecrets', 'github.com/external-secrets/external-secrets'), 'config/crds/bases');
+}
+
+/** Folder of approver-policy's CRD. */
+export async function approverPolicyCrds(): Promise<string> {
+  return join(await moduleFolder('approverpolicy', 'github.com/cert-manager/approver-policy'), 'deploy/crds');
+}
+
+/** Folder of trust-manager's CRDs. */
+export async function trustManagerCrds(): Promise<string> {
+  return join(await moduleFolder('trustmanager', 'github.com/cert-manager/trust-manager'), 'deploy/crds');
 }
 
 /** File of Istio's CRDs. */
