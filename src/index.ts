@@ -30,7 +30,15 @@ export type { IssuerServiceAccountProps } from './constructs/issuer-service-acco
 export { TokenReviewer } from './constructs/token-reviewer';
 export type { TokenReviewerProps } from './constructs/token-reviewer';
 export { VaultIssuer } from './constructs/vault-issuer';
-export type { VaultAppRoleAuth, VaultAuth, VaultIssuerProps, VaultSecretKey, VaultServiceAccountAuth } from './constructs/vault-issuer';
+export type {
+  VaultAppRoleAuth,
+  VaultAuth,
+  VaultAwsAuth,
+  VaultClientCertificateAuth,
+  VaultIssuerProps,
+  VaultSecretKey,
+  VaultServiceAccountAuth,
+} from './constructs/vault-issuer';
 export { VaultScript } from './constructs/vault-script';
 export type { VaultScriptProps } from './constructs/vault-script';
 export { clusterFiles } from './charts/cluster-files';

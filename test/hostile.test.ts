@@ -122,6 +122,8 @@ const ways = [
   // Vault outside: its reviewer is in the output too.
   { ...sound, auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } },
   { ...sound, auth: 'appRole', appRole: { tokenMaxTtl: '720h' } },
+  { ...sound, auth: 'clientCertificate', clientCertificate: { certificate: 'root.pem', allowedNames: [formats.certificateName?.example] } },
+  { ...sound, auth: 'aws', aws: { iamRoleArn: formats.iamRoleArn?.example, region: 'eu-central-1' } },
   // and for each delivery, for the same reason.
   ...['wrapped', 'externalSecret', 'externalSecretGenerator', 'sealedSecret', 'sops'].map(delivery => ({
     ...sound,

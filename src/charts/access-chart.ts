@@ -15,7 +15,7 @@ export class AccessChart extends Chart {
   constructor(scope: Construct, id: string, { auth, certManager }: ClusterPlan) {
     super(scope, id);
 
-    if (auth.method === 'appRole') return;
+    if (!('serviceAccount' in auth)) return;
     this.serviceAccount = new IssuerServiceAccount(this, 'service-account', {
       ...auth.serviceAccount,
       certManager: { name: certManager.serviceAccount, namespace: certManager.namespace },

@@ -77,7 +77,9 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
     manifest('manifests/1-issuer/issuer.yaml', "cert-manager's way to Vault", issuer.issuer, [
       cluster.auth.method === 'appRole'
         ? `It becomes Ready once the Secret ${cluster.auth.secret.namespace}/${cluster.auth.secret.name} holds a secret ID.`
-        : 'It becomes Ready once the setup script has run and the manifests of 0-access are applied.',
+        : cluster.auth.method === 'clientCertificate'
+          ? `It becomes Ready once the setup script has run and the Secret ${cluster.auth.secret.namespace}/${cluster.auth.secret.name} holds its certificate.`
+          : 'It becomes Ready once the setup script has run and the manifests of 0-access are applied.',
     ]),
     ...(csr.rootCa
       ? [manifest('manifests/2-istio-csr/root-ca.yaml', 'the root certificate that istio-csr hands to the workloads', csr.rootCa, [])]

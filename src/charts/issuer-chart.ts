@@ -74,7 +74,11 @@ function issuerAuth(auth: AuthPlan): VaultAuth {
     const { mount, roleId, secret } = auth;
     return { appRole: { path: mount, roleId, secretRef: { name: secret.name, key: secret.key } } };
   }
-  return {
-    kubernetes: { mountPath: `/v1/auth/${auth.mount}`, role: auth.role, serviceAccountRef: { name: auth.serviceAccount.name } },
-  };
+  const [mountPath, role] = [`/v1/auth/${auth.mount}`, auth.role];
+  if (auth.method === 'clientCertificate') return { clientCertificate: { mountPath, name: role, secretName: auth.secret.name } };
+  const serviceAccountRef = { name: auth.serviceAccount.name };
+  if (auth.method !== 'aws') return { kubernetes: { mountPath, role, serviceAccountRef } };
+  const { region, iamRoleArn, vaultHeaderValue } = auth;
+  // without /v1/: cert-manager 1.21 writes it twice (cert-manager/cert-manager#8352).
+  return { aws: { mountPath: `auth/${auth.mount}`, role, region, iamRoleArn, vaultHeaderValue, serviceAccountRef } };
 }

@@ -1,5 +1,5 @@
 /**
- * The keys of the ways in: what cert-manager logs in to Vault with, and how a secret ID is carried. They belong to `config.ts`.
+ * The keys of the ways in: what cert-manager logs in to Vault with. They belong to `config.ts`.
  */
 
 /** The JWT auth method: Vault checks the service account's token with the cluster's public keys. */
@@ -55,6 +55,94 @@ export interface KubernetesConfig extends ServiceAccountConfig {
    * @default "8760h"
    */
   readonly reviewerTtl?: string;
+}
+
+/** The TLS certificates auth method: Vault checks a certificate that cert-manager shows. Nothing between the two may end TLS. */
+export interface ClientCertificateConfig {
+  /**
+   * Mount of the TLS certificates auth method. Each cluster needs its own.
+   *
+   * @format mount
+   * @default - `cert-CLUSTER`
+   */
+  readonly mount?: string;
+
+  /**
+   * PEM file with the CA that cert-manager's certificate is from; in TypeScript, the PEM text. Not a CA of the mesh: a workload could log in.
+   *
+   * @format pem
+   * @default - none; each cluster needs one, its own or a shared one
+   */
+  readonly certificate?: string;
+
+  /**
+   * Names of which the certificate must carry one, as its common name or as a DNS or e-mail name. A CA may give others to others.
+   *
+   * @format certificateName
+   * @minItems 1
+   * @default - none; each cluster needs its own
+   */
+  readonly allowedNames?: readonly string[];
+
+  /**
+   * Secret of type kubernetes.io/tls with the certificate and its key. It is not made here: a cert-manager Certificate of that other CA can
+   * keep it, and renew it.
+   *
+   * @format dnsName
+   * @default "cert-manager-vault-client"
+   */
+  readonly secretName?: string;
+
+  /**
+   * Lifetime of the token that a login gives; cert-manager logs in anew for each signature.
+   *
+   * @format duration
+   * @default "10m"
+   */
+  readonly tokenTtl?: string;
+}
+
+/** The AWS auth method: the service account takes an IAM role, and Vault asks AWS who that is. */
+export interface AwsConfig extends ServiceAccountConfig {
+  /**
+   * Mount of the AWS auth method. Each cluster needs its own.
+   *
+   * @format mount
+   * @default - `aws-CLUSTER`
+   */
+  readonly mount?: string;
+
+  /**
+   * IAM role that the service account takes. Its trust policy names this cluster's OIDC provider and the service account.
+   *
+   * @format iamRoleArn
+   * @default - none; each cluster needs one, its own or a shared one
+   */
+  readonly iamRoleArn?: string;
+
+  /**
+   * Region whose STS both cert-manager and Vault ask.
+   *
+   * @format awsRegion
+   * @default - none; each cluster needs one, its own or a shared one
+   */
+  readonly region?: string;
+
+  /**
+   * What cert-manager signs into its request, and Vault demands (`iam_server_id_header_value`): a login for another Vault is refused.
+   *
+   * @format host
+   * @default - the host of vault.server
+   */
+  readonly vaultHeaderValue?: string;
+
+  /**
+   * Whether Vault binds the role's unique ID, so that another role made anew under the same name is refused. Vault then needs AWS credentials
+   * that may do iam:GetRole. Vault cannot take `true` back.
+   *
+   * @default true
+   */
+  readonly resolveAwsUniqueIds?: boolean;
 }
 
 /** The service account that cert-manager logs in as. */
@@ -148,133 +236,4 @@ export interface AppRoleConfig {
    * @default - any
    */
   readonly tokenBoundCidrs?: readonly string[];
-}
-
-/** The Secret with the secret ID. It lies in istiod's namespace, beside the Issuer; a ClusterIssuer's, in cert-manager's own. */
-export interface SecretConfig {
-  /**
-   * How it reaches the cluster. `script`: the setup script makes the secret ID and pipes it into the cluster. `wrapped`: it prints a wrapping
-   * token, with which somebody else, who runs the cluster, fetches it once. `externalSecret`: the External Secrets operator reads it from a KV
-   * secrets engine of Vault, where the setup script puts it. `externalSecretGenerator`: that operator has Vault make one at each refresh.
-   * `sealedSecret`, `sops`: it lies in Git, encrypted by the commands of the runbook for the cluster's controller, or for an age key.
-   * `manifest`: a Secret in dist/, in plain text; only with `--allow-plaintext-secret` and the secret ID in an environment variable. Unsafe.
-   *
-   * @default "script"
-   */
-  readonly delivery?: 'script' | 'wrapped' | 'externalSecret' | 'externalSecretGenerator' | 'sealedSecret' | 'sops' | 'manifest';
-
-  /**
-   * How long the wrapping token of `wrapped` serves.
-   *
-   * @format duration
-   * @default "1h"
-   */
-  readonly wrapTtl?: string;
-
-  /**
-   * Where the secret ID of `externalSecret` lies in Vault.
-   *
-   * @default - `mesh-ca/CLUSTER/secret-id` in the mount `secret`
-   */
-  readonly kv?: SecretKvConfig;
-
-  /**
-   * How often the External Secrets operator reads it, or has another one made. `appRole.secretIdTtl` must be longer than two of these.
-   *
-   * @format duration
-   * @default "1h"
-   */
-  readonly refreshInterval?: string;
-
-  /**
-   * How the External Secrets operator logs in to Vault.
-   *
-   * @default - at the Kubernetes auth method `kubernetes`, as service account `external-secrets-vault`
-   */
-  readonly store?: SecretStoreConfig;
-
-  /**
-   * The secret ID of `sealedSecret` as `kubeseal --raw` has encrypted it for this Secret's name and namespace.
-   *
-   * @format sealed
-   * @default - none yet: there is no manifest, and the runbook has the command
-   */
-  readonly ciphertext?: string;
-
-  /**
-   * Public key of age that the secret ID of `sops` is encrypted for. Required there.
-   *
-   * @format ageRecipient
-   * @default - none
-   */
-  readonly ageRecipient?: string;
-
-  /**
-   * Name.
-   *
-   * @format dnsName
-   * @default "cert-manager-vault-approle"
-   */
-  readonly name?: string;
-
-  /**
-   * Key below which the secret ID stands.
-   *
-   * @format dataKey
-   * @default "secretId"
-   */
-  readonly key?: string;
-}
-
-/** A place in a KV secrets engine of version 2. */
-export interface SecretKvConfig {
-  /**
-   * Mount of the KV secrets engine. It must be there.
-   *
-   * @format mount
-   * @default "secret"
-   */
-  readonly mount?: string;
-
-  /**
-   * Path below it, without `data/`.
-   *
-   * @format vaultPath
-   * @default - `mesh-ca/CLUSTER/secret-id`
-   */
-  readonly path?: string;
-}
-
-/** The External Secrets operator's own login to Vault. */
-export interface SecretStoreConfig {
-  /**
-   * Auth method that it logs in by, with a token of its service account.
-   *
-   * @default "kubernetes"
-   */
-  readonly auth?: 'kubernetes' | 'jwt';
-
-  /**
-   * Mount of that auth method. It must be there, and know this cluster.
-   *
-   * @format mount
-   * @default - as `auth`
-   */
-  readonly mount?: string;
-
-  /**
-   * Role there; the setup script writes it.
-   *
-   * @format vaultName
-   * @default - `external-secrets-CLUSTER`
-   */
-  readonly role?: string;
-
-  /**
-   * Service account in the Issuer's namespace, which the manifests make.
-   *
-   * @format dnsName
-   * @default "external-secrets-vault"
-   */
-  readonly serviceAccount?: string;
 }

@@ -69,10 +69,7 @@ export function checkConfig<T>(given: ReadConfig, options: CheckOptions<T>): { r
 
   let config = given.value;
   let root: PemResult | undefined;
-  for (const path of [
-    ['vault', 'caBundle'],
-    ['root', 'certificate'],
-  ]) {
+  for (const path of pemPaths(config)) {
     const value = valueAt(config, path);
     if (typeof value !== 'string' || isRefused(path)) continue;
     const pem = readPem(value, path, options);
@@ -95,6 +92,14 @@ export function checkConfig<T>(given: ReadConfig, options: CheckOptions<T>): { r
   // what is wrong with a shared setting is wrong for each cluster; one line says it.
   const once = new Map(problems.map(problem => [keyOf(problem), { ...problem, message: safeMessage(problem.message) }]));
   throw new ConfigError([...once.values()]);
+}
+
+/** Where a config may name a PEM file. */
+function pemPaths(config: unknown): Path[] {
+  const clusters = valueAt(config, ['clusters']);
+  const ofClients = ['clientCertificate', 'certificate'];
+  const ofClusters = Array.isArray(clusters) ? clusters.map((_, i) => ['clusters', i, ...ofClients]) : [];
+  return [['vault', 'caBundle'], ['root', 'certificate'], ofClients, ...ofClusters];
 }
 
 const keyOf = ({ path, message, position }: Problem) => JSON.stringify([path, message, position]);

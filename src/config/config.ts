@@ -3,9 +3,11 @@
  * `mesh-ca.schema.json` is generated from them. A `@format` names an entry of `formats.ts`.
  */
 
-import type { AppRoleConfig, JwtConfig, KubernetesConfig, SecretConfig } from './auth';
+import type { AppRoleConfig, AwsConfig, ClientCertificateConfig, JwtConfig, KubernetesConfig } from './auth';
+import type { SecretConfig } from './secret';
 
 export type * from './auth';
+export type * from './secret';
 
 /** Everything that one run of `mesh-ca synth` reads. What stands above `clusters` holds for each of them. */
 export interface MeshCaConfig extends ClusterSettings {
@@ -231,10 +233,11 @@ export interface ClusterSettings {
   /**
    * What cert-manager logs in to Vault with. `jwt`: a token of a service account, checked with the cluster's public keys; no secret anywhere.
    * `kubernetes`: the same token, checked by the cluster's API server. `appRole`: a secret ID, which has to be carried and renewed.
+   * `clientCertificate`: a certificate of another CA. `aws`: an IAM role that the service account takes.
    *
    * @default "jwt"
    */
-  readonly auth?: 'jwt' | 'kubernetes' | 'appRole';
+  readonly auth?: 'jwt' | 'kubernetes' | 'appRole' | 'clientCertificate' | 'aws';
 
   /**
    * Settings of `auth: jwt`.
@@ -256,6 +259,20 @@ export interface ClusterSettings {
    * @default - named `cert-manager-CLUSTER`
    */
   readonly appRole?: AppRoleConfig;
+
+  /**
+   * Settings of `auth: clientCertificate`. cert-manager v1.16.0 and later.
+   *
+   * @default - none
+   */
+  readonly clientCertificate?: ClientCertificateConfig;
+
+  /**
+   * Settings of `auth: aws`. cert-manager v1.21.0 and later.
+   *
+   * @default - none
+   */
+  readonly aws?: AwsConfig;
 
   /**
    * The Secret that holds the secret ID of `auth: appRole`.

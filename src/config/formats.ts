@@ -72,6 +72,18 @@ export const formats: Readonly<Record<string, Format>> = {
     says: 'a common name of 1 to 64 characters, without control characters or spaces at its ends',
     example: 'Mesh Intermediate CA',
   },
+  certificateName: {
+    // a `*` would let further names in, and Vault takes a comma for two names.
+    pattern: '^(?! )[^\\p{C}\\p{Zl}\\p{Zp}*,]{1,253}(?<! )$',
+    says: 'one name of a certificate, without "*" and ","',
+    example: 'cert-manager.cluster-1.example.com',
+  },
+  iamRoleArn: {
+    pattern: '^arn:aws(-us-gov)?:iam::[0-9]{12}:role(/[A-Za-z0-9+=.@_-]{1,64}){1,8}$',
+    says: 'the ARN of an IAM role',
+    example: 'arn:aws:iam::123456789012:role/cert-manager',
+  },
+  awsRegion: { pattern: '^[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$', says: 'a region of AWS', example: 'eu-central-1' },
   trustDomain: {
     pattern: '^(?=.{1,253}$)[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?)*$',
     says: 'a trust domain in lower case',

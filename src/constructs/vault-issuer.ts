@@ -7,8 +7,15 @@ import { noteReason } from './reason';
 
 /** A way to log in to Vault; exactly one. */
 export type VaultAuth =
-  | { readonly kubernetes: VaultServiceAccountAuth; readonly appRole?: never }
-  | { readonly appRole: VaultAppRoleAuth; readonly kubernetes?: never };
+  | One<'kubernetes', VaultServiceAccountAuth>
+  | One<'appRole', VaultAppRoleAuth>
+  | One<'clientCertificate', VaultClientCertificateAuth>
+  | One<'aws', VaultAwsAuth>;
+
+/** One of the ways, and none of the others. */
+type One<Key extends string, Auth> = { readonly [key in Key]: Auth } & {
+  readonly [key in Exclude<'kubernetes' | 'appRole' | 'clientCertificate' | 'aws', Key>]?: never;
+};
 
 /** A token of a service account, for a JWT or a Kubernetes auth method of Vault. */
 export interface VaultServiceAccountAuth {
@@ -39,6 +46,39 @@ export interface VaultAppRoleAuth {
    * @default "approle"
    */
   readonly path?: string;
+}
+
+/** A certificate, for a TLS certificates auth method of Vault. cert-manager v1.16.0 and later. */
+export interface VaultClientCertificateAuth {
+  /** Mount of the auth method, with `/v1/auth/`, e.g. `/v1/auth/cert-cluster-1`. */
+  readonly mountPath: string;
+
+  /** Certificate role of the auth method. */
+  readonly name: string;
+
+  /** Secret of type kubernetes.io/tls with the certificate and its key. */
+  readonly secretName: string;
+}
+
+/** An IAM role that a service account takes, for an AWS auth method of Vault. cert-manager v1.21.0 and later. */
+export interface VaultAwsAuth {
+  /** Mount of the auth method, with `auth/` and, other than its siblings, without `/v1/`: cert-manager 1.21 adds that itself, e.g. `auth/aws-cluster-1`. */
+  readonly mountPath: string;
+
+  /** Role of the auth method. */
+  readonly role: string;
+
+  /** Region whose STS is asked. */
+  readonly region: string;
+
+  /** ARN of the IAM role. */
+  readonly iamRoleArn: string;
+
+  /** What the login is signed for: Vault's `iam_server_id_header_value`. */
+  readonly vaultHeaderValue: string;
+
+  /** Service account in the Issuer's namespace. Without one cert-manager would lend each Issuer its own AWS identity. */
+  readonly serviceAccountRef: { readonly name: string };
 }
 
 /** A value of a Secret where the Issuer looks for Secrets. */
@@ -184,30 +224,52 @@ export class VaultIssuer extends Construct {
   }
 }
 
-function checkedAuth(auth: VaultAuth): IssuerSpecVaultAuth {
-  if (auth.kubernetes) {
-    const { mountPath } = auth.kubernetes;
-    if (!/^\/v1\/auth\/.*[^/]$/.test(mountPath)) {
-      throw new Error(`'mountPath' must begin with "/v1/auth/", e.g. "/v1/auth/jwt-cluster-1", got "${mountPath}"`);
+function checkedAuth({ kubernetes, appRole, clientCertificate, aws }: VaultAuth): IssuerSpecVaultAuth {
+  if (appRole) {
+    const { path = 'approle', roleId, secretRef } = appRole;
+    if (/^\/|^(v1\/)?auth\/|\/$/.test(path)) {
+      throw new Error(`'path' must be the mount of the AppRole alone, without "auth/", e.g. "approle", got "${path}"`);
     }
-    return { kubernetes: auth.kubernetes };
+    return { appRole: { path, roleId, secretRef } };
   }
-  const { path = 'approle', roleId, secretRef } = auth.appRole;
-  if (/^\/|^(v1\/)?auth\/|\/$/.test(path)) {
-    throw new Error(`'path' must be the mount of the AppRole alone, without "auth/", e.g. "approle", got "${path}"`);
+  if (aws) {
+    if (!/^auth\/.*[^/]$/.test(aws.mountPath)) {
+      throw new Error(
+        `'mountPath' of aws must begin with "auth/", cert-manager adds /v1/, e.g. "auth/aws-cluster-1", got "${aws.mountPath}"`,
+      );
+    }
+    return { aws };
   }
-  return { appRole: { path, roleId, secretRef } };
+  const { mountPath } = kubernetes ?? clientCertificate;
+  if (!/^\/v1\/auth\/.*[^/]$/.test(mountPath)) {
+    throw new Error(`'mountPath' must begin with "/v1/auth/", e.g. "/v1/auth/jwt-cluster-1", got "${mountPath}"`);
+  }
+  return kubernetes ? { kubernetes } : { clientCertificate };
 }
 
-function reasonsFor(auth: IssuerSpecVaultAuth, audience: string): [string[], string][] {
-  if (auth.kubernetes) {
+function reasonsFor({ appRole, kubernetes, clientCertificate }: IssuerSpecVaultAuth, audience: string): [string[], string][] {
+  if (kubernetes) {
     return [
       [['kubernetes'], 'the block for any login with a token of a service account, whichever auth method checks it'],
       [['kubernetes', 'serviceAccountRef'], `no secret: cert-manager asks for a token with the audience ${audience}`],
     ];
   }
+  if (appRole) {
+    return [
+      [['appRole', 'path'], 'the mount of the AppRole auth method, without auth/'],
+      [['appRole', 'roleId'], 'a name, not a secret: decided at synth, and given to the AppRole by the setup script'],
+    ];
+  }
+  if (clientCertificate) {
+    return [[['clientCertificate', 'secretName'], 'of another CA than the mesh; whoever reads it logs in until the certificate ends']];
+  }
   return [
-    [['appRole', 'path'], 'the mount of the AppRole auth method, without auth/'],
-    [['appRole', 'roleId'], 'a name, not a secret: decided at synth, and given to the AppRole by the setup script'],
+    [['aws', 'mountPath'], 'without /v1/, which cert-manager 1.21 adds, whatever the description of the field says'],
+    [['aws', 'region'], 'cert-manager signs for the STS of this region, and Vault asks that one'],
+    [['aws', 'vaultHeaderValue'], 'a login that was signed for another Vault is refused'],
+    [
+      ['aws', 'serviceAccountRef'],
+      "no secret: its token is changed for the IAM role's; without it cert-manager would lend its own identity",
+    ],
   ];
 }

@@ -137,7 +137,7 @@ function planCluster(settings: Settings, vault: VaultPlan, root: RootPlan, rootS
     intermediate,
     role,
     policy,
-    auth: planAuth(settings, policy, issuer),
+    auth: planAuth(settings, policy, issuer, vault),
     issuer,
     certManager,
     istioCsr,

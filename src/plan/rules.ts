@@ -67,10 +67,10 @@ function refuseSharedLogins(clusters: readonly ClusterPlan[], settings: readonly
     if (beside) {
       refuse(
         'mount',
-        `each cluster needs its own mount, e.g. "${auth.method}-${name}", got "${auth.mount}", and "${beside.name}" has "${beside.auth.mount}"`,
+        `each cluster needs its own mount, e.g. "${auth.method === 'clientCertificate' ? 'cert' : auth.method}-${name}", got "${auth.mount}", and "${beside.name}" has "${beside.auth.mount}"`,
       );
     }
-    const same = others.find(other => authority(other.auth) !== undefined && authority(other.auth) === authority(auth));
+    const same = others.find(other => authorities(other.auth).some(one => authorities(auth).includes(one)));
     if (same && auth.method === 'jwt') {
       refuse(
         'discoveryUrl',
@@ -84,19 +84,33 @@ function refuseSharedLogins(clusters: readonly ClusterPlan[], settings: readonly
           ? `'host' is missing: Vault runs in one cluster, and that is "${same.name}"; write the API server's address as Vault reaches it, ${host}`
           : `each cluster needs its own host, that of its API server, ${host}, got "${auth.host}", which "${same.name}" has`,
       );
+    } else if (same && auth.method === 'clientCertificate') {
+      refuse(
+        'allowedNames',
+        `each cluster needs names of its own under one CA, e.g. [cert-manager.${name}.example.com], got "${auth.fields.allowed_names.join('", "')}", and "${same.name}" has one of them`,
+      );
+    } else if (same && auth.method === 'aws') {
+      refuse('iamRoleArn', `each cluster needs its own IAM role, e.g. "${auth.iamRoleArn}-${name}", got one that "${same.name}" has`);
     }
   });
 }
 
 const areAppRoles = (...auths: readonly AuthPlan[]) => auths.every(({ method }) => method === 'appRole');
 
-/** Whoever says what logs in. */
-function authority(auth: AuthPlan): string | undefined {
-  return auth.method === 'jwt'
-    ? auth.discoveryUrl
-    : auth.method === 'kubernetes'
-      ? (auth.host ?? 'the cluster that Vault runs in')
-      : undefined;
+/** Whoever says what logs in, and as what: what two clusters share lets each log in as the other. */
+function authorities(auth: AuthPlan): readonly string[] {
+  switch (auth.method) {
+    case 'jwt':
+      return auth.discoveryUrl === undefined ? [] : [auth.discoveryUrl];
+    case 'kubernetes':
+      return [auth.host ?? 'the cluster that Vault runs in'];
+    case 'clientCertificate':
+      return auth.fields.allowed_names.map(name => `${auth.fields.certificate}${name.toLowerCase()}`);
+    case 'aws':
+      return auth.iamRoleArn === '' ? [] : [auth.iamRoleArn];
+    case 'appRole':
+      return [];
+  }
 }
 
 /** Where the secret ID lies in a KV secrets engine. */

@@ -4,10 +4,9 @@ import { IssuerPlan } from './issuer';
 import { PolicyPlan } from './policy';
 import { Settings } from './settings';
 import { seconds } from './ttl';
-import { compareVersions } from './version';
 
 /** Login with a token of a service account, which cert-manager asks for anew at each login. */
-interface ServiceAccountPlan extends AuthMount {
+export interface ServiceAccountPlan extends AuthMount {
   /** The service account. It lies beside the Issuer, or a ClusterIssuer's Secrets. */
   readonly serviceAccount: { readonly name: string; readonly namespace: string };
 
@@ -72,7 +71,6 @@ export interface KubernetesPlan extends ServiceAccountPlan {
 /** Decides the JWT auth method. */
 export function planJwt(settings: Settings, policy: PolicyPlan, issuer: IssuerPlan): JwtPlan {
   const { name: cluster, jwt = {} } = settings;
-  refuseOldCertManager(settings);
   const mount = jwt.mount ?? `jwt-${cluster}`;
   const common = planServiceAccount(mount, jwt, policy, issuer);
   refuseHttp(settings, 'jwt', 'discoveryUrl', jwt.discoveryUrl);
@@ -96,7 +94,6 @@ export function planJwt(settings: Settings, policy: PolicyPlan, issuer: IssuerPl
 export function planKubernetes(settings: Settings, policy: PolicyPlan, issuer: IssuerPlan): KubernetesPlan {
   const { name: cluster, kubernetes = {}, refuse } = settings;
   const { host, reviewerTtl } = kubernetes;
-  refuseOldCertManager(settings);
   refuseHttp(settings, 'kubernetes', 'host', host);
   if (reviewerTtl !== undefined && host === undefined) {
     refuse(
@@ -127,9 +124,6 @@ export function planKubernetes(settings: Settings, policy: PolicyPlan, issuer: I
   };
 }
 
-/** The version of cert-manager that first asks for a token of a service account by itself. */
-const SERVICE_ACCOUNT_REF_SINCE = '1.12.0';
-
 /** Refuses an address whose answers anybody on the way could change. */
 function refuseHttp({ refuse }: Settings, group: string, key: string, address: string | undefined): void {
   if (!address?.startsWith('http:')) return;
@@ -139,17 +133,8 @@ function refuseHttp({ refuse }: Settings, group: string, key: string, address: s
   );
 }
 
-/** Refuses a cert-manager that cannot do it. */
-function refuseOldCertManager({ auth = 'jwt', certManager = {}, refuse }: Settings): void {
-  const { version } = certManager;
-  if (version === undefined || compareVersions(version, SERVICE_ACCOUNT_REF_SINCE) >= 0) return;
-  refuse(
-    ['certManager', 'version'],
-    `'version' must be at least "v${SERVICE_ACCOUNT_REF_SINCE}" for auth: ${auth} (serviceAccountRef), e.g. "v1.21.2", got "${version}"; or write auth: appRole`,
-  );
-}
-
-function planServiceAccount(
+/** Decides what every login with a service account has. */
+export function planServiceAccount(
   mount: string,
   { serviceAccount = 'vault-issuer', tokenTtl = '10m' }: ServiceAccountConfig,
   policy: PolicyPlan,

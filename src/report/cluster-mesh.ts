@@ -1,9 +1,8 @@
-import { AppRolePlan } from '../plan/app-role';
-import { AuthPlan } from '../plan/auth';
 import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
 import { ClusterContext } from './parts';
 import { secretRenewal } from './secret-delivery';
+import { renewalOf } from './way-in';
 
 /** istio-csr, and the root that it hands out. */
 export function istioCsr({ cluster, files, at, kube }: ClusterContext, certificate: string | undefined): string[] {
@@ -172,23 +171,3 @@ export function later(context: ClusterContext): string[] {
 }
 
 const inOneLine = ([text, again]: [text: string, again: boolean]): [text: string[], again: boolean] => [[text, ''], again];
-
-/** What has to be renewed, and whether setup.sh does it. */
-function renewalOf(auth: Exclude<AuthPlan, AppRolePlan>): [text: string, again: boolean] {
-  switch (auth.method) {
-    case 'jwt':
-      return auth.discoveryUrl === undefined
-        ? [
-            "There is no secret that ends. When the cluster's key for tokens of service accounts is to change, have the API server publish the new key first (a second `--service-account-key-file`), run setup.sh, which gives Vault both, and only then let it sign with the new one; `verify.sh --vault` says whether Vault has the keys that the cluster has:",
-            true,
-          ]
-        : ["There is no secret that ends, and Vault fetches the cluster's keys by itself.", false];
-    case 'kubernetes':
-      return auth.host === undefined
-        ? ['There is no secret that ends: Vault asks the API server with its own service account.', false]
-        : [
-            `The reviewer's token ends at most ${auth.reviewerTtl} after it was made, and with it every renewal in the mesh; its end is an annotation of service account ${code(`${auth.reviewer.namespace}/${auth.reviewer.name}`)}. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly.`,
-            true,
-          ];
-  }
-}

@@ -1,3 +1,5 @@
+import { AuthPlan } from '../plan/auth';
+import { ClusterPlan } from '../plan/plan';
 import { SecretKey } from '../plan/vault';
 import { compareVersions } from '../plan/version';
 import { words } from '../script/bash';
@@ -6,6 +8,7 @@ import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
 import { ClusterContext, leastPolicy } from './parts';
 import { secretDelivery } from './secret-delivery';
+import { wayIn } from './way-in';
 
 /** Namespaces and cert-manager. */
 export function beginning({ cluster, kube }: ClusterContext): string[] {
@@ -43,42 +46,43 @@ export function beginning({ cluster, kube }: ClusterContext): string[] {
 
 /** The intermediate CA and the way in. */
 export function vault(context: ClusterContext): string[] {
-  const { cluster, at, kube } = context;
-  const { intermediate, auth, role } = cluster;
+  const { cluster, at } = context;
+  const { intermediate, role } = cluster;
   const steps = clusterSteps(cluster);
-  const trials = trialCommands(cluster).filter(([word]) => word === 'signs' || word === 'refuses').length;
   const exported = intermediate.key === 'exported' ? ['--exported-key', `${intermediate.mount.replaceAll('/', '-')}.key`] : [];
   return [
     '## 2. Vault: the intermediate CA and the way in',
     '',
-    ...(auth.method === 'appRole'
-      ? []
-      : [
-          `cert-manager logs in with a token of service account ${code(`${auth.serviceAccount.namespace}/${auth.serviceAccount.name}`)}, so there is no secret to carry. The account, and cert-manager's right to ask for its tokens:`,
-          '',
-          ...shell(kube('apply', '-f', at('manifests/0-access'))),
-        ]),
+    ...wayIn(context),
     ...leastPolicy(at('setup.sh'), `mesh-ca-setup-${cluster.name}`),
     'First look, then do. The token needs what the script asks for; it names all that is missing and changes nothing.',
     '',
     ...shell(words(['bash', at('setup.sh'), '--plan']), words(['bash', at('setup.sh'), ...exported])),
     `See: ${steps.length} numbered steps. The first and the last lines:`,
     '',
-    ...output(
-      `[1/${steps.length}] ${steps[0]?.id ?? ''}: ${steps[0]?.title ?? ''}`,
-      '…',
-      ...(role.exact
-        ? ['      signed, verified to the root: a workload', '      refused, as it must be: another service', '…']
-        : ['      WRONGLY SIGNED: another service (DNS:mesh-ca-trial.default.svc)', '…']),
-      `cluster ${cluster.name} is ready in Vault: ${role.exact ? trials : 'N'} trials passed. next: README.md beside this script`,
-    ),
-    ...(role.exact ? [] : ['`WRONGLY SIGNED` is what the config asks for: see the warnings above.', '']),
+    ...output(`[1/${steps.length}] ${steps[0]?.id ?? ''}: ${steps[0]?.title ?? ''}`, '…', ...trialLines(cluster)),
+    ...(role.exact || !canLogIn(cluster.auth) ? [] : ['`WRONGLY SIGNED` is what the config asks for: see the warnings above.', '']),
     ...(exported.length > 0
       ? [`The key of the CA lies in ${code(exported[1] ?? '')}: move it to a safe place now. A rerun needs no \`--exported-key\`.`, '']
       : []),
     ...secretDelivery(context),
   ];
 }
+
+/** The last lines of the first run of setup.sh. */
+function trialLines(cluster: ClusterPlan): string[] {
+  if (!canLogIn(cluster.auth)) return ['      not tried: …'];
+  const trials = trialCommands(cluster).filter(([word]) => word === 'signs' || word === 'refuses').length;
+  return [
+    ...(cluster.role.exact
+      ? ['      signed, verified to the root: a workload', '      refused, as it must be: another service', '…']
+      : ['      WRONGLY SIGNED: another service (DNS:mesh-ca-trial.default.svc)', '…']),
+    `cluster ${cluster.name} is ready in Vault: ${cluster.role.exact ? trials : 'N'} trials passed. next: README.md beside this script`,
+  ];
+}
+
+/** Whether the first run of setup.sh can log in as cert-manager will: else something brings the secret ID later, or only cert-manager can. */
+const canLogIn = (auth: AuthPlan) => (auth.method === 'appRole' ? auth.secret.delivery === 'script' : auth.method !== 'aws');
 
 /** The Secrets that cert-manager reaches Vault with, which are not ours to make. */
 function vaultSecrets({ vault, issuer: { namespace } }: ClusterContext['cluster'], kube: ClusterContext['kube']): string[] {
@@ -111,7 +115,9 @@ export function issuer({ cluster, at, kube }: ClusterContext): string[] {
       kube('get', `${resource}s`, name, ...within, '-o', 'wide'),
     ),
     ...output(`${'NAME'.padEnd(name.length)}   READY   STATUS           AGE`, `${name.padEnd(4)}   True    Vault verified   1m`),
-    'Ready says that one login worked. That signatures work is what the trial of step 2 showed.',
+    cluster.auth.method === 'aws'
+      ? 'Ready says that one login worked. That signatures work is shown by the first Certificate, of step 4: setup.sh cannot try it.'
+      : 'Ready says that one login worked. That signatures work is what the trial of step 2 showed.',
     '',
   ];
 }

@@ -1,5 +1,7 @@
 import { AppRolePlan } from '../plan/app-role';
 import { AuthPlan } from '../plan/auth';
+import { AwsPlan } from '../plan/aws';
+import { ClientCertificatePlan } from '../plan/client-certificate';
 import { ClusterPlan } from '../plan/plan';
 import { JwtPlan, KubernetesPlan } from '../plan/service-account';
 import { seconds } from '../plan/ttl';
@@ -15,6 +17,10 @@ export function authSteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
       return [mountStep(auth, 'kubernetes'), serviceAccountRoleStep(auth), kubernetesConfigStep(auth)];
     case 'appRole':
       return appRoleSteps(auth);
+    case 'clientCertificate':
+      return [mountStep(auth, 'cert'), clientCertificateStep(auth)];
+    case 'aws':
+      return [mountStep(auth, 'aws'), awsConfigStep(auth), awsRoleStep(auth)];
   }
 }
 
@@ -27,6 +33,10 @@ export function ownAuth(auth: AuthPlan): string {
       return `auth/${auth.mount}/config kubernetes.mount`;
     case 'appRole':
       return `${auth.path} appRole.name`;
+    case 'clientCertificate':
+      return `${auth.path} clientCertificate.mount`;
+    case 'aws':
+      return `${auth.path} aws.mount`;
   }
 }
 
@@ -89,7 +99,44 @@ function serviceAccountRoleStep({ method, role, path, fields, serviceAccount, au
   return {
     id: `${method}/role`,
     title: `Write the role ${role}: service account ${serviceAccount.namespace}/${serviceAccount.name}, audience ${audience}`,
-    why: ['Batch tokens, since cert-manager logs in anew for each signature: they leave nothing in Vault.'],
+    why: [BATCH],
+    ...fieldsAt(path, { ...fields }),
+  };
+}
+
+const BATCH = 'Batch tokens, since cert-manager logs in anew for each signature: they leave nothing in Vault.';
+
+function clientCertificateStep({ role, path, fields }: ClientCertificatePlan): Step {
+  return {
+    id: 'cert/role',
+    title: `Trust the CA that cert-manager's certificate is from, for the name ${fields.allowed_names.join(' or ')}, as ${role}`,
+    why: [BATCH, 'Without a name, every certificate of that CA would log in.'],
+    ...fieldsAt(path, { ...fields }),
+  };
+}
+
+function awsConfigStep({ mount, region, vaultHeaderValue, client }: AwsPlan): Step {
+  return {
+    id: 'aws/config',
+    title: `Let Vault ask the STS of ${region} about logins that are signed for ${vaultHeaderValue}`,
+    why: [
+      'cert-manager signs its request for the regional STS, so that is the one to ask.',
+      'A request that was signed for another Vault is refused.',
+    ],
+    ...fieldsAt(`auth/${mount}/config/client`, { ...client }),
+  };
+}
+
+function awsRoleStep({ role, path, iamRoleArn, fields }: AwsPlan): Step {
+  return {
+    id: 'aws/role',
+    title: `Write the role ${role}: IAM role ${iamRoleArn}`,
+    why: [
+      BATCH,
+      ...(fields.resolve_aws_unique_ids
+        ? ["Vault looks up the IAM role's unique ID: it needs AWS credentials that may do iam:GetRole."]
+        : []),
+    ],
     ...fieldsAt(path, { ...fields }),
   };
 }

@@ -84,6 +84,10 @@ function wayIn(auth: AuthPlan): (keyof typeof runtime)[] {
       return ['service-account.sh', ...(auth.host === undefined ? [] : (['token-review.sh'] as const))];
     case 'appRole':
       return ['app-role.sh', ...deliveryTexts[auth.secret.delivery]];
+    case 'clientCertificate':
+      return ['client-certificate.sh'];
+    case 'aws':
+      return ['aws.sh'];
   }
 }
 
@@ -125,6 +129,9 @@ export function authConstants(auth: AuthPlan): Record<string, string> {
       secret_namespace: secret.namespace,
       secret_key: secret.key,
     };
+  }
+  if (auth.method === 'clientCertificate') {
+    return { auth_role: auth.role, client_secret: auth.secret.name };
   }
   return {
     auth_role: auth.role,

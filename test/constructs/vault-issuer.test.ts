@@ -135,6 +135,27 @@ test.each(['jwt-cluster-1', 'auth/jwt-cluster-1', 'v1/auth/jwt-cluster-1', '/v1/
   },
 );
 
+test.each(['aws', '/v1/auth/aws', 'auth/', 'auth/aws/'])('fails if the mount of the AWS login is %j', mountPath => {
+  const aws = {
+    role: 'r',
+    region: 'eu-central-1',
+    iamRoleArn: 'arn:aws:iam::1:role/r',
+    vaultHeaderValue: 'vault',
+    serviceAccountRef: { name: 'a' },
+  };
+  expect(() => build({ auth: { aws: { ...aws, mountPath } } })).toThrow(
+    new Error(`'mountPath' of aws must begin with "auth/", cert-manager adds /v1/, e.g. "auth/aws-cluster-1", got "${mountPath}"`),
+  );
+});
+
+test('two ways in at once do not type-check', () => {
+  const clientCertificate = { mountPath: '/v1/auth/cert', name: 'n', secretName: 's' };
+  // @ts-expect-error one of them.
+  build({ auth: { kubernetes, clientCertificate } });
+  // @ts-expect-error one of them.
+  build({ auth: { appRole, clientCertificate } });
+});
+
 test('fails if the CA bundle holds a private key', () => {
   expect(() => build({ caBundle: rootPem + keyPem })).toThrow(
     new Error(`'caBundle' must hold PEM blocks of type CERTIFICATE only, e.g. "-----BEGIN CERTIFICATE-----…", got a private key`),

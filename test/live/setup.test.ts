@@ -75,7 +75,8 @@ describe.each(['recommended', 'kubernetes', 'appRole', 'guide'] as const)('the %
       ...Object.fromEntries(cidrs.map(field => [field, ['10.0.0.0/8']])),
     });
     if (auth.method === 'appRole') await vault.request('POST', `${auth.path}/role-id`, { role_id: 'another' });
-    else await vault.request('POST', `auth/${auth.mount}/config`, otherConfig[auth.method]);
+    else if (auth.method in otherConfig)
+      await vault.request('POST', `auth/${auth.mount}/config`, otherConfig[auth.method as keyof typeof otherConfig]);
     await vault.request('POST', `sys/mounts/${intermediate.mount}/tune`, { max_lease_ttl: '1h' });
 
     const found = await world.script('cluster-1', ['--plan']);

@@ -547,6 +547,42 @@ export const mutations = [
     red: 'whichever line is taken away, the script names it, and changes nothing',
   },
 
+  // the ways in of other worlds
+  {
+    name: "clientCertificate: a name of one cluster's is another's too",
+    file: 'src/plan/rules.ts',
+    from: '`${auth.fields.certificate}${name.toLowerCase()}`',
+    to: '`${auth.mount}${name.toLowerCase()}`',
+    test: 'test/plan/other-ways.test.ts',
+    red: 'what logs in would log in for two clusters',
+  },
+  {
+    name: 'clientCertificate: any name of the CA',
+    file: 'src/plan/client-certificate.ts',
+    from: 'allowed_names: allowedNames,',
+    to: 'allowed_names: [],',
+    project: 'live',
+    test: 'test/live/door-other.test.ts',
+    red: 'another name of the same CA is refused by Vault',
+  },
+  {
+    name: 'aws: the mount as its siblings have it',
+    file: 'src/charts/issuer-chart.ts',
+    from: 'mountPath: `auth/${auth.mount}`',
+    to: 'mountPath: `/v1/auth/${auth.mount}`',
+    test: 'test/plan/other-ways.test.ts',
+    red: 'aws: the Issuer says so',
+  },
+  {
+    name: 'aws: a login may be signed for another Vault',
+    file: 'src/plan/aws.ts',
+    from: 'iam_server_id_header_value: vaultHeaderValue }',
+    to: "iam_server_id_header_value: '' }",
+    project: 'live',
+    test: 'test/live/door-other.test.ts',
+    red: 'an IAM role',
+  },
+
   // what leaves the command
   {
     name: "synth: a cluster's files speak of another cluster",

@@ -26,17 +26,23 @@ export interface CertManagerOptions {
    * @default true
    */
   readonly approve?: boolean;
+  /**
+   * Added to its environment.
+   *
+   * @default - none
+   */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** Applies cert-manager's CRDs and runs its controllers for Vault issuers until they are up. */
 export async function startCertManager(kube: Kube, options: CertManagerOptions = {}): Promise<Controllers> {
-  const { clusterResourceNamespace = 'cert-manager', minimumBackoff = '1h', approve = true } = options;
+  const { clusterResourceNamespace = 'cert-manager', minimumBackoff = '1h', approve = true, env } = options;
   const { certmanager } = await buildPrograms(['certmanager']);
   await applyCrds(kube, await certManagerCrds());
   await ensureNamespace(kube, clusterResourceNamespace);
   const namespace = `--cluster-resource-namespace=${clusterResourceNamespace}`;
   const flags = [`--kubeconfig=${kube.kubeconfig}`, namespace, `--minimum-backoff=${minimumBackoff}`, `--approve=${String(approve)}`];
-  const running = start('cert-manager', certmanager, flags, { folder: tempDir('cert-manager') });
+  const running = start('cert-manager', certmanager, flags, { folder: tempDir('cert-manager'), env });
   // It says so when its caches have synced.
   await ready(running, "cert-manager's controllers", () => Promise.resolve(running.log().includes('controllers are running')));
   return { log: running.log, stop: () => running.stop() };

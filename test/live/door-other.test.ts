@@ -1,0 +1,168 @@
+// The ways in of other worlds: a client's certificate, which all runs here, and an IAM role, where AWS itself is played.
+import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { type PrivateCa, makeCa, ok, run, startCertManager, startVaultServer, tempDir, until, type VaultServer } from './harness';
+import { makeCsr, verifyChain } from './mesh/certificates';
+import { askCertManager, base64, helmValues } from './mesh/istio-csr';
+import { type Sts, startSts } from './mesh/sts';
+import { readiness, setUp, type VaultMesh } from './mesh/vault-mesh';
+import { configs, dataOf, startServers, stateOf } from './world';
+
+const { kube, devVault } = startServers();
+const issuer = ['issuer', 'vault-issuer', '-n', 'istio-system'];
+const roleArn = 'arn:aws:iam::123456789012:role/mesh-ca';
+const running: { stop(): Promise<void> }[] = [];
+let sts: Sts;
+beforeAll(async () => {
+  sts = await startSts(kube(), { roleArn, account: 'system:serviceaccount:istio-system:vault-issuer' });
+  running.push(sts, await startCertManager(kube(), { env: { AWS_ENDPOINT_URL_STS: sts.url } }));
+}, 120_000);
+afterAll(async () => {
+  for (const one of running.reverse()) await one.stop();
+});
+beforeEach(async () => {
+  await kube().kubectl(['delete', ...issuer]);
+});
+
+const applyIssuer = (mesh: VaultMesh) => kube().apply(mesh.dist.text('cluster-1/manifests/1-issuer/issuer.yaml'));
+
+/** What is wrong with the Issuer, once something is. */
+const trouble = (says: RegExp) =>
+  until('the Issuer not to be Ready', async () => {
+    const object = (await kube().get(issuer)) as { status?: { conditions?: { status: string; message: string }[] } } | undefined;
+    const [condition] = object?.status?.conditions ?? [];
+    if (condition?.status !== 'False' || !says.test(condition.message)) throw new Error(JSON.stringify(object?.status ?? 'no status'));
+    return condition.message;
+  });
+
+/** Has a workload's certificate signed through the Issuer, and verifies it to the root. */
+async function signs(mesh: VaultMesh): Promise<void> {
+  const { csr } = await makeCsr(['URI:spiffe://cluster.local/ns/foo/sa/sleep']);
+  const { reason, message, certificate } = await askCertManager(kube(), helmValues(mesh.dist.text('cluster-1/istio-csr.values.yml')), csr);
+  expect({ reason, message }).toMatchObject({ reason: 'Issued' });
+  ok(await verifyChain(certificate, mesh.root));
+}
+
+describe('a certificate', () => {
+  let vault: VaultServer;
+  let mesh: VaultMesh;
+  let ca: PrivateCa;
+
+  /** A client's certificate of a CA. */
+  async function client(of: PrivateCa, name: string, usage = 'clientAuth'): Promise<{ cert: string; key: string }> {
+    const folder = tempDir('client');
+    const [key, csr, cert] = ['key', 'csr', 'crt'].map(end => join(folder, `client.${end}`)) as [string, string, string];
+    writeFileSync(join(folder, 'ext'), `extendedKeyUsage=${usage}\nsubjectAltName=DNS:${name}\n`);
+    ok(await run('openssl', ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', csr, '-subj', `/CN=${name}`]));
+    const by = ['-CA', of.caFile, '-CAkey', of.caKeyFile, '-CAcreateserial', '-days', '1', '-extfile', join(folder, 'ext')];
+    ok(await run('openssl', ['x509', '-req', '-in', csr, '-out', cert, ...by]));
+    return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+  }
+
+  const show = ({ cert, key }: { cert: string; key: string }) =>
+    kube().apply(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Secret',
+        type: 'kubernetes.io/tls',
+        metadata: { name: 'cert-manager-vault-client', namespace: 'istio-system' },
+        data: { 'tls.crt': base64(cert), 'tls.key': base64(key) },
+      }),
+    );
+
+  beforeAll(async () => {
+    ca = await makeCa(tempDir('clients'), 'CA of clients');
+    vault = await startVaultServer();
+    running.push(vault);
+    mesh = await setUp(
+      {
+        ...configs.recommended,
+        vault: { ...configs.recommended.vault, caBundle: vault.caPem },
+        auth: 'clientCertificate',
+        clientCertificate: { certificate: ca.caPem, allowedNames: ['cert-manager.cluster-1.example.com'] },
+      },
+      vault,
+      [kube()],
+    );
+  }, 180_000);
+
+  test('logs in by setup.sh and by cert-manager, signs, and leaves nothing in Vault; a second run changes nothing', async () => {
+    const waiting = await mesh.world.script('cluster-1');
+    expect(ok(waiting)).toContain(
+      'not tried: Secret istio-system/cert-manager-vault-client with tls.crt and tls.key is not in the cluster yet',
+    );
+    await show(await client(ca, 'cert-manager.cluster-1.example.com'));
+    const state = await stateOf(vault, mesh.world.cluster);
+    expect(ok(await mesh.world.script('cluster-1'))).toContain('signed, verified to the root: a workload');
+    expect(await stateOf(vault, mesh.world.cluster)).toEqual(state);
+    const tokens = async () => (dataOf((await vault.request('LIST', 'auth/token/accessors')).body).keys as string[]).length;
+    const before = await tokens();
+    await applyIssuer(mesh);
+    expect(await readiness(kube(), issuer)).toBe('Vault verified');
+    await signs(mesh);
+    expect(await tokens()).toBe(before);
+  });
+
+  test.each([
+    ['another name of the same CA', 'other.example.com', false, /no chain matching all constraints|invalid certificate/],
+    ['the right name of another CA', 'cert-manager.cluster-1.example.com', true, /invalid certificate|no client certificate/],
+  ])('%s is refused by Vault: the trial says so, and so does the Issuer', async (_what, name, foreign, says) => {
+    await show(await client(foreign ? await makeCa(tempDir('foreign'), 'CA of clients') : ca, name));
+    const { code, stderr } = await mesh.world.script('cluster-1');
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(says) as string });
+    expect(stderr).toContain(
+      'the login with the certificate in istio-system/cert-manager-vault-client failed, cert-manager could not log in either',
+    );
+    await applyIssuer(mesh);
+    expect(await trouble(says)).toMatch(says);
+  });
+
+  test('what was widened by hand in Vault is put back', async () => {
+    await show(await client(ca, 'cert-manager.cluster-1.example.com'));
+    const { path } = mesh.world.cluster.auth;
+    const before = await stateOf(vault, mesh.world.cluster);
+    await vault.request('POST', path, { certificate: ca.caPem, allowed_names: ['*'], token_policies: ['root-like'] });
+    const planned = ok(await mesh.world.script('cluster-1', ['--plan']));
+    expect(planned).toMatch(/allowed_names: is \["\*"\], planned \["cert-manager.cluster-1.example.com"\]/);
+    ok(await mesh.world.script('cluster-1'));
+    expect(await stateOf(vault, mesh.world.cluster)).toEqual(before);
+  });
+});
+
+test('an IAM role: cert-manager takes it with its service account, Vault asks (a played) AWS who that is, and it signs', async () => {
+  const vault = await devVault({ audit: true });
+  const mesh = await setUp(
+    {
+      ...configs.recommended,
+      auth: 'aws',
+      aws: { iamRoleArn: roleArn, region: 'eu-central-1', vaultHeaderValue: 'vault.example.com', resolveAwsUniqueIds: false },
+    },
+    vault,
+    [kube()],
+  );
+  const again = await mesh.world.script('cluster-1');
+  expect(ok(again)).toContain('not tried: AWS gives the IAM role to service account istio-system/vault-issuer alone');
+  const config = 'auth/aws-cluster-1/config/client';
+  expect(dataOf((await vault.request('GET', config)).body)).toMatchObject({
+    sts_endpoint: 'https://sts.eu-central-1.amazonaws.com',
+    sts_region: 'eu-central-1',
+    iam_server_id_header_value: 'vault.example.com',
+  });
+  // AWS is not to be had here.
+  await vault.request('POST', config, { sts_endpoint: sts.url, sts_region: 'eu-central-1' });
+  await applyIssuer(mesh);
+  expect(await readiness(kube(), issuer)).toBe('Vault verified');
+  await signs(mesh);
+  const identity = sts.asked.find(({ action }) => action === 'GetCallerIdentity');
+  expect(identity?.headers).toMatchObject({
+    'x-vault-aws-iam-server-id': 'vault.example.com',
+    host: 'sts.eu-central-1.amazonaws.com',
+    authorization: expect.stringMatching(/\/eu-central-1\/sts\/aws4_request, SignedHeaders=.*x-vault-aws-iam-server-id/) as string,
+  });
+
+  // a Vault of another name, to which the login was not signed.
+  await vault.request('POST', config, { iam_server_id_header_value: 'other.example.com' });
+  await kube().kubectl(['delete', ...issuer]);
+  await applyIssuer(mesh);
+  expect(await trouble(/other\.example\.com/)).toMatch(/expected "?other\.example\.com/);
+});
