@@ -132,6 +132,8 @@ const ways = [
     appRole: { tokenMaxTtl: '720h', secretIdTtl: '8760h' },
     secret: { delivery, ...(delivery === 'sops' && { ageRecipient: formats.ageRecipient?.example }) },
   })),
+  // and for what alone reads the trust namespace.
+  { ...sound, auth: 'jwt', istioCsr: { rootCarrier: 'bundle' } },
 ];
 
 const leaves = textLeaves();

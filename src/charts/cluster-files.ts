@@ -82,7 +82,14 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
           : 'It becomes Ready once the setup script has run and the manifests of 0-access are applied.',
     ]),
     ...(csr.rootCa
-      ? [manifest('manifests/2-istio-csr/root-ca.yaml', 'the root certificate that istio-csr hands to the workloads', csr.rootCa, [])]
+      ? [
+          manifest(
+            'manifests/2-istio-csr/root-ca.yaml',
+            'the root certificate that istio-csr hands to the workloads',
+            csr.rootCa,
+            bundleHeader(cluster),
+          ),
+        ]
       : []),
     {
       path: `${name}/istio-csr.values.yml`,
@@ -113,6 +120,15 @@ function manifestText(construct: Construct, header: readonly string[]): string {
       return yamlText(json, { header: i === 0 ? header : [], reasons: reasonsOf(object.node.scope) });
     })
     .join('---\n');
+}
+
+function bundleHeader({ istioCsr: { rootCa } }: ClusterPlan): string[] {
+  const { carrier, namespace, name, delivered } = rootCa;
+  if (carrier !== 'bundle') return [];
+  return [
+    `trust-manager makes ConfigMap ${namespace}/${name} of it.`,
+    ...(delivered ? [`setup.sh lays the certificate into ConfigMap ${delivered.namespace}/${delivered.name}.`] : []),
+  ];
 }
 
 function partialHeader({ context, istio }: ClusterPlan): string[] {

@@ -6,7 +6,7 @@ import { ClusterPlan } from '../plan/plan';
 
 /** Second stage: the agent that signs the workloads' requests. */
 export class IstioCsrChart extends Chart {
-  /** The root certificate, where it is known; else the setup script delivers what the Secret holds. */
+  /** The root certificate, where it is known, or the Bundle that brings it; else the setup script delivers it. */
   public readonly rootCa?: IstioRootCa;
 
   /** The Helm values. */
@@ -15,19 +15,25 @@ export class IstioCsrChart extends Chart {
   constructor(scope: Construct, id: string, cluster: ClusterPlan, header: readonly string[]) {
     super(scope, id);
 
-    const { namespace, rootSecret, rootFile, values, extraValues, chartVersion } = cluster.istioCsr;
-    const { certificate } = cluster.root;
-    if (certificate !== undefined && rootFile === 'root') {
-      this.rootCa = new IstioRootCa(this, 'root-ca', { certificate, namespace, ...rootSecret });
-    }
+    const { rootCa, values, extraValues, chartVersion } = cluster.istioCsr;
+    this.rootCa = rootCaOf(this, cluster);
     this.values = new IstioCsrValues(this, 'values', {
       clusterId: cluster.clusterId,
       issuer: cluster.issuer.name,
-      rootSecret,
+      rootCa,
       chartVersion,
       values,
       extraValues,
       header,
     });
   }
+}
+
+function rootCaOf(scope: Construct, { root: { certificate }, istioCsr: { rootCa } }: ClusterPlan): IstioRootCa | undefined {
+  const { carrier, name, namespace, key, delivered } = rootCa;
+  if (delivered === undefined && certificate !== undefined) {
+    return new IstioRootCa(scope, 'root-ca', { certificate, carrier, name, namespace, key });
+  }
+  if (delivered === undefined || carrier !== 'bundle') return undefined;
+  return new IstioRootCa(scope, 'root-ca', { carrier, source: { name: delivered.name, key }, name, namespace, key });
 }

@@ -553,15 +553,31 @@ export interface IstioCsrConfig {
   readonly chartVersion?: string;
 
   /**
-   * Secret with the root certificate that istio-csr hands to the workloads.
+   * What brings the root certificate, which istio-csr hands to the workloads, to its pod. `secret`, `configMap`: an object of that kind.
+   * `bundle`: trust-manager, which must run in the cluster, makes the ConfigMap of a Bundle.
+   *
+   * @default "secret"
+   */
+  readonly rootCarrier?: 'secret' | 'configMap' | 'bundle';
+
+  /**
+   * Name of that Secret or ConfigMap, or of the Bundle and its ConfigMap.
    *
    * @format dnsName
    * @default "istio-root-ca"
    */
-  readonly rootSecret?: string;
+  readonly rootName?: string;
 
   /**
-   * Which certificate that Secret holds. `intermediate` makes istio-csr hand out a trust anchor that is not the root. Unsafe.
+   * Namespace where trust-manager looks for what a Bundle refers to (`app.trust.namespace` of its chart).
+   *
+   * @format dnsLabel
+   * @default "cert-manager"
+   */
+  readonly trustNamespace?: string;
+
+  /**
+   * Which certificate it brings. `intermediate` makes istio-csr hand out a trust anchor that is not the root. Unsafe.
    *
    * @default "root"
    */

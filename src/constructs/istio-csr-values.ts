@@ -1,13 +1,11 @@
 import { Construct } from 'constructs';
+import { RootCaRef, rootCaValues } from '../plan/root-ca';
 import { isRecord } from '../plan/settings';
 import table from '../plan/tables/istio-csr-values.json';
 import { compareVersions } from '../plan/version';
 import { Reason } from './reason';
 import { TextFile } from './text-file';
 import { yamlText } from './yaml-text';
-
-/** Where the root certificate is mounted in istio-csr's pod. */
-const ROOT_MOUNT = '/var/run/secrets/istio-csr';
 
 /** Why a value is set, by the chart's own key; only what is not obvious. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -36,11 +34,11 @@ export interface IstioCsrValuesProps {
   readonly issuer?: string;
 
   /**
-   * Secret with the root certificate in the release's namespace, and the key that it stands below.
+   * What brings the root certificate, in the release's namespace; an `IstioRootCa` is one.
    *
-   * @default - `istio-root-ca`, `ca.cert.pem`
+   * @default - Secret `istio-root-ca`, `ca.cert.pem`
    */
-  readonly rootSecret?: { readonly name: string; readonly key: string };
+  readonly rootCa?: RootCaRef;
 
   /**
    * Version of the chart; a key that it does not know is refused.
@@ -87,13 +85,11 @@ export class IstioCsrValues extends Construct {
     super(scope, id);
 
     const { clusterId, issuer = 'vault-issuer', chartVersion = 'v0.17.0', extraValues = {}, header, path = 'istio-csr.values.yml' } = props;
-    const rootSecret = props.rootSecret ?? { name: 'istio-root-ca', key: 'ca.cert.pem' };
+    const rootCa = props.rootCa ?? { name: 'istio-root-ca', key: 'ca.cert.pem' };
     const values: Readonly<Record<string, unknown>> = {
       'app.certmanager.issuer.name': issuer,
       'app.server.clusterID': clusterId,
-      'app.tls.rootCAFile': `${ROOT_MOUNT}/${rootSecret.key}`,
-      volumeMounts: [{ name: 'root-ca', mountPath: ROOT_MOUNT }],
-      volumes: [{ name: 'root-ca', secret: { secretName: rootSecret.name } }],
+      ...rootCaValues(rootCa),
       ...props.values,
     };
     for (const key of Object.keys(values)) {

@@ -1,15 +1,17 @@
+import { ApiObject } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
+import { bundleTarget, refuseRootName, RootCarrier } from '../plan/root-ca';
 import { certificatesOf } from './pem';
 import { noteReason } from './reason';
 
 /** Properties of `IstioRootCa`. */
-export interface IstioRootCaProps {
-  /** PEM text of the root certificate; two while a root is being replaced. */
-  readonly certificate: string;
+export type IstioRootCaProps = IstioRootCaPlace & (IstioRootCaWithCertificate | IstioRootCaOfConfigMap);
 
+/** Where the root certificate lies for istio-csr. */
+export interface IstioRootCaPlace {
   /**
-   * Name.
+   * Name; that of a ConfigMap which somebody else writes into every namespace, e.g. istio-ca-root-cert, is refused.
    *
    * @default "istio-root-ca"
    */
@@ -30,7 +32,47 @@ export interface IstioRootCaProps {
   readonly key?: string;
 }
 
-/** The Secret with the root certificate that istio-csr hands to every workload as its trust anchor. */
+/** The certificate stands in the manifest. */
+export interface IstioRootCaWithCertificate {
+  /** PEM text of the root certificate; two while a root is being replaced. */
+  readonly certificate: string;
+
+  /**
+   * What carries it: a Secret, a ConfigMap, or a Bundle, of which trust-manager makes a ConfigMap.
+   *
+   * @default "secret"
+   */
+  readonly carrier?: RootCarrier;
+
+  /**
+   * Belongs to a Bundle without a certificate.
+   *
+   * @default - none
+   */
+  readonly source?: never;
+}
+
+/** A Bundle refers to a ConfigMap with the certificate. */
+export interface IstioRootCaOfConfigMap {
+  /** Only a Bundle refers to another object. */
+  readonly carrier: 'bundle';
+
+  /** The ConfigMap, in trust-manager's own namespace, and the key of the certificate. */
+  readonly source: { readonly name: string; readonly key: string };
+
+  /**
+   * Belongs to a manifest that holds it.
+   *
+   * @default - none
+   */
+  readonly certificate?: never;
+}
+
+/**
+ * The object with the root certificate that istio-csr hands to every workload as its trust anchor, or the Bundle that trust-manager makes it of.
+ *
+ * @see https://cert-manager.io/docs/trust/trust-manager/
+ */
 export class IstioRootCa extends Construct {
   /** Name that istio-csr's Helm values refer to. */
   public readonly name: string;
@@ -38,25 +80,63 @@ export class IstioRootCa extends Construct {
   /** Key below which the certificate stands. */
   public readonly key: string;
 
+  /** What carries it. */
+  public readonly carrier: RootCarrier;
+
   constructor(scope: Construct, id: string, props: IstioRootCaProps) {
     super(scope, id);
 
-    const certificates = certificatesOf('certificate', props.certificate);
-    const other = certificates.find(certificate => !certificate.ca || !certificate.checkIssued(certificate));
-    if (other) {
-      throw new Error(
-        `'certificate' must be a root: a CA certificate that signs itself, else workloads cannot verify to it, e.g. ca.crt, got subject ${JSON.stringify(other.subject)}`,
-      );
+    const { carrier = 'secret', name = 'istio-root-ca', namespace = 'cert-manager', key = 'ca.cert.pem' } = props;
+    const wrong = refuseRootName(carrier, name);
+    if (wrong !== undefined) throw new Error(`'name' ${wrong}`);
+    if (props.source?.name === name) {
+      throw new Error(`'source' must be another ConfigMap than the one that the Bundle makes, e.g. "${name}-source", got "${name}"`);
     }
-
-    const { name = 'istio-root-ca', namespace = 'cert-manager', key = 'ca.cert.pem' } = props;
-    new k8s.KubeSecret(this, 'Resource', {
-      metadata: { name, namespace },
-      type: 'Opaque',
-      stringData: { [key]: certificates.join('') },
-    });
-    noteReason(this, ['stringData', key], "the root, not the intermediate: it becomes every workload's ROOTCA. It is public");
+    const place = { name, namespace, key };
+    if (props.source) addBundle(this, { configMap: { ...props.source } }, place);
+    else addCertificate(this, rootsOf(props.certificate), carrier, place);
     this.name = name;
     this.key = key;
+    this.carrier = carrier;
   }
+}
+
+function addCertificate(scope: Construct, certificate: string, carrier: RootCarrier, place: Required<IstioRootCaPlace>): void {
+  const { name, namespace, key } = place;
+  const why = "the root, not the intermediate: it becomes every workload's ROOTCA. It is public";
+  switch (carrier) {
+    case 'secret':
+      new k8s.KubeSecret(scope, 'Resource', { metadata: { name, namespace }, type: 'Opaque', stringData: { [key]: certificate } });
+      noteReason(scope, ['stringData', key], why);
+      break;
+    case 'configMap':
+      new k8s.KubeConfigMap(scope, 'Resource', { metadata: { name, namespace }, data: { [key]: certificate } });
+      noteReason(scope, ['data', key], why);
+      break;
+    case 'bundle':
+      addBundle(scope, { inLine: certificate }, place);
+      noteReason(scope, ['spec', 'sources'], why);
+      break;
+  }
+}
+
+function addBundle(scope: Construct, source: Readonly<Record<string, unknown>>, place: Required<IstioRootCaPlace>): void {
+  new ApiObject(scope, 'Resource', {
+    apiVersion: 'trust.cert-manager.io/v1alpha1',
+    kind: 'Bundle',
+    metadata: { name: place.name },
+    spec: { sources: [source], target: bundleTarget(place) },
+  });
+  noteReason(scope, ['spec', 'target', 'namespaceSelector'], 'without it trust-manager writes into every namespace');
+}
+
+function rootsOf(pem: string): string {
+  const certificates = certificatesOf('certificate', pem);
+  const other = certificates.find(certificate => !certificate.ca || !certificate.checkIssued(certificate));
+  if (other) {
+    throw new Error(
+      `'certificate' must be a root: a CA certificate that signs itself, else workloads cannot verify to it, e.g. ca.crt, got subject ${JSON.stringify(other.subject)}`,
+    );
+  }
+  return certificates.join('');
 }

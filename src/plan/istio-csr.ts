@@ -1,6 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 import { IstioPlan } from './istio';
-import { CertificatesPlan } from './pki';
+import { CertificatesPlan, RootPlan } from './pki';
+import { planRootCa, RootCaPlan, rootCaValues } from './root-ca';
 import { Settings, isRecord } from './settings';
 import table from './tables/istio-csr-values.json';
 import { seconds } from './ttl';
@@ -23,10 +24,10 @@ export interface IstioCsrPlan {
   /** Address that workloads send their requests to: Istio's `caAddress`. */
   readonly caAddress: string;
 
-  /** Secret with the root certificate, and the key that it stands below. */
-  readonly rootSecret: { readonly name: string; readonly key: string };
+  /** What brings the root certificate to its pod. */
+  readonly rootCa: RootCaPlan;
 
-  /** Which certificate that Secret holds. */
+  /** Which certificate that is. */
   readonly rootFile: 'root' | 'intermediate';
 
   /** Helm values by the chart's own keys, e.g. `app.tls.trustDomain`: what the plan decides. */
@@ -47,9 +48,6 @@ const facts = table as Readonly<Record<string, ValueFacts>>;
 /** Name of the chart, and so of the Deployment and the Service, whatever the release is called. */
 export const CHART = 'cert-manager-istio-csr';
 
-/** Where the root certificate is mounted in istio-csr's pod. */
-const ROOT_MOUNT = '/var/run/secrets/istio-csr';
-
 /** Istio 1.24 and later need an istio-csr of this version or later. */
 const ISTIO_1_24_NEEDS = 'v0.13.0';
 
@@ -62,6 +60,7 @@ export function planIstioCsr(
     readonly certificates: CertificatesPlan;
     readonly istio: IstioPlan;
     readonly issuer: { readonly name: string; readonly kind: string };
+    readonly root: RootPlan;
   },
 ): IstioCsrPlan {
   const { istioCsr = {}, refuse } = settings;
@@ -69,8 +68,8 @@ export function planIstioCsr(
   const namespace = istioCsr.namespace ?? 'cert-manager';
   const chartVersion = `v${(istioCsr.chartVersion ?? 'v0.17.0').replace(/^v/, '')}`;
   const dnsName = `${CHART}.${namespace}.svc`;
-  const rootSecret = { name: istioCsr.rootSecret ?? 'istio-root-ca', key: 'ca.cert.pem' };
-  const values = planValues(settings, decided, { chartVersion, dnsName, rootSecret });
+  const rootCa = planRootCa(settings, namespace, decided.root);
+  const values = planValues(settings, decided, { chartVersion, dnsName, rootCa });
 
   if (compareVersions(istio.version, '1.24') >= 0 && compareVersions(chartVersion, ISTIO_1_24_NEEDS) < 0) {
     refuse(
@@ -85,7 +84,7 @@ export function planIstioCsr(
     chartVersion,
     dnsName,
     caAddress: `${dnsName}:443`,
-    rootSecret,
+    rootCa,
     rootFile: istioCsr.rootFile ?? 'root',
     values,
     extraValues: istioCsr.values ?? {},
@@ -95,7 +94,7 @@ export function planIstioCsr(
 function planValues(
   { istioCsr = {}, refuse }: Settings,
   { clusterId, trustDomain, certificates, istio, issuer }: Parameters<typeof planIstioCsr>[1],
-  { chartVersion, dnsName, rootSecret }: { chartVersion: string; dnsName: string; rootSecret: { name: string; key: string } },
+  { chartVersion, dnsName, rootCa }: { chartVersion: string; dnsName: string; rootCa: RootCaPlan },
 ): Record<string, unknown> {
   const algorithm = certificates.keyType === 'rsa' ? 'RSA' : 'ECDSA';
   const wanted: Record<string, unknown> = {
@@ -103,7 +102,6 @@ function planValues(
     'app.certmanager.issuer.name': issuer.name,
     'app.certmanager.issuer.kind': issuer.kind,
     'app.certmanager.issuer.group': 'cert-manager.io',
-    'app.tls.rootCAFile': `${ROOT_MOUNT}/${rootSecret.key}`,
     'app.tls.trustDomain': trustDomain,
     'app.tls.certificateDNSNames': [dnsName],
     'app.tls.certificateDuration': certificates.servingTtl,
@@ -119,8 +117,7 @@ function planValues(
     'app.istio.revisions': [istio.revision],
     'app.controller.leaderElectionNamespace': istio.namespace,
     'app.controller.disableKubernetesClientRateLimiter': istioCsr.disableKubernetesClientRateLimiter ?? true,
-    volumeMounts: [{ name: 'root-ca', mountPath: ROOT_MOUNT }],
-    volumes: [{ name: 'root-ca', secret: { secretName: rootSecret.name } }],
+    ...rootCaValues(rootCa),
   };
   // where the chart does not know the key, what it does without must be what is wanted.
   return Object.fromEntries(

@@ -123,7 +123,7 @@ function planCluster(settings: Settings, vault: VaultPlan, root: RootPlan, rootS
     version: settings.certManager?.version ?? 'v1.21.2',
   };
   const issuer = planIssuer(settings, { istio, certManager });
-  const istioCsr = planIstioCsr(settings, { clusterId, trustDomain, certificates, istio, issuer });
+  const istioCsr = planIstioCsr(settings, { clusterId, trustDomain, certificates, istio, issuer, root });
   const role = planRole(settings, { trustDomain, certificates, intermediate, dnsNames: [...istio.dnsNames, istioCsr.dnsName] });
   const policy = planPolicy(settings, role);
   return {

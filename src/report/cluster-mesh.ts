@@ -1,3 +1,5 @@
+import { ClusterPlan } from '../plan/plan';
+import { TRUST_MANAGER } from '../plan/root-ca';
 import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
 import { ClusterContext } from './parts';
@@ -7,18 +9,32 @@ import { renewalOf } from './way-in';
 /** istio-csr, and the root that it hands out. */
 export function istioCsr({ cluster, files, at, kube }: ClusterContext, certificate: string | undefined): string[] {
   const { istioCsr: csr, istio } = cluster;
+  const { rootCa } = csr;
   const manifest = files.some(file => file.path.includes('/manifests/2-istio-csr/'));
   const prints = certificate === undefined || csr.rootFile !== 'root' ? [] : fingerprints(certificate);
+  const get = kube(
+    'get',
+    rootCa.kind.toLowerCase(),
+    rootCa.name,
+    '-n',
+    csr.namespace,
+    '-o',
+    `jsonpath={.data.${rootCa.key.replaceAll('.', '\\.')}}`,
+  );
   return [
     '## 4. istio-csr',
     '',
-    manifest
-      ? `The ${csr.rootFile} certificate that it hands out, then the agent:`
-      : `setup.sh has delivered the ${csr.rootFile} certificate that it hands out. Look at it, then install the agent:`,
+    ...(rootCa.carrier === 'bundle' ? trustManager(cluster, kube) : []),
+    rootCa.carrier === 'bundle'
+      ? `The Bundle with the ${csr.rootFile} certificate that istio-csr hands out${rootCa.delivered ? ', which refers to what setup.sh has delivered' : ''}; then the agent:`
+      : manifest
+        ? `The ${csr.rootFile} certificate that it hands out, then the agent:`
+        : `setup.sh has delivered the ${csr.rootFile} certificate that it hands out. Look at it, then install the agent:`,
     '',
     ...shell(
       ...(manifest ? [kube('apply', '-f', at('manifests/2-istio-csr'))] : []),
-      `${kube('get', 'secret', csr.rootSecret.name, '-n', csr.namespace, '-o', `jsonpath={.data.${csr.rootSecret.key.replaceAll('.', '\\.')}}`)} \\\n  | base64 -d | openssl x509 -noout -subject -fingerprint -sha256`,
+      ...(rootCa.carrier === 'bundle' ? [kube('wait', '--for=condition=Synced', `${BUNDLES}/${rootCa.name}`, '--timeout=60s')] : []),
+      `${get} \\\n  | ${rootCa.kind === 'Secret' ? 'base64 -d | ' : ''}openssl x509 -noout -subject -fingerprint -sha256`,
       command(
         ['helm', '--kube-context', cluster.context, 'upgrade', '--install', csr.release, 'jetstack/cert-manager-istio-csr'],
         ['--namespace', csr.namespace, '--version', csr.chartVersion],
@@ -33,6 +49,28 @@ export function istioCsr({ cluster, files, at, kube }: ClusterContext, certifica
       : `See: the fingerprint of the ${csr.rootFile} as setup.sh printed it, then a pod \`1/1 Running\`, then`,
     '',
     ...output('NAME     READY   SECRET       AGE', 'istiod   True    istiod-tls   97s'),
+  ];
+}
+
+/** A short name would serve others too, e.g. Fleet's bundles. */
+const BUNDLES = 'bundles.trust.cert-manager.io';
+
+/** What makes a ConfigMap of a Bundle. */
+function trustManager({ context, certManager, istioCsr: { namespace, rootCa } }: ClusterPlan, kube: ClusterContext['kube']): string[] {
+  const look = ['-A', '-l', 'app.kubernetes.io/name=trust-manager', '-o', 'jsonpath={.items[*].spec.template.spec.containers[*].args}'];
+  return [
+    'trust-manager makes the ConfigMap that istio-csr reads. If it runs here already, keep it; this shows its flags:',
+    '',
+    ...shell(kube('get', 'deployments', ...look)),
+    `See: ${code(`--trust-namespace=${rootCa.trustNamespace}`)}; else write that namespace as ${code('istioCsr.trustNamespace')} in mesh-ca.yaml and synthesize again. Where there is a ${code('--target-namespaces')}, it must name ${code(namespace)}. If it shows nothing, install it:`,
+    '',
+    ...shell(
+      command(
+        ['helm', '--kube-context', context, 'upgrade', '--install', 'trust-manager', 'jetstack/trust-manager'],
+        ['--namespace', certManager.namespace, '--version', TRUST_MANAGER],
+        ['--set', `app.trust.namespace=${rootCa.trustNamespace}`, '--wait', '--timeout', '5m'],
+      ),
+    ),
   ];
 }
 
@@ -156,6 +194,20 @@ export function later(context: ClusterContext): string[] {
           `a Certificate stays False: ${code(kube('get', 'certificaterequests', '-n', istio.namespace))}`,
           "its message is Vault's: `not allowed` names what the role refuses; delete the failed request once the cause is gone",
         ],
+        ...(istioCsr.rootCa.carrier === 'bundle'
+          ? [
+              [
+                `the Bundle is not Synced: ${code(kube('describe', BUNDLES, istioCsr.rootCa.name))}`,
+                istioCsr.rootCa.delivered
+                  ? `${code('SourceNotFound')}: setup.sh has not run, or trust-manager looks in another namespace: ${code('istioCsr.trustNamespace')}`
+                  : 'its message is that of trust-manager; no message: does it run?',
+              ],
+              [
+                'the Bundle is Synced, and there is no ConfigMap',
+                `there is no namespace ${code(istioCsr.namespace)}, or trust-manager may not write there: ${code('--target-namespaces')}`,
+              ],
+            ]
+          : []),
         [
           `istio-csr restarts: ${code(kube('logs', 'deployment/cert-manager-istio-csr', '-n', istioCsr.namespace))}`,
           `no root file: step 4; ${code('clusterID')} refused: ${code('clusterId')} must be the mesh's ID of the cluster`,

@@ -13,7 +13,9 @@ import { wayIn } from './way-in';
 /** Namespaces and cert-manager. */
 export function beginning({ cluster, kube }: ClusterContext): string[] {
   const { istio, istioCsr, certManager } = cluster;
-  const namespaces = [...new Set([istio.namespace, istioCsr.namespace, certManager.namespace])];
+  const { carrier, trustNamespace } = istioCsr.rootCa;
+  const trust = carrier === 'bundle' ? [trustNamespace] : [];
+  const namespaces = [...new Set([istio.namespace, istioCsr.namespace, certManager.namespace, ...trust])];
   const crds = compareVersions(certManager.version, '1.15.0') >= 0 ? 'crds.enabled=true' : 'installCRDs=true';
   const helm = ['helm', '--kube-context', cluster.context, 'upgrade', '--install'];
   return [

@@ -32,7 +32,7 @@ export function clusterScript(cluster: ClusterPlan): string {
     about,
     cluster.warnings,
     clusterSteps(cluster),
-    ['cluster.sh', 'kube.sh', 'cluster-secrets.sh', ...wayIn(auth), 'trial.sh'],
+    ['cluster.sh', 'kube.sh', ...rootTexts(cluster), ...wayIn(auth), 'trial.sh'],
     {
       cluster: name,
       context: cluster.context,
@@ -57,9 +57,7 @@ export function clusterScript(cluster: ClusterPlan): string {
       ...authConstants(auth),
       ...deliveryConstants(auth),
       csr_namespace: istioCsr.namespace,
-      root_secret: istioCsr.rootSecret.name,
-      root_secret_key: istioCsr.rootSecret.key,
-      root_file: istioCsr.rootFile,
+      ...rootConstants(cluster),
       key_type: certificates.keyType,
       key_bits: String(certificates.keyBits),
       trial_ttl: certificates.workloadTtl,
@@ -74,6 +72,19 @@ export const reaches = ({ server, namespace = '', serverName = '', caBundle = ''
   server_name: serverName,
   ca_bundle: caBundle.trim(),
 });
+
+/** The parts of the runtime that bring the root certificate into the cluster. */
+function rootTexts({ istioCsr: { rootCa } }: ClusterPlan): (keyof typeof runtime)[] {
+  if (rootCa.delivered === undefined) return [];
+  return ['root-in-cluster.sh', rootCa.delivered.kind === 'Secret' ? 'root-in-secret.sh' : 'root-in-config-map.sh'];
+}
+
+/** What the runtime has to know of the object that the root certificate is laid into; without a kind there is none. */
+function rootConstants({ istioCsr: { namespace, rootFile, rootCa } }: ClusterPlan): Record<string, string> {
+  if (rootCa.delivered === undefined) return { root_kind: '', root_namespace: namespace };
+  const { kind, name, namespace: place } = rootCa.delivered;
+  return { root_kind: kind, root_namespace: place, root_name: name, root_data_key: rootCa.key, root_file: rootFile };
+}
 
 /** The parts of the runtime that a way in needs. */
 function wayIn(auth: AuthPlan): (keyof typeof runtime)[] {

@@ -67,7 +67,7 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
       ...fieldsAt(policyPath(cluster.policy), { policy: policyText(cluster.policy.rules) }),
     },
     ...authSteps(cluster),
-    ...(cluster.root.certificate === undefined || cluster.istioCsr.rootFile !== 'root' ? [rootFileStep(cluster)] : []),
+    ...rootFileSteps(cluster),
     ...deliverySteps(cluster),
     {
       id: 'trial',
@@ -142,12 +142,17 @@ function issueStep({ root, intermediate }: ClusterPlan): Step {
   };
 }
 
-function rootFileStep({ istioCsr }: ClusterPlan): Step {
-  return {
-    id: 'cluster/root-ca',
-    title: `Deliver the ${istioCsr.rootFile} certificate to Secret ${istioCsr.namespace}/${istioCsr.rootSecret.name}`,
-    unless: ['root_delivered'],
-    run: [['deliver_root']],
-    needs: {},
-  };
+function rootFileSteps({ istioCsr: { rootFile, rootCa } }: ClusterPlan): Step[] {
+  const { carrier, delivered } = rootCa;
+  if (delivered === undefined) return [];
+  return [
+    {
+      id: 'cluster/root-ca',
+      title: `Deliver the ${rootFile} certificate to ${delivered.kind} ${delivered.namespace}/${delivered.name}`,
+      ...(carrier === 'bundle' ? { why: [`The Bundle ${rootCa.name} of manifests/2-istio-csr refers to it.`] } : {}),
+      unless: ['root_delivered'],
+      run: [['deliver_root']],
+      needs: {},
+    },
+  ];
 }

@@ -1,7 +1,8 @@
 import { MADE_BY } from '../output';
-import { CHART } from '../plan/istio-csr';
 import { AuthPlan } from '../plan/auth';
+import { CHART, IstioCsrPlan } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
+import { bundleTarget } from '../plan/root-ca';
 import { comment, constants } from './bash';
 import runtime from './runtime.json';
 
@@ -39,9 +40,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     csr: CHART,
     csr_namespace: istioCsr.namespace,
     csr_args: JSON.stringify(argumentsOf(istioCsr.values)),
-    root_secret: istioCsr.rootSecret.name,
-    root_secret_key: istioCsr.rootSecret.key,
-    root_file: istioCsr.rootFile,
+    ...rootConstants(istioCsr),
     istio_namespace: istio.namespace,
     istiod: istio.deployment,
     istiod_names: istio.dnsNames.join(' '),
@@ -62,6 +61,28 @@ export function verifyScript(cluster: ClusterPlan): string {
     runtime['public-keys.sh'],
     runtime['verify.sh'],
   ].join('\n');
+}
+
+/** Where the root file lies, and what to do where it does not, or holds another root: setup.sh changes none that is there. */
+function rootConstants({ rootFile, rootCa }: IstioCsrPlan): Record<string, string> {
+  const { carrier, kind, name, key, delivered } = rootCa;
+  const apply = 'apply manifests/2-istio-csr';
+  const isBundle = carrier === 'bundle';
+  return {
+    root_kind: kind,
+    root_resource: `${kind.toLowerCase()}s`,
+    root_name: name,
+    root_data_key: key,
+    root_file: rootFile,
+    root_todo: isBundle ? 'look at the log of trust-manager' : `${apply}, or run setup.sh`,
+    other_root_todo: !isBundle
+      ? `${apply}, or delete the ${kind} and run setup.sh`
+      : delivered
+        ? `delete ConfigMap ${delivered.namespace}/${delivered.name} and run setup.sh`
+        : apply,
+    bundle_target: isBundle ? JSON.stringify(bundleTarget(rootCa)) : '',
+    bundle_todo: isBundle ? `${delivered ? 'run setup.sh' : apply}, then look at the log of trust-manager` : '',
+  };
 }
 
 /** What each flag must be; a flag that this version of the chart does not write is left out. */

@@ -136,6 +136,43 @@ test("where the intermediate is the root file, the script delivers it: the root'
   expect(files.map(({ path }) => path).filter(path => path.includes('root-ca'))).toEqual([]);
 });
 
+describe('what trust-manager makes a ConfigMap of', () => {
+  const bundle = (source: object) => ({
+    apiVersion: 'trust.cert-manager.io/v1alpha1',
+    kind: 'Bundle',
+    metadata: { name: 'istio-root-ca' },
+    spec: {
+      sources: [source],
+      target: { configMap: { key: 'ca.cert.pem' }, namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'cert-manager' } } },
+    },
+  });
+  const delivered = { configMap: { name: 'istio-root-ca-source', key: 'ca.cert.pem' } };
+  const made = '# trust-manager makes ConfigMap cert-manager/istio-root-ca of it.\n';
+  const laid = '# setup.sh lays the certificate into ConfigMap cert-manager/istio-root-ca-source.\n';
+
+  test.each<[what: string, certificate: string | undefined, rootFile: 'root' | 'intermediate', source: object, header: string]>([
+    ['is known', rootPem, 'root', { inLine: rootPem }, made],
+    ['is not known', undefined, 'root', delivered, made + laid],
+    ['is an intermediate', rootPem, 'intermediate', delivered, made + laid],
+  ])('lies beside the other manifests where the root file %s', (_what, certificate, rootFile, source, header) => {
+    const files = clusterFiles(plan({ istioCsr: { rootCarrier: 'bundle', rootFile } }, { root: { certificate } }));
+    const one = file(files, 'root-ca.yaml');
+    expect([one.path, objects(one)]).toEqual(['cluster-1/manifests/2-istio-csr/root-ca.yaml', [bundle(source)]]);
+    expect(one.content.split('apiVersion:')[0]).toMatch(new RegExp(`\\n${header}$`));
+  });
+});
+
+test.each<[carrier: 'secret' | 'configMap', certificate: string | undefined, kinds: string[]]>([
+  ['secret', undefined, []],
+  ['secret', rootPem, ['Secret']],
+  ['configMap', undefined, []],
+  ['configMap', rootPem, ['ConfigMap']],
+])('a %s has a manifest where the root is known (%#)', (rootCarrier, certificate, kinds) => {
+  const files = clusterFiles(plan({ istioCsr: { rootCarrier } }, { root: { certificate } }));
+  const below = files.filter(({ path }) => path.includes('/2-istio-csr/')).flatMap(objects);
+  expect(below.map(object => (object as { kind: string }).kind)).toEqual(kinds);
+});
+
 test('what the plan decides arrives', () => {
   const files = clusterFiles(
     plan(

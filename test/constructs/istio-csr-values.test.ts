@@ -1,6 +1,9 @@
 import { Testing } from 'cdk8s';
 import { parse } from 'yaml';
 import { IstioCsrValues, IstioCsrValuesProps } from '../../src/constructs/istio-csr-values';
+import { IstioRootCa } from '../../src/constructs/istio-root-ca';
+import { RootCarrier } from '../../src/plan/root-ca';
+import { rootPem } from '../config/certificates';
 
 const build = (props: Partial<IstioCsrValuesProps> = {}) =>
   new IstioCsrValues(Testing.chart(), 'values', { clusterId: 'cluster-1', ...props }).file;
@@ -37,7 +40,7 @@ test('dotted and nested values meet in one tree, and what is decided wins', () =
   const file = build({
     clusterId: '1e3',
     issuer: 'a',
-    rootSecret: { name: 'b', key: 'c.pem' },
+    rootCa: { name: 'b', key: 'c.pem' },
     values: { 'app.tls.trustDomain': 'example.com', 'app.tls.istiodPrivateKeyAlgorithm': 'ECDSA', volumeMounts: [] },
     extraValues: { replicaCount: 2, app: { logLevel: 3, server: { clusterID: 'lost' } }, podLabels: { 'a.b/c': 'yes' } },
     header: ['made by hand'],
@@ -58,6 +61,15 @@ test('dotted and nested values meet in one tree, and what is decided wins', () =
     volumeMounts: [],
     volumes: [{ name: 'root-ca', secret: { secretName: 'b' } }],
   });
+});
+
+test.each<[carrier: RootCarrier, volume: object]>([
+  ['secret', { secret: { secretName: 'istio-root-ca' } }],
+  ['configMap', { configMap: { name: 'istio-root-ca' } }],
+  ['bundle', { configMap: { name: 'istio-root-ca' } }],
+])('what an IstioRootCa brings by %s is mounted', (carrier, volume) => {
+  const rootCa = new IstioRootCa(Testing.chart(), 'root-ca', { certificate: rootPem, carrier });
+  expect(parse(build({ rootCa }).text)).toMatchObject({ volumes: [{ name: 'root-ca', ...volume }] });
 });
 
 test.each([

@@ -25,7 +25,7 @@ const issuer = new VaultIssuer(chart, 'issuer', {
 new IstioCsrValues(chart, 'values', {
   clusterId: 'cluster-1',
   issuer: issuer.name,
-  rootSecret: rootCa,
+  rootCa,
   values: { 'app.tls.trustDomain': 'example.com' },
 });
 new ControlPlane(chart, 'control-plane', {

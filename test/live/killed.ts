@@ -69,7 +69,7 @@ function configOf(config: MeshCaConfig, name: string): MeshCaConfig {
           secret: { ...cluster.secret, name: `approle-${name}` },
         }),
         role: { ...cluster?.role, name },
-        istioCsr: { ...cluster?.istioCsr, rootSecret: `root-${name}` },
+        istioCsr: { ...cluster?.istioCsr, rootName: `root-${name}` },
       },
     ],
   };

@@ -252,6 +252,45 @@ test('a secret ID that is delivered as a manifest is warned of and never shown',
   expect(Object.values(books).join('')).not.toContain('the-secret-id');
 });
 
+describe('what brings the root to istio-csr', () => {
+  const book = (istioCsr: MeshCaConfig['istioCsr'], certificate?: string) =>
+    runbooks({ ...config, ...(certificate && { root: { certificate } }), istioCsr })['cluster-1/README.md']!;
+  const commandsOf = (text: string) =>
+    fences(section(text, '4. istio-csr'), 'sh').map(fence => fence.replaceAll(' \\\n  ', ' ').trim().split('\n').slice(0, 3));
+  const k = 'kubectl --context cluster-1';
+  const look = '| openssl x509 -noout -subject -fingerprint -sha256';
+  const map = `${k} get configmap istio-root-ca -n cert-manager -o 'jsonpath={.data.ca\\.cert\\.pem}' ${look}`;
+  const helm = expect.stringMatching(/^helm --kube-context cluster-1 upgrade --install cert-manager-istio-csr /) as string;
+  const apply = `${k} apply -f dist/cluster-1/manifests/2-istio-csr`;
+
+  test('a ConfigMap is applied where the root is known, and looked at', () => {
+    expect(commandsOf(book({ rootCarrier: 'configMap' }, rootPem))).toEqual([[apply, map, helm]]);
+    expect(commandsOf(book({ rootCarrier: 'configMap' }))[0]?.slice(0, 2)).toEqual([map, helm]);
+  });
+
+  test.each([
+    ['with the certificate', true],
+    ['that refers to what setup.sh has delivered', false],
+  ])('a Bundle %s is applied when trust-manager is there, and waited for', (_what, known) => {
+    const text = book({ rootCarrier: 'bundle', trustNamespace: 'trust' }, known ? rootPem : undefined);
+    expect(commandsOf(text)).toEqual([
+      [`${k} get deployments -A -l app.kubernetes.io/name=trust-manager -o 'jsonpath={.items[*].spec.template.spec.containers[*].args}'`],
+      [
+        'helm --kube-context cluster-1 upgrade --install trust-manager jetstack/trust-manager --namespace cert-manager --version v0.25.0 --set app.trust.namespace=trust --wait --timeout 5m',
+      ],
+      [apply, `${k} wait --for=condition=Synced bundles.trust.cert-manager.io/istio-root-ca --timeout=60s`, map],
+    ]);
+    expect(text).toContain('See: `--trust-namespace=trust`; else write that namespace as `istioCsr.trustNamespace`');
+    expect(section(text, '1. Namespaces and cert-manager')).toContain('create namespace trust ');
+    expect(text.includes('which refers to what setup.sh has delivered')).toBe(!known);
+    expect(text.includes('`SourceNotFound`: setup.sh has not run')).toBe(!known);
+  });
+
+  test('nothing of trust-manager is in the runbook of another carrier', () => {
+    expect(book({}, rootPem) + book({ rootCarrier: 'configMap' })).not.toMatch(/trust-manager|the Bundle|bundles/);
+  });
+});
+
 describe('the way in', () => {
   const ways = {
     jwt: { auth: 'jwt' },

@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { MeshCaConfig } from '../../src/config/config';
 import { planMeshCa } from '../../src/plan/plan';
+import { RootCarrier } from '../../src/plan/root-ca';
 import { clusterScript, rootScript } from '../../src/script/setup';
 import { clusterSteps, policyText, rootSteps, signFields } from '../../src/script/steps';
 import { trialCommands } from '../../src/script/trial';
+import { rootPem } from '../config/certificates';
 
 const load = (file: string, more: Partial<MeshCaConfig> = {}) =>
   planMeshCa({ ...(parse(readFileSync(file, 'utf8')) as MeshCaConfig), ...more });
@@ -15,6 +17,7 @@ const plans = {
   kubernetes: load('mesh-ca.yaml', { auth: 'kubernetes' }),
   outside: load('mesh-ca.yaml', { auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } }),
   appRole: load('mesh-ca.yaml', { auth: 'appRole' }),
+  bundle: load('mesh-ca.yaml', { istioCsr: { rootCarrier: 'bundle' } }),
   guide: load('examples/guide/mesh-ca.yaml'),
 };
 const names = Object.keys(plans) as (keyof typeof plans)[];
@@ -108,10 +111,33 @@ test("a secret ID without an end, or within the server's own bound, leaves the m
 });
 
 test('a known root lies in dist/, so the script does not deliver it; another root file it does', () => {
-  const cluster = { ...clusterOf('recommended'), root: { ...generated.root, certificate: 'PEM' } };
-  expect(clusterSteps(cluster).map(step => step.id)).not.toContain('cluster/root-ca');
-  const guide = { ...cluster, istioCsr: clusterOf('guide').istioCsr };
-  expect(clusterSteps(guide).map(step => step.id)).toContain('cluster/root-ca');
+  const [cluster] = load('mesh-ca.yaml', { root: { certificate: rootPem } }).clusters;
+  expect(clusterSteps(cluster!).map(step => step.id)).not.toContain('cluster/root-ca');
+  expect(clusterScript(cluster!)).not.toContain('deliver_root');
+  const [guide] = load('examples/guide/mesh-ca.yaml', { root: { certificate: rootPem } }).clusters;
+  expect(clusterSteps(guide!).map(step => step.id)).toContain('cluster/root-ca');
+});
+
+test.each<[carrier: RootCarrier, place: string, why: string[] | undefined, text: string]>([
+  ['secret', 'Secret cert-manager/istio-root-ca', undefined, 'root-in-secret.sh'],
+  ['configMap', 'ConfigMap cert-manager/istio-root-ca', undefined, 'root-in-config-map.sh'],
+  [
+    'bundle',
+    'ConfigMap cert-manager/istio-root-ca-source',
+    ['The Bundle istio-root-ca of manifests/2-istio-csr refers to it.'],
+    'root-in-config-map.sh',
+  ],
+])('an unknown root is delivered to where the carrier %s takes it from', (rootCarrier, place, why, text) => {
+  const [cluster] = load('mesh-ca.yaml', { istioCsr: { rootCarrier } }).clusters;
+  expect(clusterSteps(cluster!).find(({ id }) => id === 'cluster/root-ca')).toEqual({
+    id: 'cluster/root-ca',
+    title: `Deliver the root certificate to ${place}`,
+    why,
+    unless: ['root_delivered'],
+    run: [['deliver_root']],
+    needs: {},
+  });
+  expect(clusterScript(cluster!)).toContain(readFileSync(`src/script/runtime/${text}`, 'utf8'));
 });
 
 test('a secret that is delivered by manifest is not made by the script', () => {

@@ -32,12 +32,13 @@ before_steps() {
   stop_if_missing
   look_for_root_pem
   need_vault
-  mapfile -t namespaces < <(printf '%s\n' "$issuer_namespace" "$csr_namespace" | sort -u)
+  mapfile -t namespaces < <(printf '%s\n' "$issuer_namespace" "$csr_namespace" "$root_namespace" | sort -u)
   for namespace in "${namespaces[@]}"; do
     kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
       missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
   done
   ((${#missing[@]} > 0)) || need_rights
+  [[ ${#missing[@]} -gt 0 || -z $root_kind ]] || need_root_place
   ((${#missing[@]} > 0)) || look_around
 }
 

@@ -87,7 +87,8 @@ ask_cluster() {
 # what is asked of the answers. Several values stand one a line; a value of the plan comes as `$ARGS.named`.
 read -r -d '' questions <<'JQ' || true
 def line: tostring | gsub("[[:cntrl:]]"; " ");
-def ready: .status.conditions // [] | map(select(.type == "Ready")) | last // {};
+def condition($type): .status.conditions // [] | map(select(.type == $type)) | last // {};
+def ready: condition("Ready");
 def container($name): .spec.template.spec.containers | (map(select(.name == $name)) + .)[0];
 def issuer:
   ready as $ready
@@ -108,8 +109,16 @@ def wrong_arguments:
   (container($ARGS.named.container).args // []) as $args
   | $ARGS.named.wanted | to_entries[] | given($args; .key) as $given | select($given != (.value | unique))
   | "\(.key) is \($given | words), the plan says \(.value | words)" | line;
+def wrong_volume:
+  if any(.spec.template.spec.volumes[]?; (if $ARGS.named.kind == "Secret" then .secret.secretName else .configMap.name end) == $ARGS.named.root)
+  then empty else "none of its volumes is \($ARGS.named.kind) \($ARGS.named.root), which brings the root" end;
 def pem($key): .data[$key] // "" | @base64d;
-def root_file: pem($ARGS.named.key);
+def root_file: if .kind == "Secret" then pem($ARGS.named.key) else .data[$ARGS.named.key] // "" end;
+def bundle:
+  condition("Synced") as $synced
+  | $synced.status // "missing", $synced.reason // "", $synced.message // "",
+    (($synced.observedGeneration // .metadata.generation) == .metadata.generation), .spec.target == $ARGS.named.target
+  | line;
 def certificate: ready as $ready | $ready.status // "missing", "\($ready.reason // "") \($ready.message // "")", .spec.issuerRef.name // "", .spec.issuerRef.kind // "Issuer" | line;
 def variable:
   (container("discovery").env // [] | map(select(.name == $ARGS.named.variable)) | last // {})
@@ -359,7 +368,8 @@ check_csr() {
 check_csr_args() {
   check='istio-csr arguments'
   local todo='helm upgrade istio-csr with istio-csr.values.yml'
-  need "$todo" deployments.apps "$csr" "$csr_namespace" wrong_arguments --arg container "$csr" --argjson wanted "$csr_args" || return 0
+  need "$todo" deployments.apps "$csr" "$csr_namespace" 'wrong_arguments, wrong_volume' --arg container "$csr" --argjson wanted "$csr_args" \
+    --arg kind "$root_kind" --arg root "$root_name" || return 0
   if [[ -n $got ]]; then
     fail "${got//$'\n'/; }" "$todo"
   else
@@ -367,11 +377,27 @@ check_csr_args() {
   fi
 }
 
+# check_bundle: Synced says nothing of whether a namespace was found to write into; the next check does.
+check_bundle() {
+  check='root bundle'
+  need 'apply manifests/2-istio-csr' bundles.trust.cert-manager.io "$root_name" '' bundle --argjson target "$bundle_target" || return 0
+  local status cause message seen planned
+  { read -r status && read -r cause && read -r message && read -r seen && read -r planned; } <<<"$got" || true
+  if [[ $planned != true ]]; then
+    fail "its target is not key $root_data_key of a ConfigMap in namespace $csr_namespace alone" 'apply manifests/2-istio-csr'
+  elif [[ $status == missing || $seen != true ]]; then
+    fail 'trust-manager has not looked at its last change yet' 'wait; is trust-manager running?'
+  elif [[ $status == True ]]; then
+    ok "$root_name is Synced"
+  else
+    fail "$root_name: Synced is $status, $cause $message" "$bundle_todo"
+  fi
+}
+
 check_csr_root() {
   check='istio-csr root file'
-  need 'apply manifests/2-istio-csr, or run setup.sh' secrets "$root_secret" "$csr_namespace" root_file --arg key "$root_secret_key" || return 0
-  # setup.sh changes no root file that is there.
-  compare_with_root "$root_secret_key of Secret $root_secret" "$got" 'apply manifests/2-istio-csr, or delete the Secret and run setup.sh'
+  need "$root_todo" "$root_resource" "$root_name" "$csr_namespace" root_file --arg key "$root_data_key" || return 0
+  compare_with_root "$root_data_key of $root_kind $root_name" "$got" "$other_root_todo"
 }
 
 check_istiod_certificate() {
@@ -696,6 +722,7 @@ ask_cluster
 check_issuer
 check_csr
 check_csr_args
+if [[ -n $bundle_target ]]; then check_bundle; fi
 check_csr_root
 check_istiod_certificate
 check_istiod_tls

@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { buildPrograms, certManagerCrds, istioCrds } from '../../testbed/build';
+import { buildPrograms, certManagerCrds, istioCrds, trustManagerCrds } from '../../testbed/build';
+import { makeCa, makeServerCertificate } from './certificates';
 import { send } from './http';
 import type { Kube } from './kube';
 import { freePort, lastLines, messageOf, ok, type Running, start, tempDir, until } from './process';
@@ -107,6 +108,30 @@ export async function startIstiod(kube: Kube, options: IstiodOptions = {}): Prom
   const running = start('istiod', pilot, [...flags, ...(options.args ?? [])], { folder, env });
   await ready(running, 'istiod', async () => (await send(`http://${at(ports.httpPort)}/ready`, 'GET', undefined, {})).status === 200);
   return { ...ports, folder, log: running.log, stop: () => running.stop() };
+}
+
+/**
+ * Applies trust-manager's CRDs and runs it until it is ready. Nothing asks its webhook, which it serves nevertheless: the CRD alone refuses
+ * what the API server takes in.
+ *
+ * @param trustNamespace where it looks for what a Bundle refers to
+ */
+export async function startTrustManager(kube: Kube, trustNamespace = 'cert-manager'): Promise<Controllers> {
+  const { 'trust-manager': trustManager } = await buildPrograms(['trust-manager']);
+  await applyCrds(kube, await trustManagerCrds());
+  await ensureNamespace(kube, trustNamespace);
+  const folder = tempDir('trust-manager');
+  await makeServerCertificate(await makeCa(folder, 'CA of the webhook'), folder, 'tls', ['DNS:localhost']);
+  const [probe, metrics, webhook] = [await freePort(), await freePort(), await freePort()];
+  const flags = [
+    ...[`--kubeconfig=${kube.kubeconfig}`, `--trust-namespace=${trustNamespace}`, '--leader-elect=false'],
+    ...['--webhook-host=127.0.0.1', `--webhook-port=${webhook}`, `--webhook-certificate-dir=${folder}`],
+    ...[`--readiness-probe-port=${probe}`, `--metrics-port=${metrics}`],
+  ];
+  const running = start('trust-manager', trustManager, flags, { folder });
+  const url = `http://127.0.0.1:${probe}/readyz`;
+  await ready(running, 'trust-manager', async () => (await send(url, 'GET', undefined, {})).status === 200);
+  return { log: running.log, stop: () => running.stop() };
 }
 
 /** Creates a namespace unless it is there. */

@@ -89,10 +89,10 @@ export async function askCertManager(kube: Kube, value: HelmValue, csr: string):
 }
 
 /** The root file: what the Secret holds that the pod mounts. */
-export async function rootFileOf(kube: Kube, { istioCsr: { rootSecret, namespace } }: ClusterPlan): Promise<string> {
-  const secret = (await kube.get(['secret', rootSecret.name, '-n', namespace])) as { data: Record<string, string> } | undefined;
-  if (!secret) throw new Error(`there is no Secret ${namespace}/${rootSecret.name}`);
-  return unbase64(secret.data[rootSecret.key] ?? '');
+export async function rootFileOf(kube: Kube, { istioCsr: { rootCa, namespace } }: ClusterPlan): Promise<string> {
+  const secret = (await kube.get(['secret', rootCa.name, '-n', namespace])) as { data: Record<string, string> } | undefined;
+  if (!secret) throw new Error(`there is no Secret ${namespace}/${rootCa.name}`);
+  return unbase64(secret.data[rootCa.key] ?? '');
 }
 
 /** Answers a sidecar: leaf, intermediates, and as last part the whole root file, which the sidecar takes as ROOTCA. */

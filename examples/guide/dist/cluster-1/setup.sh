@@ -49,8 +49,10 @@ readonly secret_name=cert-manager-vault-approle
 readonly secret_namespace=istio-system
 readonly secret_key=secretId
 readonly csr_namespace=cert-manager
-readonly root_secret=istio-root-ca
-readonly root_secret_key=ca.cert.pem
+readonly root_kind=Secret
+readonly root_namespace=cert-manager
+readonly root_name=istio-root-ca
+readonly root_data_key=ca.cert.pem
 readonly root_file=intermediate
 readonly key_type=rsa
 readonly key_bits=2048
@@ -682,12 +684,13 @@ before_steps() {
   stop_if_missing
   look_for_root_pem
   need_vault
-  mapfile -t namespaces < <(printf '%s\n' "$issuer_namespace" "$csr_namespace" | sort -u)
+  mapfile -t namespaces < <(printf '%s\n' "$issuer_namespace" "$csr_namespace" "$root_namespace" | sort -u)
   for namespace in "${namespaces[@]}"; do
     kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
       missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
   done
   ((${#missing[@]} > 0)) || need_rights
+  [[ ${#missing[@]} -gt 0 || -z $root_kind ]] || need_root_place
   ((${#missing[@]} > 0)) || look_around
 }
 
@@ -892,9 +895,9 @@ apply_secret() {
 }
 
 
-# --- what lies in the cluster
+# --- the certificate that istio-csr hands out as the root, laid into the cluster
 
-# the certificate that istio-csr hands out as the root.
+# the certificate itself.
 root_file() {
   case $root_file in
     root) printf '%s\n' "$root" ;;
@@ -902,23 +905,41 @@ root_file() {
   esac
 }
 
+# need_root_place: what is there already needs no right to make it.
+need_root_place() {
+  local rc=0
+  held_root >/dev/null 2>"$work/error" || rc=$?
+  case $rc in
+    1) may patch "${root_kind,,}/$root_name" -n "$root_namespace" ;;
+    2) missing+=("the right to get $root_kind $root_namespace/$root_name in context $context: $(last_error)") ;;
+  esac
+}
+
 # root_delivered: whether the cluster's root file holds the certificate; it may hold others too, during a rotation.
 root_delivered() {
   local found rc=0 print prints
   [[ -n ${intermediate:-} || $root_file == root ]] || return 1
-  found=$(secret_value "$csr_namespace" "$root_secret" "$root_secret_key") || rc=$?
+  found=$(held_root) || rc=$?
   ((rc == 0)) || return "$rc"
   print=$(root_file | fingerprint)
   prints=$(each_certificate fingerprint <<<"$found")
   if ! grep -xF "$print" >/dev/null <<<"$prints"; then
-    complain "Secret $csr_namespace/$root_secret holds another CA than the planned one (SHA-256 $print). Workloads trust what it holds; where none does yet: kubectl --context $context delete secret $root_secret -n $csr_namespace"
+    complain "$root_kind $root_namespace/$root_name holds another CA than the planned one (SHA-256 $print). Workloads trust what it holds; where none does yet: kubectl --context $context delete ${root_kind,,} $root_name -n $root_namespace"
     return 2
   fi
   prints=$(grep -vxF "$print" <<<"$prints") || return 0
   note "it holds other CAs too, which the workloads trust as much: SHA-256 ${prints//$'\n'/, }"
 }
 
-deliver_root() { root_file | apply_secret "$csr_namespace" "$root_secret" "$root_secret_key"; }
+deliver_root() { root_file | carry_root; }
+
+# --- it lies in a Secret
+
+# held_root: prints what lies there; 1 where there is none yet.
+held_root() { secret_value "$root_namespace" "$root_name" "$root_data_key"; }
+
+# carry_root: brings the certificate of standard input there.
+carry_root() { apply_secret "$root_namespace" "$root_name" "$root_data_key"; }
 
 # --- the way in: an AppRole and its secret ID ---------------------------------------------------------------------------------------
 
