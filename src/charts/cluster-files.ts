@@ -131,11 +131,11 @@ function manifestText(construct: Construct, header: readonly string[]): string {
 }
 
 /** What each needs, and what it breaks. */
-function requestPolicyHeader({ requestPolicies, certManager }: ClusterPlan): string[] {
+function requestPolicyHeader({ requestPolicies }: ClusterPlan): string[] {
   return [
     `It needs approver-policy ${APPROVER_POLICY} or later, and cert-manager's own approver turned off (disableAutoApproval), after these are Ready:`,
     'with both, the first of the two decides.',
-    `It breaks every other Issuer of the cluster: what has no policy of its own stays unapproved, in ${certManager.namespace} and everywhere.`,
+    'It breaks every other Issuer of the cluster: what has no policy of its own stays unapproved, in every namespace.',
     'A policy of another maker that takes this Issuer too opens it again: one that approves is enough.',
     ...requestPolicies.map(({ name, about }) => `- ${name}: ${about}`),
   ];

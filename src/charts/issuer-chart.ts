@@ -49,8 +49,8 @@ export class IssuerChart extends Chart {
     });
     if (cluster.requestPolicies.length > 0) this.requestPolicies = requestPoliciesOf(this, cluster);
     if (cluster.network) {
-      const { vault } = cluster.network;
-      this.networkPolicy = new CertManagerNetworkPolicy(this, 'network-policy', { vault, namespace: cluster.certManager.namespace });
+      const { namespace } = cluster.certManager;
+      this.networkPolicy = new CertManagerNetworkPolicy(this, 'network-policy', { ...cluster.network.certManager, namespace });
     }
   }
 }

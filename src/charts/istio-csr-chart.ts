@@ -33,7 +33,6 @@ export class IstioCsrChart extends Chart {
       extraValues,
       header,
     });
-    if (cluster.network)
-      this.networkPolicy = new IstioCsrNetworkPolicy(this, 'network-policy', { port: cluster.network.istioCsrPort, namespace });
+    if (cluster.network) this.networkPolicy = new IstioCsrNetworkPolicy(this, 'network-policy', { ...cluster.network.istioCsr, namespace });
   }
 }

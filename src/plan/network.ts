@@ -3,11 +3,11 @@ import { VaultPlan } from './vault';
 
 /** What NetworkPolicies are made of. */
 export interface NetworkPlan {
-  /** Where Vault is. */
-  readonly vault: VaultPeer;
+  /** That of cert-manager: its name, and where Vault is. */
+  readonly certManager: { readonly name: string; readonly vault: VaultPeer };
 
-  /** Port that istio-csr's pods listen at; its Service has another. */
-  readonly istioCsrPort: number;
+  /** That of istio-csr: its name, and the port that the pods listen at; their Service has another. */
+  readonly istioCsr: { readonly name: string; readonly port: number };
 }
 
 /** Where Vault is, as far as its address says it to a NetworkPolicy, which knows no host names. */
@@ -45,7 +45,10 @@ export function planNetwork({ networkPolicy = false, istioCsr = {}, refuse }: Se
   if (typeof port !== 'number') {
     refuse(['istioCsr', 'values', ...path], `'port' must be a number for networkPolicy, e.g. ${SERVING_PORT}, got ${JSON.stringify(port)}`);
   }
-  return { vault: vaultPeer(vault.server), istioCsrPort: Number(port) };
+  return {
+    certManager: { name: 'cert-manager-to-vault', vault: vaultPeer(vault.server) },
+    istioCsr: { name: 'workloads-to-istio-csr', port: Number(port) },
+  };
 }
 
 function vaultPeer(server: string): VaultPeer {
@@ -53,6 +56,6 @@ function vaultPeer(server: string): VaultPeer {
   const port = Number(written ?? (scheme === 'http' ? 80 : 443));
   if (host.startsWith('[')) return { cidr: `${host.slice(1, -1)}/128`, port };
   if (/^\d+(\.\d+){3}$/.test(host)) return { cidr: `${host}/32`, port };
-  const [, namespace] = /^[^.]+\.([^.]+)\.svc(\.|$)/.exec(host) ?? [];
+  const [, namespace] = /^[^.]+\.([^.]+)\.svc(\.cluster\.local)?$/.exec(host) ?? [];
   return namespace === undefined ? { port } : { namespace };
 }

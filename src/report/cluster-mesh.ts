@@ -3,22 +3,24 @@ import { AuthPlan } from '../plan/auth';
 import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
 import { ClusterContext } from './parts';
+import { csrNetwork } from './optional';
 import { secretRenewal } from './secret-delivery';
 
 /** istio-csr, and the root that it hands out. */
 export function istioCsr({ cluster, files, at, kube }: ClusterContext, certificate: string | undefined): string[] {
   const { istioCsr: csr, istio } = cluster;
-  const manifest = files.some(file => file.path.includes('/manifests/2-istio-csr/'));
+  const manifest = files.some(file => file.path.endsWith('/manifests/2-istio-csr/root-ca.yaml'));
   const prints = certificate === undefined || csr.rootFile !== 'root' ? [] : fingerprints(certificate);
   return [
     '## 4. istio-csr',
     '',
+    ...csrNetwork(cluster, kube),
     manifest
       ? `The ${csr.rootFile} certificate that it hands out, then the agent:`
       : `setup.sh has delivered the ${csr.rootFile} certificate that it hands out. Look at it, then install the agent:`,
     '',
     ...shell(
-      ...(manifest ? [kube('apply', '-f', at('manifests/2-istio-csr'))] : []),
+      ...(manifest || cluster.network ? [kube('apply', '-f', at('manifests/2-istio-csr'))] : []),
       `${kube('get', 'secret', csr.rootSecret.name, '-n', csr.namespace, '-o', `jsonpath={.data.${csr.rootSecret.key.replaceAll('.', '\\.')}}`)} \\\n  | base64 -d | openssl x509 -noout -subject -fingerprint -sha256`,
       command(
         ['helm', '--kube-context', cluster.context, 'upgrade', '--install', csr.release, 'jetstack/cert-manager-istio-csr'],
@@ -157,6 +159,14 @@ export function later(context: ClusterContext): string[] {
           `a Certificate stays False: ${code(kube('get', 'certificaterequests', '-n', istio.namespace))}`,
           "its message is Vault's: `not allowed` names what the role refuses; delete the failed request once the cause is gone",
         ],
+        ...(cluster.requestPolicies.length > 0
+          ? [
+              [
+                'a request is `Denied`, or has no `Approved` at all',
+                'the message names the policy and its field; without one, no policy is for whom asks (`spec.username`): `verify.sh` names both',
+              ],
+            ]
+          : []),
         [
           `istio-csr restarts: ${code(kube('logs', 'deployment/cert-manager-istio-csr', '-n', istioCsr.namespace))}`,
           `no root file: step 4; ${code('clusterID')} refused: ${code('clusterId')} must be the mesh's ID of the cluster`,

@@ -5,6 +5,7 @@ import { clusterSteps } from '../script/steps';
 import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
 import { ClusterContext, leastPolicy } from './parts';
+import { approverAlone, approverPolicy, vaultNetwork } from './optional';
 import { secretDelivery } from './secret-delivery';
 
 /** Namespaces and cert-manager. */
@@ -105,6 +106,8 @@ export function issuer({ cluster, at, kube }: ClusterContext): string[] {
     '## 3. The Issuer',
     '',
     ...vaultSecrets(cluster, kube),
+    ...approverPolicy(cluster),
+    ...vaultNetwork(cluster, kube),
     ...shell(
       kube('apply', '-f', at('manifests/1-issuer')),
       kube('wait', '--for=condition=Ready', `${resource}/${name}`, ...within, '--timeout=60s'),
@@ -113,5 +116,6 @@ export function issuer({ cluster, at, kube }: ClusterContext): string[] {
     ...output(`${'NAME'.padEnd(name.length)}   READY   STATUS           AGE`, `${name.padEnd(4)}   True    Vault verified   1m`),
     'Ready says that one login worked. That signatures work is what the trial of step 2 showed.',
     '',
+    ...approverAlone(cluster, kube),
   ];
 }
