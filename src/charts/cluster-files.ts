@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import { reasonsOf } from '../constructs/reason';
 import { yamlText } from '../constructs/yaml-text';
 import { MADE_BY, OutputFile } from '../output';
+import { APPROVER_POLICY } from '../plan/approval';
 import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
 import { AccessChart } from './access-chart';
@@ -81,6 +82,19 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
           ? `It becomes Ready once the setup script has run and the Secret ${cluster.auth.secret.namespace}/${cluster.auth.secret.name} holds its certificate.`
           : 'It becomes Ready once the setup script has run and the manifests of 0-access are applied.',
     ]),
+    ...(issuer.requestPolicies
+      ? [
+          manifest(
+            'manifests/1-issuer/request-policies.yaml',
+            'what the Issuer may be asked for, and by whom',
+            issuer.requestPolicies,
+            requestPolicyHeader(cluster),
+          ),
+        ]
+      : []),
+    ...(issuer.networkPolicy
+      ? [manifest('manifests/1-issuer/network-policy.yaml', 'cert-manager may reach Vault', issuer.networkPolicy, CERT_MANAGER_NETWORK)]
+      : []),
     ...(csr.rootCa
       ? [
           manifest(
@@ -90,6 +104,9 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
             bundleHeader(cluster),
           ),
         ]
+      : []),
+    ...(csr.networkPolicy
+      ? [manifest('manifests/2-istio-csr/network-policy.yaml', 'every pod may reach istio-csr', csr.networkPolicy, ISTIO_CSR_NETWORK)]
       : []),
     {
       path: `${name}/istio-csr.values.yml`,
@@ -130,6 +147,34 @@ function bundleHeader({ istioCsr: { rootCa } }: ClusterPlan): string[] {
     ...(delivered ? [`setup.sh lays the certificate into ConfigMap ${delivered.namespace}/${delivered.name}.`] : []),
   ];
 }
+
+/** What each needs, and what it breaks. */
+function requestPolicyHeader({ requestPolicies }: ClusterPlan): string[] {
+  return [
+    `It needs approver-policy ${APPROVER_POLICY} or later, and cert-manager's own approver turned off (disableAutoApproval), after these are Ready:`,
+    'with both, the first of the two decides.',
+    'It breaks every other Issuer of the cluster: what has no policy of its own stays unapproved, in every namespace.',
+    'A policy of another maker that takes this Issuer too opens it again: one that approves is enough.',
+    ...requestPolicies.map(({ name, about }) => `- ${name}: ${about}`),
+  ];
+}
+
+const NETWORK = [
+  'It needs a network plugin that enforces NetworkPolicies; without one it does nothing.',
+  'Policies add up, and the first one of a pod closes what none of them allows:',
+];
+
+const CERT_MANAGER_NETWORK = [
+  ...NETWORK,
+  "- it breaks what else cert-manager's controller reaches at other ports, e.g. port 80 for ACME's HTTP-01: add a policy for that;",
+  '- where a namespace denies all by itself, cert-manager needs one more for its webhook and its cainjector, and Vault one that lets it in.',
+];
+
+const ISTIO_CSR_NETWORK = [
+  ...NETWORK,
+  "- it breaks scraping of istio-csr's metrics (app.metrics.port), and pods on the network of their node: add a policy for those;",
+  '- where a namespace denies all by itself, its workloads need one more, to reach istio-csr.',
+];
 
 function partialHeader({ context, istio }: ClusterPlan): string[] {
   return [

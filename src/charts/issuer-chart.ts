@@ -1,7 +1,9 @@
 import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
 import { ApproleSecret } from '../constructs/approle-secret';
+import { CertManagerNetworkPolicy } from '../constructs/cert-manager-network-policy';
 import { ExternalSecretId } from '../constructs/external-secret-id';
+import { RequestPolicy } from '../constructs/request-policy';
 import { SealedSecretId } from '../constructs/sealed-secret-id';
 import { VaultAuth, VaultIssuer } from '../constructs/vault-issuer';
 import { AppRolePlan } from '../plan/app-role';
@@ -18,6 +20,12 @@ export class IssuerChart extends Chart {
 
   /** The Issuer. */
   public readonly issuer: VaultIssuer;
+
+  /** What the Issuer may be asked for, where approver-policy decides. */
+  public readonly requestPolicies?: Construct;
+
+  /** cert-manager's way to Vault through what a network closes. */
+  public readonly networkPolicy?: CertManagerNetworkPolicy;
 
   constructor(scope: Construct, id: string, cluster: ClusterPlan, secretId?: string) {
     super(scope, id);
@@ -39,7 +47,26 @@ export class IssuerChart extends Chart {
       name: cluster.issuer.name,
       namespace: cluster.istio.namespace,
     });
+    if (cluster.requestPolicies.length > 0) this.requestPolicies = requestPoliciesOf(this, cluster);
+    if (cluster.network) {
+      const { namespace } = cluster.certManager;
+      this.networkPolicy = new CertManagerNetworkPolicy(this, 'network-policy', { ...cluster.network.certManager, namespace });
+    }
   }
+}
+
+function requestPoliciesOf(scope: Construct, { requestPolicies, certificates, issuer, istio }: ClusterPlan): Construct {
+  const all = new Construct(scope, 'request-policies');
+  const { keyType, keyBits } = certificates;
+  for (const { about: _about, ...policy } of requestPolicies) {
+    new RequestPolicy(all, policy.name, {
+      ...policy,
+      privateKey: { algorithm: keyType === 'rsa' ? 'RSA' : 'ECDSA', minSize: keyBits },
+      issuer,
+      namespace: istio.namespace,
+    });
+  }
+  return all;
 }
 
 function secretOf(scope: Construct, cluster: string, { secret: { name, namespace, key } }: AppRolePlan, secretId?: string): ApproleSecret {

@@ -1,5 +1,6 @@
 import { Chart } from 'cdk8s';
 import { Construct } from 'constructs';
+import { IstioCsrNetworkPolicy } from '../constructs/istio-csr-network-policy';
 import { IstioCsrValues } from '../constructs/istio-csr-values';
 import { IstioRootCa } from '../constructs/istio-root-ca';
 import { ClusterPlan } from '../plan/plan';
@@ -11,6 +12,9 @@ export class IstioCsrChart extends Chart {
 
   /** The Helm values. */
   public readonly values: IstioCsrValues;
+
+  /** The workloads' way to it through what a network closes. */
+  public readonly networkPolicy?: IstioCsrNetworkPolicy;
 
   constructor(scope: Construct, id: string, cluster: ClusterPlan, header: readonly string[]) {
     super(scope, id);
@@ -26,6 +30,7 @@ export class IstioCsrChart extends Chart {
       extraValues,
       header,
     });
+    if (cluster.network) this.networkPolicy = new IstioCsrNetworkPolicy(this, 'network-policy', { ...cluster.network.istioCsr, namespace: cluster.istioCsr.namespace });
   }
 }
 

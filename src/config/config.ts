@@ -303,6 +303,13 @@ export interface ClusterSettings {
   readonly istio?: IstioConfig;
 
   /**
+   * NetworkPolicies: cert-manager may reach Vault, and every pod istio-csr. They close what else those pods do, as their headers say.
+   *
+   * @default false
+   */
+  readonly networkPolicy?: boolean;
+
+  /**
    * The fields that a ControlPlane requires. Without them the output is a partial to merge into the ControlPlane that is there.
    *
    * @default - a partial ControlPlane
@@ -500,6 +507,15 @@ export interface CertManagerConfig {
    * @default "Issuer"
    */
   readonly issuerKind?: 'Issuer' | 'ClusterIssuer';
+
+  /**
+   * Whether approver-policy decides which requests go to Vault: CertificateRequestPolicies for workloads, istiod and istio-csr. cert-manager's own
+   * approver has to be turned off for it, which leaves every other Issuer's requests waiting for policies of their own. cert-manager v1.15.0
+   * and later.
+   *
+   * @default false
+   */
+  readonly approverPolicy?: boolean;
 
   /**
    * cert-manager's own service account, which asks for the tokens of `auth: jwt` and `auth: kubernetes`.

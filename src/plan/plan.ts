@@ -2,10 +2,12 @@ import { Checked, checkConfig } from '../config/check';
 import { MeshCaConfig, TsbConfig } from '../config/config';
 import { readObject } from '../config/object';
 import { ConfigError, Problem } from '../config/problem';
+import { planRequestPolicies, RequestPolicyPlan } from './approval';
 import { AuthPlan, planAuth, refuseUnusedAuth } from './auth';
 import { IssuerPlan, planIssuer } from './issuer';
 import { IstioPlan, planIstio } from './istio';
 import { IstioCsrPlan, planIstioCsr } from './istio-csr';
+import { NetworkPlan, planNetwork } from './network';
 import { CertificatesPlan, IntermediatePlan, RootPlan, planCertificates, planIntermediate, planRoot, refuseEarlyRoot } from './pki';
 import { PolicyPlan, planPolicy } from './policy';
 import { RolePlan, planRole } from './role';
@@ -76,6 +78,16 @@ export interface ClusterPlan {
   /** istiod and what configures it. */
   readonly istio: IstioPlan;
 
+  /** What approver-policy lets through; empty: cert-manager approves each request by itself. */
+  readonly requestPolicies: readonly RequestPolicyPlan[];
+
+  /**
+   * What NetworkPolicies are made of.
+   *
+   * @default - there are none
+   */
+  readonly network?: NetworkPlan;
+
   /**
    * The fields that a whole ControlPlane needs; none: the output is a partial one.
    *
@@ -126,6 +138,7 @@ function planCluster(settings: Settings, vault: VaultPlan, root: RootPlan, rootS
   const istioCsr = planIstioCsr(settings, { clusterId, trustDomain, certificates, istio, issuer, root });
   const role = planRole(settings, { trustDomain, certificates, intermediate, dnsNames: [...istio.dnsNames, istioCsr.dnsName] });
   const policy = planPolicy(settings, role);
+  const requestPolicies = planRequestPolicies(settings, { trustDomain, certificates, role, issuer, istio, istioCsr, certManager });
   return {
     name,
     context: settings.context ?? name,
@@ -142,6 +155,8 @@ function planCluster(settings: Settings, vault: VaultPlan, root: RootPlan, rootS
     certManager,
     istioCsr,
     istio,
+    requestPolicies,
+    network: planNetwork(settings, vault),
     tsb: settings.tsb,
     warnings: warningsOf(settings, { role, certificates, istioCsr }),
   };

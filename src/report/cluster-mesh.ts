@@ -3,6 +3,7 @@ import { TRUST_MANAGER } from '../plan/root-ca';
 import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
 import { ClusterContext } from './parts';
+import { csrNetwork } from './optional';
 import { secretRenewal } from './secret-delivery';
 import { renewalOf } from './way-in';
 
@@ -10,7 +11,7 @@ import { renewalOf } from './way-in';
 export function istioCsr({ cluster, files, at, kube }: ClusterContext, certificate: string | undefined): string[] {
   const { istioCsr: csr, istio } = cluster;
   const { rootCa } = csr;
-  const manifest = files.some(file => file.path.includes('/manifests/2-istio-csr/'));
+  const manifest = files.some(file => file.path.endsWith('/manifests/2-istio-csr/root-ca.yaml'));
   const prints = certificate === undefined || csr.rootFile !== 'root' ? [] : fingerprints(certificate);
   const get = kube(
     'get',
@@ -24,6 +25,7 @@ export function istioCsr({ cluster, files, at, kube }: ClusterContext, certifica
   return [
     '## 4. istio-csr',
     '',
+    ...csrNetwork(cluster, kube),
     ...(rootCa.carrier === 'bundle' ? trustManager(cluster, kube) : []),
     rootCa.carrier === 'bundle'
       ? `The Bundle with the ${csr.rootFile} certificate that istio-csr hands out${rootCa.delivered ? ', which refers to what setup.sh has delivered' : ''}; then the agent:`
@@ -32,7 +34,7 @@ export function istioCsr({ cluster, files, at, kube }: ClusterContext, certifica
         : `setup.sh has delivered the ${csr.rootFile} certificate that it hands out. Look at it, then install the agent:`,
     '',
     ...shell(
-      ...(manifest ? [kube('apply', '-f', at('manifests/2-istio-csr'))] : []),
+      ...(manifest || cluster.network ? [kube('apply', '-f', at('manifests/2-istio-csr'))] : []),
       ...(rootCa.carrier === 'bundle' ? [kube('wait', '--for=condition=Synced', `${BUNDLES}/${rootCa.name}`, '--timeout=60s')] : []),
       `${get} \\\n  | ${rootCa.kind === 'Secret' ? 'base64 -d | ' : ''}openssl x509 -noout -subject -fingerprint -sha256`,
       command(
@@ -205,6 +207,14 @@ export function later(context: ClusterContext): string[] {
               [
                 'the Bundle is Synced, and there is no ConfigMap',
                 `there is no namespace ${code(istioCsr.namespace)}, or trust-manager may not write there: ${code('--target-namespaces')}`,
+              ],
+            ]
+          : []),
+        ...(cluster.requestPolicies.length > 0
+          ? [
+              [
+                'a request is `Denied`, or has no `Approved` at all',
+                'the message names the policy and its field; without one, no policy is for whom asks (`spec.username`): `verify.sh` names both',
               ],
             ]
           : []),

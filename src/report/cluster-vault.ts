@@ -7,6 +7,7 @@ import { clusterSteps } from '../script/steps';
 import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
 import { ClusterContext, leastPolicy } from './parts';
+import { approverAlone, approverPolicy, vaultNetwork } from './optional';
 import { secretDelivery } from './secret-delivery';
 import { wayIn } from './way-in';
 
@@ -111,6 +112,8 @@ export function issuer({ cluster, at, kube }: ClusterContext): string[] {
     '## 3. The Issuer',
     '',
     ...vaultSecrets(cluster, kube),
+    ...approverPolicy(cluster),
+    ...vaultNetwork(cluster, kube),
     ...shell(
       kube('apply', '-f', at('manifests/1-issuer')),
       kube('wait', '--for=condition=Ready', `${resource}/${name}`, ...within, '--timeout=60s'),
@@ -121,5 +124,6 @@ export function issuer({ cluster, at, kube }: ClusterContext): string[] {
       ? 'Ready says that one login worked. That signatures work is shown by the first Certificate, of step 4: setup.sh cannot try it.'
       : 'Ready says that one login worked. That signatures work is what the trial of step 2 showed.',
     '',
+    ...approverAlone(cluster, kube),
   ];
 }

@@ -19,7 +19,7 @@ const flags = {
 
 /** The script that compares a running cluster with the plan. It reads, and changes nothing. */
 export function verifyScript(cluster: ClusterPlan): string {
-  const { name, root, role, vault, auth, issuer, istioCsr, istio } = cluster;
+  const { name, root, role, vault, auth, issuer, istioCsr, istio, requestPolicies } = cluster;
   const about = `Checks that Vault signs the mesh of cluster ${name}, and that what runs there is what was planned. It changes nothing.`;
   const suffix = istio.revision === 'default' ? '' : `-${istio.revision}`;
   const values = {
@@ -48,6 +48,10 @@ export function verifyScript(cluster: ClusterPlan): string {
     mesh_config_map: `istio${suffix}`,
     injector_config_map: `istio-sidecar-injector${suffix}`,
     control_plane_todo: cluster.tsb ? 'apply manifests/3-control-plane' : 'merge control-plane.partial.yaml, as README.md says, section 5',
+    ...(requestPolicies.length > 0 && {
+      request_policies: requestPolicies.map(policy => policy.name).join(' '),
+      cert_manager_namespace: cluster.certManager.namespace,
+    }),
   };
   return [
     '#!/usr/bin/env bash',
@@ -59,6 +63,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     ...constants(values),
     '',
     runtime['public-keys.sh'],
+    ...(requestPolicies.length > 0 ? [runtime['approval.sh']] : []),
     runtime['verify.sh'],
   ].join('\n');
 }

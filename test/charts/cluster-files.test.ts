@@ -359,3 +359,58 @@ test('fails if the secret ID is missing where it is to be in the output', () => 
     new Error(`'secretId' is missing: secret.delivery of "cluster-1" is "manifest", which needs it; write "script" to do without`),
   );
 });
+
+describe('optional objects, each one word', () => {
+  const paths = (cluster: Partial<ClusterConfig>) =>
+    clusterFiles(plan({ ...cluster }))
+      .map(({ path }) => path.replace('cluster-1/manifests/', ''))
+      .filter(path => /polic/.test(path));
+
+  test.each<[what: string, cluster: Partial<ClusterConfig>, files: string[]]>([
+    ['neither', {}, []],
+    ['approver-policy', { certManager: { approverPolicy: true } }, ['1-issuer/request-policies.yaml']],
+    ['NetworkPolicies', { networkPolicy: true }, ['1-issuer/network-policy.yaml', '2-istio-csr/network-policy.yaml']],
+  ])('%s', (_, cluster, files) => {
+    expect(paths(cluster)).toEqual(files);
+  });
+
+  test('the policies are of the Issuer, and their header says what they need and what they break', () => {
+    const certManager = { approverPolicy: true, issuerKind: 'ClusterIssuer', namespace: 'cm' } as const;
+    const policies = file(clusterFiles(plan({ certManager, certificates: { keyType: 'ec' } })), 'request-policies.yaml');
+    const found = objects(policies) as { kind: string; metadata: { name: string }; spec?: { constraints: object; selector: object } }[];
+    expect(found.map(({ kind, metadata: { name } }) => `${kind} ${name.replace('istio-system-vault-issuer-', '')}`)).toEqual(
+      ['workloads', 'serving', 'istiod'].flatMap(of => [`CertificateRequestPolicy ${of}`, `Role ${of}`, `RoleBinding ${of}`]),
+    );
+    for (const { spec } of found.filter(({ kind }) => kind === 'CertificateRequestPolicy')) {
+      expect(spec).toMatchObject({
+        constraints: { maxDuration: '1h', privateKey: { algorithm: 'ECDSA', minSize: 256 } },
+        selector: { issuerRef: { name: 'vault-issuer', kind: 'ClusterIssuer' }, namespace: { matchNames: ['istio-system'] } },
+      });
+    }
+    expect(comments(policies).slice(1, 9)).toEqual([
+      "# It needs approver-policy v0.28.0 or later, and cert-manager's own approver turned off (disableAutoApproval), after these are Ready:",
+      '# with both, the first of the two decides.',
+      '# It breaks every other Issuer of the cluster: what has no policy of its own stays unapproved, in every namespace.',
+      '# A policy of another maker that takes this Issuer too opens it again: one that approves is enough.',
+      '# - istio-system-vault-issuer-workloads: the workloads: a SPIFFE ID alone',
+      "# - istio-system-vault-issuer-serving: istio-csr's own server: its DNS name alone",
+      '# - istio-system-vault-issuer-istiod: istiod, by a Certificate: so cert-manager is the one that asks',
+      '# what stands here may be asked for, and nothing else: no CA, no other name, no IP address',
+    ]);
+  });
+
+  test('the NetworkPolicies lie where the pods are, and their headers say what they break', () => {
+    const all = clusterFiles(plan({ networkPolicy: true, certManager: { namespace: 'cm' }, istioCsr: { namespace: 'csr' } }));
+    const [toVault, toCsr] = [file(all, '1-issuer/network-policy.yaml'), file(all, '2-istio-csr/network-policy.yaml')];
+    expect([toVault, toCsr].flatMap(objects)).toMatchObject([
+      { metadata: { name: 'cert-manager-to-vault', namespace: 'cm' } },
+      { metadata: { name: 'workloads-to-istio-csr', namespace: 'csr' } },
+    ]);
+    expect(comments(toVault).find(line => /it breaks/.test(line))).toBe(
+      "# - it breaks what else cert-manager's controller reaches at other ports, e.g. port 80 for ACME's HTTP-01: add a policy for that;",
+    );
+    expect(comments(toCsr).find(line => /it breaks/.test(line))).toBe(
+      "# - it breaks scraping of istio-csr's metrics (app.metrics.port), and pods on the network of their node: add a policy for those;",
+    );
+  });
+});

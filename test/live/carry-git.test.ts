@@ -1,14 +1,14 @@
-// secret.delivery: sealedSecret and sops. The commands are those of the runbook, run as they stand there on a real Vault; kubeseal and sops
-// are played: a stand-in keeps what it is given on standard input and prints a text for it. The SealedSecret goes to the real API server
+// secret.delivery: sealedSecret and sops. The commands are those of the runbook, run as they stand there on a real Vault; sops and
+// age are real; kubeseal is played: a stand-in keeps what it is given on standard input and prints a text for it. The SealedSecret goes to the real API server
 // with a CRD that this test writes by itself, from the documented shape: Sealed Secrets' own is not to be had here.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { clusterFiles } from '../../src/charts/cluster-files';
 import { type SecretConfig } from '../../src/config/config';
 import { synthesize } from '../../src/synth';
 import { carryConfig, type CarryWorld, makeReadyWorld } from './carry';
-import { ok, run, until } from './harness';
+import { buildPrograms, ok, run, tempDir, until } from './harness';
 import { programsBefore, startServers } from './world';
 
 const { kube, devVault } = startServers();
@@ -79,17 +79,51 @@ test("the runbook's kubeseal command gets the secret ID by its standard input al
   );
 });
 
-test("the runbook's sops command encrypts the very Secret that the Issuer reads; then setup.sh tries it", async () => {
-  const one = await world({ delivery: 'sops', ageRecipient: 'age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p', key: 'id' });
-  const { stdout, input, argv } = await runWith(one, 'sops', '--encrypt');
-  const secret = parse(input) as { metadata: Record<string, unknown>; data: Record<string, string> };
-  const secretId = Buffer.from(secret.data.id ?? '', 'base64').toString();
-  expect([stdout, await one.login(secretId)]).toEqual(['', 200]);
-  expect(secret.metadata).toMatchObject({ name: 'cert-manager-vault-approle', namespace: 'istio-system' });
-  expect(readFileSync(join(one.folder, 'secrets/cluster-1.enc.yaml'), 'utf8')).toBe('encrypted\n');
-  expect(argv).toContain('secrets/cluster-1.enc.yaml');
-  // as sops --decrypt gives it back.
-  writeFileSync(join(one.folder, 'secret.yaml'), input);
-  await kube().apply(input);
-  expect(ok(await one.script('cluster-1'))).toContain('10 trials passed');
+describe('sops and age, the real ones', () => {
+  /** The runbook's fence of YAML that says what is encrypted for whom. */
+  const rulesOf = (one: CarryWorld) => {
+    const readme = synthesize(one.plan).find(({ path }) => path === 'cluster-1/README.md')!.content;
+    return /^```yaml\n(creation_rules:\n[^]*?)^```$/m.exec(readme)?.[1] ?? '';
+  };
+
+  test("the runbook's commands encrypt the very Secret that the Issuer reads, for one key alone, and give it back; then setup.sh tries it", async () => {
+    const tools = await buildPrograms(['sops', 'age-keygen']);
+    const keys = tempDir('age');
+    const recipients: string[] = [];
+    for (const name of ['own.txt', 'other.txt']) {
+      ok(await run(tools['age-keygen'], ['-o', join(keys, name)]));
+      recipients.push(ok(await run(tools['age-keygen'], ['-y', join(keys, name)])).trim());
+    }
+    const one = await world({ delivery: 'sops', ageRecipient: recipients[0]!, key: 'id' });
+    const shell = (text: string, key?: string) =>
+      run('bash', ['-euo', 'pipefail', '-c', text], {
+        cwd: one.folder,
+        env: { ...one.env, PATH: `${dirname(tools.sops)}:${one.env.PATH ?? ''}`, SOPS_AGE_KEY_FILE: key && join(keys, key) },
+      });
+    writeFileSync(join(one.folder, '.sops.yaml'), rulesOf(one));
+
+    // no private key is needed to encrypt.
+    expect(await shell(commandsWith(one, '--encrypt'))).toMatchObject({ code: 0, stdout: '', stderr: '' });
+    const text = readFileSync(join(one.folder, 'secrets/cluster-1.enc.yaml'), 'utf8');
+    const sealed = parse(text) as {
+      metadata: Record<string, unknown>;
+      data: Record<string, string>;
+      sops: { age: { recipient: string }[] };
+    };
+    expect(sealed.metadata).toMatchObject({ name: 'cert-manager-vault-approle', namespace: 'istio-system' });
+    expect(sealed.data).toEqual({ id: expect.stringMatching(/^ENC\[AES256_GCM,/) as string });
+    expect(sealed.sops.age.map(({ recipient }) => recipient)).toEqual([recipients[0]]);
+
+    const decrypt = commandsWith(one, '--decrypt');
+    const other = await shell(decrypt, 'other.txt');
+    expect(other.code).not.toBe(0);
+    expect(other.stderr).toContain('Failed to get the data key');
+    expect(ok(await shell(decrypt, 'own.txt'))).toContain('secret/cert-manager-vault-approle created');
+    const secret = (await kube().get(['secret', 'cert-manager-vault-approle', '-n', 'istio-system'])) as { data: { id: string } };
+    const secretId = Buffer.from(secret.data.id, 'base64').toString();
+    expect(await one.login(secretId)).toBe(200);
+    expect(text).not.toContain(secretId);
+    expect(text).not.toContain(secret.data.id);
+    expect(ok(await one.script('cluster-1'))).toContain('10 trials passed');
+  });
 });

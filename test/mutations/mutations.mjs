@@ -2,6 +2,7 @@
 const SETUP = { project: 'live', test: 'test/live/setup.test.ts' };
 
 const WAYS = { project: 'live', test: 'test/live/ways-in.test.ts' };
+const APPROVER = { project: 'live', test: 'test/live/approver-policy.test.ts' };
 const OTHERS = { project: 'live', test: 'test/live/setup-others.test.ts' };
 
 export const mutations = [
@@ -643,5 +644,48 @@ export const mutations = [
     to: "['helm', 'upgrade'",
     test: 'test/report/runbook.test.ts',
     red: 'run as they stand, every kubectl, helm and istioctl call with its context',
+  },
+
+  // what may be asked for
+  {
+    name: 'request policy: no place for an organization that is empty',
+    file: 'src/constructs/request-policy.ts',
+    from: "subject: { organizations: { values: [''] } },",
+    to: '',
+    ...APPROVER,
+    red: 'a workload, as a sidecar asks',
+  },
+  {
+    name: 'request policy: a SPIFFE ID of any depth',
+    file: 'src/constructs/request-policy.ts',
+    from: 'validations: [NO_MORE_PARTS]',
+    to: '',
+    ...APPROVER,
+    red: 'a deeper path',
+  },
+  {
+    name: 'request policy: in any namespace',
+    file: 'src/constructs/request-policy.ts',
+    from: ', namespace: { matchNames: [namespace] } },',
+    to: ' },',
+    test: 'test/constructs/request-policy.test.ts',
+    red: 'in one namespace, of one Issuer',
+  },
+  {
+    name: 'verify: an approver beside approver-policy is not seen',
+    file: 'src/script/runtime/approval.sh',
+    from: '[[ $off == "$all" ]]',
+    to: '[[ $off != none ]]',
+    project: 'verify',
+    test: 'test/verify/verify-approval.test.ts',
+    red: 'cert-manager with an approver of its own',
+  },
+  {
+    name: "network: the Service's port for that of Vault's pods",
+    file: 'src/plan/network.ts',
+    from: '{ port } : { namespace };',
+    to: '{ port } : { namespace, port };',
+    test: 'test/plan/optional.test.ts',
+    red: 'what its address says',
   },
 ];

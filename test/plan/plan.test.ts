@@ -123,6 +123,8 @@ test('a minimal config has every name after its cluster', () => {
       istioOperator: 'tsb-istiocontrolplane',
       overlay: 'wellKnown',
     },
+    requestPolicies: [],
+    network: undefined,
     tsb: undefined,
     warnings: [],
   });

@@ -86,6 +86,7 @@ describe.each([
   ['generated', () => planMeshCa({ ...config, root: { source: 'generate' } })],
   ['appRole', () => planMeshCa({ ...config, auth: 'appRole' })],
   ['kubernetes', () => planMeshCa({ ...config, auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } })],
+  ['optional objects', () => planMeshCa({ ...config, certManager: { approverPolicy: true }, networkPolicy: true })],
 ])('the runbooks of the %s plan', (_name, plan) => {
   test('run as they stand, every kubectl, helm and istioctl call with its context', () => {
     const { context } = plan().clusters[0]!;
@@ -374,6 +375,45 @@ describe('the way in', () => {
       ...(rotates ? ['bash dist/cluster-1/rotate-secret-id.sh\n'] : []),
     ]);
     expect(text.includes('To replace it at once, e.g. because somebody has seen it')).toBe(rotates);
+  });
+});
+
+describe('optional objects', () => {
+  const book = (more: Partial<MeshCaConfig>) => runbooks({ ...config, ...more })['cluster-1/README.md']!;
+  const section3 = (more: Partial<MeshCaConfig>) => section(book(more), '3. The Issuer');
+
+  test("approver-policy comes before its policies, and cert-manager's own approver goes after they are Ready", () => {
+    const text = section3({ certManager: { approverPolicy: true, version: 'v1.17.2' } });
+    const policies = ['workloads', 'serving', 'istiod'].map(of => `certificaterequestpolicy/istio-system-vault-issuer-${of}`);
+    const kubectl = 'kubectl --context cluster-1';
+    expect(fences(text, 'sh').map(fence => fence.replaceAll(' \\\n ', '').trim().split('\n'))).toEqual([
+      [
+        'helm --kube-context cluster-1 upgrade --install cert-manager-approver-policy jetstack/cert-manager-approver-policy --namespace cert-manager --version v0.28.0 --wait --timeout 5m',
+      ],
+      [
+        `${kubectl} apply -f dist/cluster-1/manifests/1-issuer`,
+        `${kubectl} wait --for=condition=Ready issuer/vault-issuer -n istio-system --timeout=60s`,
+        `${kubectl} get issuers vault-issuer -n istio-system -o wide`,
+      ],
+      [`${kubectl} wait --for=condition=Ready ${policies.join(' ')} --timeout=60s`, `${kubectl} get issuers,clusterissuers -A`],
+      [
+        'helm --kube-context cluster-1 upgrade cert-manager jetstack/cert-manager --namespace cert-manager --version v1.17.2 --reuse-values --set disableAutoApproval=true --wait --timeout 5m',
+        `${kubectl} get deployments -n cert-manager -l app.kubernetes.io/name=cert-manager,app.kubernetes.io/component=controller -o 'jsonpath={.items[*].spec.template.spec.containers[*].args}'`,
+      ],
+    ]);
+    expect(text).toContain('each other Issuer needs a policy of its own, or its certificates are renewed no more');
+  });
+
+  test('NetworkPolicies are applied with their stage, and what they close is said before', () => {
+    const text = book({ networkPolicy: true });
+    const four = section(text, '4. istio-csr');
+    expect(fences(four, 'sh')[0]?.split('\n')[0]).toBe('kubectl --context cluster-1 apply -f dist/cluster-1/manifests/2-istio-csr');
+    expect(section(text, '3. The Issuer')).toContain('closes the rest to it, e.g. port 80 for ACME');
+    expect(four).toContain('closes its metrics, and pods on the network of their node');
+  });
+
+  test('without them nothing of them is said', () => {
+    expect(book({})).not.toMatch(/approver|network-policy|networkpolicy|Denied/);
   });
 });
 

@@ -34,6 +34,7 @@ const table = {
     ldflags: kubeVersion,
   },
   certmanager: { module: 'kube', package: './certmanager', purpose: "cert-manager's controllers for Vault issuers" },
+  csr: { module: 'kube', package: './csr', purpose: "makes requests with Istio's own code, as a sidecar does" },
   patch: { module: 'kube', package: './patch', purpose: "applies overlay patches with Istio's own engine" },
   istioctl: { module: 'kube', package: 'istio.io/istio/istioctl/cmd/istioctl', purpose: 'renders IstioOperator manifests' },
   'pilot-discovery': { module: 'kube', package: 'istio.io/istio/pilot/cmd/pilot-discovery', purpose: 'istiod' },

@@ -1,10 +1,10 @@
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { buildPrograms, certManagerCrds, istioCrds, trustManagerCrds } from '../../testbed/build';
+import { approverPolicyCrds, buildPrograms, certManagerCrds, istioCrds, trustManagerCrds } from '../../testbed/build';
 import { makeCa, makeServerCertificate } from './certificates';
 import { send } from './http';
 import type { Kube } from './kube';
-import { freePort, lastLines, messageOf, ok, type Running, start, tempDir, until } from './process';
+import { freePort, lastLines, messageOf, ok, run, type Running, start, tempDir, until } from './process';
 
 /** Controllers that run against a cluster, from outside of it. */
 export interface Controllers {
@@ -47,6 +47,54 @@ export async function startCertManager(kube: Kube, options: CertManagerOptions =
   // It says so when its caches have synced.
   await ready(running, "cert-manager's controllers", () => Promise.resolve(running.log().includes('controllers are running')));
   return { log: running.log, stop: () => running.stop() };
+}
+
+/**
+ * Applies approver-policy's CRD and the rights that its chart gives it, and runs it as the service account that has them. Its webhook, which
+ * looks at policies as they are written, is not registered: the API server here reaches no Service.
+ */
+export async function startApproverPolicy(kube: Kube): Promise<Controllers> {
+  const namespace = 'cert-manager';
+  const { 'approver-policy': program } = await buildPrograms(['approver-policy']);
+  const crds = await approverPolicyCrds();
+  await applyCrds(kube, join(crds, 'policy.cert-manager.io_certificaterequestpolicies.yaml'));
+  await ensureNamespace(kube, namespace);
+  const chart = join(crds, '../charts/approver-policy');
+  const rights = ['serviceaccount', 'clusterrole', 'clusterrolebinding', 'role', 'rolebinding'];
+  const rendered = await helmTemplate(chart, 'approver-policy', { namespace, only: [...rights, 'webhook'] });
+  // the Secret of its own certificate it may change, but not make.
+  const ours = rendered.split(/^---$/m).filter(text => !/^kind: (Service|ValidatingWebhookConfiguration)$/m.test(text));
+  await kube.apply(ours.join('---\n'));
+  const port = await freePort();
+  const kubeconfig = await kubeconfigOf(kube, namespace, 'cert-manager-approver-policy');
+  const flags = [
+    ...[`--kubeconfig=${kubeconfig}`, `--leader-election-namespace=${namespace}`, '--metrics-bind-address=0'],
+    ...[`--readiness-probe-bind-address=127.0.0.1:${port}`, '--webhook-host=127.0.0.1', `--webhook-port=${await freePort()}`],
+    ...[`--webhook-ca-secret-namespace=${namespace}`],
+  ];
+  const running = start('approver-policy', program, flags, { folder: tempDir('approver-policy') });
+  await ready(running, 'approver-policy', async () => (await send(`http://127.0.0.1:${port}/readyz`, 'GET', undefined, {})).status === 200);
+  return { log: running.log, stop: () => running.stop() };
+}
+
+/** What a chart's templates give, as real helm renders them. */
+export async function helmTemplate(
+  chart: string,
+  release: string,
+  { namespace, only, set = [] }: { readonly namespace: string; readonly only: readonly string[]; readonly set?: readonly string[] },
+): Promise<string> {
+  const { helm } = await buildPrograms(['helm']);
+  const show = only.flatMap(name => ['--show-only', `templates/${name}.yaml`]);
+  const args = ['template', release, chart, '--namespace', namespace, ...show, ...set.flatMap(one => ['--set', one])];
+  return ok(await run(helm, args, { env: { HOME: tempDir('helm') } }));
+}
+
+/** Path of a kubeconfig with a token of a service account, for what must not be an administrator. */
+export async function kubeconfigOf(kube: Kube, namespace: string, name: string): Promise<string> {
+  const token = ok(await kube.kubectl(['create', 'token', name, '-n', namespace])).trim();
+  const file = join(tempDir('kubeconfig'), 'kubeconfig');
+  writeFileSync(file, readFileSync(kube.kubeconfig, 'utf8').replaceAll(kube.adminToken, token), { mode: 0o600 });
+  return file;
 }
 
 export interface IstiodOptions {

@@ -794,6 +794,7 @@ why=''
 check_root
 ask_cluster
 check_issuer
+if declare -F check_approval >/dev/null; then check_approval; fi
 check_csr
 check_csr_args
 if [[ -n $bundle_target ]]; then check_bundle; fi

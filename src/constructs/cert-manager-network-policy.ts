@@ -1,0 +1,57 @@
+import { k8s } from 'cdk8s-plus-27';
+import { Construct } from 'constructs';
+import { API_SERVER, DNS, NAMESPACE_LABEL } from './network';
+import { noteReason } from './reason';
+
+/** Properties of `CertManagerNetworkPolicy`. */
+export interface CertManagerNetworkPolicyProps {
+  /** Where Vault is, as far as it is known: a range of addresses, a namespace of the cluster, a port. */
+  readonly vault: { readonly cidr?: string; readonly namespace?: string; readonly port?: number };
+
+  /**
+   * Namespace: cert-manager's.
+   *
+   * @default "cert-manager"
+   */
+  readonly namespace?: string;
+
+  /**
+   * Name.
+   *
+   * @default "cert-manager-to-vault"
+   */
+  readonly name?: string;
+}
+
+/** Lets cert-manager's controller reach Vault, the API server and DNS, and nothing else. */
+export class CertManagerNetworkPolicy extends Construct {
+  constructor(scope: Construct, id: string, props: CertManagerNetworkPolicyProps) {
+    super(scope, id);
+
+    const { vault, namespace = 'cert-manager', name = 'cert-manager-to-vault' } = props;
+    const to =
+      vault.cidr === undefined && vault.namespace === undefined
+        ? undefined
+        : [
+            ...(vault.cidr === undefined ? [] : [{ ipBlock: { cidr: vault.cidr } }]),
+            ...(vault.namespace === undefined ? [] : [{ namespaceSelector: { matchLabels: { [NAMESPACE_LABEL]: vault.namespace } } }]),
+          ];
+    const ports = vault.port === undefined ? undefined : [{ protocol: 'TCP', port: k8s.IntOrString.fromNumber(vault.port) }];
+    if (to === undefined && ports === undefined) {
+      throw new Error(`'vault' must say a cidr, a namespace or a port, else everything is allowed, e.g. { port: 8200 }, got none`);
+    }
+    new k8s.KubeNetworkPolicy(this, 'Resource', {
+      metadata: { name, namespace },
+      spec: {
+        podSelector: { matchLabels: { 'app.kubernetes.io/name': 'cert-manager', 'app.kubernetes.io/component': 'controller' } },
+        policyTypes: ['Egress'],
+        egress: [{ to, ports }, API_SERVER, DNS],
+      },
+    });
+    const where = to === undefined ? 'Vault by its port: a NetworkPolicy knows no host names' : 'Vault';
+    noteReason(this, ['spec', 'podSelector'], "as cert-manager's chart labels its controller; not its webhook, not its cainjector");
+    noteReason(this, ['spec', 'egress', 0], where);
+    noteReason(this, ['spec', 'egress', 1], "the API server, by the ports that are usual: its address is the cluster's own");
+    noteReason(this, ['spec', 'egress', 2], 'DNS, wherever it is');
+  }
+}

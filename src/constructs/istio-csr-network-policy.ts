@@ -1,0 +1,51 @@
+import { k8s } from 'cdk8s-plus-27';
+import { Construct } from 'constructs';
+import { API_SERVER, DNS } from './network';
+import { noteReason } from './reason';
+
+/** Properties of `IstioCsrNetworkPolicy`. */
+export interface IstioCsrNetworkPolicyProps {
+  /**
+   * Port that istio-csr's pods listen at (`app.server.serving.port`).
+   *
+   * @default 6443
+   */
+  readonly port?: number;
+
+  /**
+   * Namespace: that of istio-csr's release.
+   *
+   * @default "cert-manager"
+   */
+  readonly namespace?: string;
+
+  /**
+   * Name.
+   *
+   * @default "workloads-to-istio-csr"
+   */
+  readonly name?: string;
+}
+
+/** Lets every pod reach istio-csr, and istio-csr the API server and DNS, and nothing else. */
+export class IstioCsrNetworkPolicy extends Construct {
+  constructor(scope: Construct, id: string, props: IstioCsrNetworkPolicyProps = {}) {
+    super(scope, id);
+
+    const { port = 6443, namespace = 'cert-manager', name = 'workloads-to-istio-csr' } = props;
+    new k8s.KubeNetworkPolicy(this, 'Resource', {
+      metadata: { name, namespace },
+      spec: {
+        podSelector: { matchLabels: { app: 'cert-manager-istio-csr' } },
+        policyTypes: ['Ingress', 'Egress'],
+        ingress: [{ from: [{ namespaceSelector: {} }], ports: [{ protocol: 'TCP', port: k8s.IntOrString.fromNumber(port) }] }],
+        egress: [API_SERVER, DNS],
+      },
+    });
+    noteReason(this, ['spec', 'podSelector'], 'as every version of its chart labels the pods');
+    noteReason(this, ['spec', 'ingress', 0, 'from'], 'a workload may be anywhere');
+    noteReason(this, ['spec', 'ingress', 0, 'ports'], "the pods' port: that of the Service, 443, is another");
+    noteReason(this, ['spec', 'egress', 0], 'the API server: it makes the requests there, and asks who the workloads are');
+    noteReason(this, ['spec', 'egress', 1], 'DNS, wherever it is');
+  }
+}

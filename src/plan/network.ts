@@ -1,0 +1,61 @@
+import { Settings, isRecord } from './settings';
+import { VaultPlan } from './vault';
+
+/** What NetworkPolicies are made of. */
+export interface NetworkPlan {
+  /** That of cert-manager: its name, and where Vault is. */
+  readonly certManager: { readonly name: string; readonly vault: VaultPeer };
+
+  /** That of istio-csr: its name, and the port that the pods listen at; their Service has another. */
+  readonly istioCsr: { readonly name: string; readonly port: number };
+}
+
+/** Where Vault is, as far as its address says it to a NetworkPolicy, which knows no host names. */
+export interface VaultPeer {
+  /**
+   * Its IP address, as a range of one.
+   *
+   * @default - its address is a name
+   */
+  readonly cidr?: string;
+
+  /**
+   * Its namespace, where it is a Service of the cluster.
+   *
+   * @default - it is none, or its address does not say so
+   */
+  readonly namespace?: string;
+
+  /**
+   * Its port. A Service's port is not its pods', so there is none for a Service.
+   *
+   * @default - any
+   */
+  readonly port?: number;
+}
+
+/** The chart's own `app.server.serving.port`, in every version. */
+const SERVING_PORT = 6443;
+
+/** Decides what NetworkPolicies are made of, where they are asked for. */
+export function planNetwork({ networkPolicy = false, istioCsr = {}, refuse }: Settings, vault: VaultPlan): NetworkPlan | undefined {
+  if (!networkPolicy) return undefined;
+  const path = ['app', 'server', 'serving', 'port'];
+  const port = path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), istioCsr.values) ?? SERVING_PORT;
+  if (typeof port !== 'number') {
+    refuse(['istioCsr', 'values', ...path], `'port' must be a number for networkPolicy, e.g. ${SERVING_PORT}, got ${JSON.stringify(port)}`);
+  }
+  return {
+    certManager: { name: 'cert-manager-to-vault', vault: vaultPeer(vault.server) },
+    istioCsr: { name: 'workloads-to-istio-csr', port: Number(port) },
+  };
+}
+
+function vaultPeer(server: string): VaultPeer {
+  const [, scheme, host = '', written] = /^(https?):\/\/(\[.*\]|[^:]*)(?::(\d+))?$/.exec(server) ?? [];
+  const port = Number(written ?? (scheme === 'http' ? 80 : 443));
+  if (host.startsWith('[')) return { cidr: `${host.slice(1, -1)}/128`, port };
+  if (/^\d+(\.\d+){3}$/.test(host)) return { cidr: `${host}/32`, port };
+  const [, namespace] = /^[^.]+\.([^.]+)\.svc(\.cluster\.local)?$/.exec(host) ?? [];
+  return namespace === undefined ? { port } : { namespace };
+}
