@@ -30,7 +30,11 @@ export class IstioCsrChart extends Chart {
       extraValues,
       header,
     });
-    if (cluster.network) this.networkPolicy = new IstioCsrNetworkPolicy(this, 'network-policy', { ...cluster.network.istioCsr, namespace: cluster.istioCsr.namespace });
+    if (cluster.network)
+      this.networkPolicy = new IstioCsrNetworkPolicy(this, 'network-policy', {
+        ...cluster.network.istioCsr,
+        namespace: cluster.istioCsr.namespace,
+      });
   }
 }
 
