@@ -1,3 +1,4 @@
+import { jwtBounds, kubernetesBounds } from './service-account';
 import { Settings } from './settings';
 
 /** How the External Secrets operator logs in to Vault, and what it may do there. */
@@ -36,25 +37,15 @@ export function planStore(
   const { auth = 'kubernetes', serviceAccount = 'external-secrets-vault' } = store;
   const { mount = auth, role = `external-secrets-${cluster}` } = store;
   // since Vault 1.21 a role must name one.
-  const audience = 'vault';
+  const bounds = { serviceAccount: { name: serviceAccount, namespace }, audience: 'vault' };
   const token = { token_policies: [role], token_ttl: '10m', token_max_ttl: '10m', token_no_default_policy: true };
   return {
     auth,
     mount,
     role,
     path: `auth/${mount}/role/${role}`,
-    serviceAccount: { name: serviceAccount, namespace },
-    audience,
+    ...bounds,
     policy: { name: role, rules },
-    fields:
-      auth === 'kubernetes'
-        ? { ...token, bound_service_account_names: [serviceAccount], bound_service_account_namespaces: [namespace], audience }
-        : {
-            ...token,
-            role_type: 'jwt',
-            user_claim: 'sub',
-            bound_audiences: [audience],
-            bound_subject: `system:serviceaccount:${namespace}:${serviceAccount}`,
-          },
+    fields: { ...token, ...(auth === 'kubernetes' ? kubernetesBounds(bounds) : jwtBounds(bounds)) },
   };
 }

@@ -34,12 +34,7 @@ export interface JwtPlan extends ServiceAccountPlan {
   readonly discoveryUrl?: string;
 
   /** The role's fields, in Vault's words. */
-  readonly fields: TokenFields & {
-    readonly role_type: string;
-    readonly user_claim: string;
-    readonly bound_audiences: readonly string[];
-    readonly bound_subject: string;
-  };
+  readonly fields: TokenFields & ReturnType<typeof jwtBounds>;
 }
 
 /** Vault asks the cluster's API server about the token. */
@@ -61,32 +56,42 @@ export interface KubernetesPlan extends ServiceAccountPlan {
   readonly reviewer: { readonly name: string; readonly namespace: string };
 
   /** The role's fields, in Vault's words. */
-  readonly fields: TokenFields & {
-    readonly bound_service_account_names: readonly string[];
-    readonly bound_service_account_namespaces: readonly string[];
-    readonly audience: string;
-  };
+  readonly fields: TokenFields & ReturnType<typeof kubernetesBounds>;
 }
+
+/** Whose tokens a login role takes, and for which audience. */
+interface Bounds {
+  readonly serviceAccount: { readonly name: string; readonly namespace: string };
+  readonly audience: string;
+}
+
+/** The fields that bind a role of the JWT auth method to one service account and one audience. */
+export const jwtBounds = ({ serviceAccount: { name, namespace }, audience }: Bounds) => ({
+  role_type: 'jwt',
+  user_claim: 'sub',
+  bound_audiences: [audience],
+  bound_subject: `system:serviceaccount:${namespace}:${name}`,
+});
+
+/** The fields that bind a role of the Kubernetes auth method to one service account and one audience. */
+export const kubernetesBounds = ({ serviceAccount: { name, namespace }, audience }: Bounds) => ({
+  bound_service_account_names: [name],
+  bound_service_account_namespaces: [namespace],
+  audience,
+});
 
 /** Decides the JWT auth method. */
 export function planJwt(settings: Settings, policy: PolicyPlan, issuer: IssuerPlan): JwtPlan {
   const { name: cluster, jwt = {} } = settings;
   const mount = jwt.mount ?? `jwt-${cluster}`;
-  const common = planServiceAccount(mount, jwt, policy, issuer);
+  const { place, token } = planServiceAccount(mount, jwt, policy, issuer);
   refuseHttp(settings, 'jwt', 'discoveryUrl', jwt.discoveryUrl);
-  const { name, namespace } = common.place.serviceAccount;
   return {
     method: 'jwt',
-    ...common.place,
+    ...place,
     issuer: jwt.issuer,
     discoveryUrl: jwt.discoveryUrl,
-    fields: {
-      ...common.token,
-      role_type: 'jwt',
-      user_claim: 'sub',
-      bound_audiences: [common.place.audience],
-      bound_subject: `system:serviceaccount:${namespace}:${name}`,
-    },
+    fields: { ...token, ...jwtBounds(place) },
   };
 }
 
@@ -115,12 +120,7 @@ export function planKubernetes(settings: Settings, policy: PolicyPlan, issuer: I
     host,
     reviewerTtl: reviewerTtl ?? '8760h',
     reviewer: { name: `${name}-reviewer`, namespace },
-    fields: {
-      ...token,
-      bound_service_account_names: [name],
-      bound_service_account_namespaces: [namespace],
-      audience: place.audience,
-    },
+    fields: { ...token, ...kubernetesBounds(place) },
   };
 }
 
