@@ -59,9 +59,13 @@ unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
 unset root_key trial_token wrapping_token token secret_id secret response found held
 
 usage() {
-  printf 'usage: bash %s [--plan | --print-policy]%s\n\n%s\n\n' "$0" "$options_usage" "$about"
+  printf 'usage: bash %s [--plan | %s--print-policy]%s\n\n%s\n\n' "$0" "${repair_example:+--check | --repair STEP | }" "$options_usage" "$about"
   printf '  --plan              print each step and whether it is done; change nothing\n'
-  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server\n'
+  if [[ -n $repair_example ]]; then
+    printf '  --check             compare Vault and the cluster with the plan, field by field, by reading alone; exit 3 where they differ\n'
+    printf '  --repair STEP       put back what one step makes, e.g. %s, and nothing else\n' "$repair_example"
+  fi
+  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server%s\n' "${repair_example:+. With --check: that reads alone}"
   printf '%s' "$options_help"
   printf '  --help              print this\n\n'
   printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
@@ -92,6 +96,12 @@ state=todo
 wanted='{}'
 doing=false
 to_do=()
+# what else --check has found, beside steps that differ.
+strays=()
+# the one step that --repair names; none: all of them.
+repair=
+# a step that the help names for --repair; none: this script has neither --check nor --repair.
+repair_example=
 
 # step ID TITLE: begins a step.
 step() {
@@ -99,7 +109,7 @@ step() {
   step_id=$1
   state=todo
   wanted='{}'
-  say "[$step_number/$step_count] $1: $2"
+  if [[ -n $repair && $1 != "$repair" ]]; then state=skipped; else say "[$step_number/$step_count] $1: $2"; fi
 }
 
 # fields JSON: what the step compares and writes.
@@ -108,16 +118,41 @@ fields() { wanted=$1; }
 # unless CHECK ARGUMENT...: the step is done where the check succeeds. A check says 0 done, 1 not done; what it can't tell ends the script.
 unless() {
   local rc=0
+  [[ $state != skipped ]] || return 0
   "$@" || rc=$?
+  # what stops a script is a difference like others to one that compares, unless it is a server that does not answer.
+  if ((rc > 1)) && [[ $mode == check && ! -e $work/unanswered ]]; then rc=1; fi
   case $rc in
-    0) state=complete && say '      done already' ;;
+    0) state=complete && say "      $([[ $mode == check ]] && printf 'as planned' || printf 'done already')" ;;
     1)
       to_do+=("$step_id")
-      [[ $mode == run ]] || say '      to do'
+      case $mode in
+        plan) say '      to do' ;;
+        check) say '      DIFFERS' ;;
+      esac
       ;;
     *) die "step $step_number ($step_id) could not be checked, and was not begun" ;;
   esac
 }
+
+# stray WHAT: notes what is beside the plan. No step makes or removes it; a check counts it.
+stray() {
+  note "$*"
+  strays+=("$*")
+}
+
+# report_drift: the end of --check: 0 where nothing differs, else 3.
+report_drift() {
+  if ((${#to_do[@]} == 0 && ${#strays[@]} == 0)); then
+    say 'no drift: all is as planned'
+    return 0
+  fi
+  ((${#strays[@]} == 0)) || say "beside the plan, noted above: ${#strays[@]}"
+  ((${#to_do[@]} == 0)) || say "drift: ${#to_do[@]} of $step_count steps differ: ${to_do[*]}. to put one back: bash $0 --repair ${to_do[0]}"
+  drifted=true
+  exit 3
+}
+drifted=false
 
 # run COMMAND ARGUMENT...: does it, where the step is not done.
 run() {
@@ -130,6 +165,7 @@ run() {
 # finish CODE: the end, whatever brought it about. A program's own code says nothing here: 1 is a failure.
 finish() {
   rm -rf -- "$work"
+  [[ $drifted == false ]] || exit 3
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -168,6 +204,8 @@ ask() {
     return 1
   else
     complain "cannot read $2: $(last_error)"
+    # a subshell may be what asks.
+    : >"$work/unanswered"
     return 2
   fi
 }
@@ -222,7 +260,7 @@ same_fields() {
 # compare FOUND WANTED: field by field; says what differs. Vault keeps durations as seconds.
 compare() {
   local differences
-  differences=$(jq -r --argjson wanted "$2" '
+  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" '
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
     def same($found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
@@ -231,9 +269,10 @@ compare() {
       elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
       else $found == $wanted end;
     .data as $found | $wanted | to_entries[] | select(same($found[.key]; .value) | not)
-    | "\(.key): is \($found[.key] | tojson), planned \(.value | tojson)"' <<<"$1") || return 2
+    | if $mode == "check" then "- \(.key): \($found[.key] | tojson)\n      + \(.key): \(.value | tojson)"
+      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
-  while IFS= read -r line; do note "$line"; done <<<"$differences"
+  while IFS= read -r line; do say "      ${line#      }"; done <<<"$differences"
   return 1
 }
 
@@ -378,8 +417,8 @@ need_vault() {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
     return 0
   }
-  mapfile -t missing < <(lacking look '' <<<"$answer")
-  [[ $mode == run && -n $(lacking act '' <<<"$answer") ]] || return 0
+  mapfile -t missing < <(lacking look "$repair" <<<"$answer")
+  [[ $mode == run && -n $(lacking act "$repair" <<<"$answer") ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
   mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$answer")
@@ -394,10 +433,20 @@ lacking() {
       | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
 
-# print_policy: what all steps need, in HCL, a line a path. What Vault's default policy gives (sys/capabilities-self) is left out.
+step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
+
+# need_step: that there is the step that --repair names.
+need_step() {
+  local known
+  known=$(step_ids | paste -sd ' ')
+  [[ " $known " == *" $repair "* ]] || bad_usage "--repair: there is no step '$repair', they are $known"
+}
+
+# print_policy: what all steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
+# (sys/capabilities-self) is left out.
 print_policy() {
   command -v jq >/dev/null || die 'this is missing: the program jq'
-  jq -r '[.[] | .look, .act | values | to_entries[]] | group_by(.key)[]
+  jq -r --arg mode "$mode" '[.[] | .look, (if $mode == "check" then {} else .act end) | values | to_entries[]] | group_by(.key)[]
     | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
 }
 
@@ -434,6 +483,7 @@ stop_if_missing() {
 main() {
   exec 3>&1
   mode=run
+  print=false
   cli=${MESH_CA_CLI:-}
   if [[ -z $cli ]]; then
     cli=vault
@@ -442,10 +492,17 @@ main() {
   while (($# > 0)); do
     case $1 in
       --plan) mode=plan ;;
-      --print-policy)
-        print_policy
-        return 0
+      --check | --repair)
+        [[ -n $repair_example ]] || bad_usage "unknown option '$1'"
+        if [[ $1 == --check ]]; then
+          mode=check
+        else
+          (($# >= 2)) || bad_usage "--repair needs a step, e.g. $repair_example"
+          repair=$2
+          shift
+        fi
         ;;
+      --print-policy) print=true ;;
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
@@ -455,6 +512,9 @@ main() {
     shift
   done
 
+  [[ $print == false ]] || { print_policy && return 0; }
+  [[ -z $repair ]] || need_step
+  [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
   work=$(mktemp -d)
   trap 'finish $?' EXIT
   trap 'exit 130' INT
@@ -473,11 +533,15 @@ main() {
   stop_if_missing
   if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
   steps
-  after_steps
+  case $mode in
+    check) report_drift ;;
+    run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
+  esac
 }
 
 # --- the root CA -----------------------------------------------------------------------------------------------------------------
 
+repair_example=root/tune
 root_cert_file=
 root_key_file=
 root_key=
@@ -541,7 +605,7 @@ need_root_files() {
   [[ -n $known_root ]] || missing+=('the root certificate: --root-cert FILE')
   [[ -n $root_key ]] || missing+=('the key of the root: --root-key FILE')
   if ((${#missing[@]} > 0)); then
-    [[ $mode == plan ]] || return 0
+    [[ $mode != run ]] || return 0
     missing=()
     note 'an import needs --root-cert FILE and --root-key FILE'
     return 0
@@ -594,6 +658,6 @@ write_root() {
   mv root.pem.new root.pem
 }
 
-after_steps() { [[ $mode == plan ]] || say "the root CA is ready in $root_mount. next: the clusters' setup.sh"; }
+after_steps() { say "the root CA is ready in $root_mount. next: the clusters' setup.sh"; }
 
 main "$@"

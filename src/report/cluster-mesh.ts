@@ -177,6 +177,10 @@ export function later(context: ClusterContext): string[] {
     ...(again ? shell(words(['bash', at('setup.sh')])) : []),
     `The intermediate ends ${intermediate.ttl} after it was made. It is not replaced in place: its end is printed by each run of setup.sh.`,
     '',
+    'Whether somebody has changed in Vault what was planned, field by field, with a token that may only look (`--print-policy --check` prints its policy): exit code 3 where something differs, and `--repair STEP` puts it back.',
+    '',
+    ...shell(words(['bash', at('setup.sh'), '--check'])),
+    '',
     '## When a step fails',
     '',
     ...table(

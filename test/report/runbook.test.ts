@@ -373,6 +373,8 @@ describe('the way in', () => {
     expect(fences(text, 'sh')).toEqual([
       ...(again ? [`${setup}\n`] : []),
       ...(rotates ? ['bash dist/cluster-1/rotate-secret-id.sh\n'] : []),
+      // for all of them.
+      `${setup} --check\n`,
     ]);
     expect(text.includes('To replace it at once, e.g. because somebody has seen it')).toBe(rotates);
   });

@@ -1,5 +1,6 @@
 # --- a cluster -------------------------------------------------------------------------------------------------------------------
 
+repair_example=role/write
 exported_key_file=
 take_over=false
 options_usage=' [--take-over]'
@@ -37,8 +38,9 @@ before_steps() {
     kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
       missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
   done
-  ((${#missing[@]} > 0)) || need_rights
-  [[ ${#missing[@]} -gt 0 || -z $root_kind ]] || need_root_place
+  # a check does nothing in the cluster.
+  [[ ${#missing[@]} -gt 0 || $mode == check ]] || need_rights
+  [[ ${#missing[@]} -gt 0 || $mode == check || -z $root_kind ]] || need_root_place
   ((${#missing[@]} > 0)) || look_around
 }
 
@@ -49,10 +51,10 @@ look_around() {
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
   find_intermediate || rc=$?
-  ((rc <= 1)) || exit 1
+  ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
     lives_for "$intermediate_seconds" "$root" "the root in $root_mount" || exit 1
-    [[ $take_over == true ]] || need_free_names
+    [[ $take_over == true || $mode == check ]] || need_free_names
     need_key_file
   fi
   look_at_way_in
@@ -151,16 +153,16 @@ report_other_signers() {
     # the root's certificate stands here too, without its key.
     [[ -n $(jq -r '.data.key_id // ""' <<<"$other") ]] || continue
     used+=" $(jq -r .data.key_id <<<"$other")"
-    note "issuer $id can sign here too, besides the default: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)")"
+    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)")"
   done
   keys_of "$mount/keys" || true
   for id in "${listed[@]}"; do
-    [[ " $used " == *" $id "* ]] || note "key $id has no certificate, a stopped run left it; to remove it: $cli delete $mount/key/$id"
+    [[ " $used " == *" $id "* ]] || stray "key $id has no certificate, a stopped run left it; to remove it: $cli delete $mount/key/$id"
   done
   keys_of "$mount/roles" || true
   for id in "${listed[@]}"; do
     [[ $mount/roles/$id == "$role_path" ]] ||
-      note "role $mount/roles/$id signs with this CA too, and is not of the plan; to remove it: $cli delete $mount/roles/$id"
+      stray "role $mount/roles/$id signs with this CA too, and is not of the plan; to remove it: $cli delete $mount/roles/$id"
   done
 }
 
@@ -191,5 +193,5 @@ set_first_issuer() {
 }
 
 after_steps() {
-  [[ $mode == plan ]] || ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
+  ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
 }

@@ -1,5 +1,6 @@
 # --- the root CA -----------------------------------------------------------------------------------------------------------------
 
+repair_example=root/tune
 root_cert_file=
 root_key_file=
 root_key=
@@ -63,7 +64,7 @@ need_root_files() {
   [[ -n $known_root ]] || missing+=('the root certificate: --root-cert FILE')
   [[ -n $root_key ]] || missing+=('the key of the root: --root-key FILE')
   if ((${#missing[@]} > 0)); then
-    [[ $mode == plan ]] || return 0
+    [[ $mode != run ]] || return 0
     missing=()
     note 'an import needs --root-cert FILE and --root-key FILE'
     return 0
@@ -116,4 +117,4 @@ write_root() {
   mv root.pem.new root.pem
 }
 
-after_steps() { [[ $mode == plan ]] || say "the root CA is ready in $root_mount. next: the clusters' setup.sh"; }
+after_steps() { say "the root CA is ready in $root_mount. next: the clusters' setup.sh"; }

@@ -61,5 +61,5 @@ destroy_previous() {
 }
 
 after_steps() {
-  [[ $mode == plan ]] || say "cluster $cluster has a new secret ID, accessor $accessor, and its login works"
+  say "cluster $cluster has a new secret ID, accessor $accessor, and its login works"
 }

@@ -66,5 +66,5 @@ unwrap_secret_id() {
 }
 
 after_steps() {
-  [[ $mode == plan ]] || say "cluster $cluster has the secret ID with accessor $accessor, and its login works"
+  say "cluster $cluster has the secret ID with accessor $accessor, and its login works"
 }
