@@ -194,6 +194,11 @@ def bundle:
     (($synced.observedGeneration // .metadata.generation) == .metadata.generation), .spec.target == $ARGS.named.target
   | line;
 def certificate: ready as $ready | $ready.status // "missing", "\($ready.reason // "") \($ready.message // "")", .spec.issuerRef.name // "", .spec.issuerRef.kind // "Issuer" | line;
+# what became of the last request of a Certificate that cert-manager has looked at, where it is not signed.
+def unsigned:
+  [.items[] | select(.metadata.annotations["cert-manager.io/certificate-name"] == $ARGS.named.name and ready != {})]
+  | max_by(.metadata.creationTimestamp) // empty
+  | .metadata.name as $name | ready | select(.status != "True") | "\($name) is not signed, \(.reason // "") \(.message // "")" | line;
 def variable:
   (container("discovery").env // [] | map(select(.name == $ARGS.named.variable)) | last // {})
   | if .valueFrom != null then "elsewhere", "" elif (.value // "") == "" then "unset", "" else "set", .value end | line;
@@ -223,6 +228,19 @@ fetch() {
   if [[ -z $out ]]; then return 1; fi
   got=${out#found}
   got=${got#$'\n'}
+}
+
+# ask_list KIND NAMESPACE SELECTOR QUESTION [JQ-OPTION...]: sets `got` to the answer; 1, and `why`, where it can't be asked for.
+ask_list() {
+  local kind=$1 namespace=$2 selector=$3 question=$4
+  shift 4
+  why=$no_answer
+  if [[ -n $why ]]; then return 1; fi
+  if ! got=$(kube get "$kind" --namespace "$namespace" ${selector:+--selector "$selector"} --output json |
+    jq --raw-output "$@" "$questions ${approval_questions:-} $question" 2>/dev/null); then
+    why="kubectl get $kind: $(reason)"
+    return 1
+  fi
 }
 
 # need TODO KIND NAME NAMESPACE QUESTION [JQ-OPTION...]: fetch, where the object must be there; says itself where it isn't.
@@ -410,7 +428,7 @@ check_issuer() {
   elif [[ $status == True && $cause == VaultVerified ]]; then
     ok "$issuer_name is Ready, $message (it proves a login at some time, not that Vault signs now)"
   else
-    fail "$issuer_name: Ready is $status, $cause $message" 'run setup.sh again: its trial names what Vault refuses'
+    fail "$issuer_name: Ready is $status, $cause $message" 'run setup.sh again: it puts right what differs in Vault, then its trial names what Vault refuses'
   fi
 }
 
@@ -490,14 +508,21 @@ check_istiod_certificate() {
   else
     local status message ref kind
     { read -r status && read -r message && read -r ref && read -r kind; } <<<"$got" || true
+    # Ready means that the certificate is there: it stays True to the end of it, however often its renewal is refused.
+    rc=0
+    ask_list certificaterequests.cert-manager.io "$istio_namespace" '' unsigned --arg name "$name" || rc=$?
     if [[ $ref != "$issuer_name" ]]; then
       fail "$name asks the issuer \"$ref\", the plan says \"$issuer_name\"" 'helm upgrade istio-csr with istio-csr.values.yml'
     elif [[ $kind != "$issuer_kind" ]]; then
       fail "$name asks the $kind of that name, the plan says the $issuer_kind" 'helm upgrade istio-csr with istio-csr.values.yml'
-    elif [[ $status == True ]]; then
-      ok "$name is Ready"
-    else
+    elif [[ -n $got ]]; then
+      fail "$name: request $got" 'where Vault refuses it, run setup.sh again: it puts right what differs in Vault, then its trial names what Vault refuses'
+    elif [[ $status != True ]]; then
       fail "$name: Ready is $status, $message" "look at: kubectl --context $context describe certificaterequests --namespace $istio_namespace"
+    elif ((rc != 0)); then
+      unknown "$why"
+    else
+      ok "$name is Ready"
     fi
   fi
 }

@@ -657,6 +657,26 @@ export const mutations = [
     red: 'puts back nothing else',
   },
 
+  // what a refused login leaves
+  {
+    name: 'verify: a request that is not signed is passed over',
+    file: 'src/script/runtime/verify.sh',
+    from: 'elif [[ -n $got ]]; then\n      fail "$name: request',
+    to: 'elif false; then\n      fail "$name: request',
+    project: 'verify',
+    test: 'test/verify/verify-issuer.test.ts',
+    red: 'fails where it is not signed',
+  },
+  {
+    name: 'verify: the first request counts, not the last',
+    file: 'src/script/runtime/verify.sh',
+    from: '| max_by(.metadata.creationTimestamp) // empty',
+    to: '| min_by(.metadata.creationTimestamp) // empty',
+    project: 'verify',
+    test: 'test/verify/verify-issuer.test.ts',
+    red: 'fails where it is not signed',
+  },
+
   // what leaves the command
   {
     name: "synth: a cluster's files speak of another cluster",

@@ -21,3 +21,47 @@ test('where the plan says ClusterIssuer, an Issuer of that name is none', () => 
   ]);
   expect(code).toBe(1);
 });
+
+describe("the last request of istiod's Certificate", () => {
+  const LIST = 'lists/certificaterequests.cert-manager.io/istio-system';
+  const request = (name: string, second: number, status: string, message = 'm', of = 'istiod') => ({
+    metadata: {
+      name,
+      creationTimestamp: `2026-01-01T00:00:0${second}Z`,
+      annotations: { 'cert-manager.io/certificate-name': of },
+    },
+    status: { conditions: [{ type: 'Ready', status, reason: status === 'True' ? 'Issued' : 'Pending', message }] },
+  });
+  const of = (...items: object[]) => {
+    const { code, lines } = verify({ answers: { [LIST]: { items } } });
+    return { code, different: different(lines) };
+  };
+  const undecided = { metadata: { ...request('istiod-4', 4, '').metadata } };
+
+  test('fails where it is not signed, although the certificate before it is Ready', () => {
+    expect(of(request('istiod-2', 2, 'True'), request('istiod-3', 3, 'False', 'no\nlogin'), undecided)).toEqual({
+      code: 1,
+      different: [
+        'FAIL    istiod certificate: istiod: request istiod-3 is not signed, Pending no login (where Vault refuses it, run setup.sh again: it puts right what differs in Vault, then its trial names what Vault refuses)',
+      ],
+    });
+  });
+
+  test("one that was signed after it, another Certificate's, and one that nobody has looked at are no failure", () => {
+    const items = [
+      request('istiod-3', 3, 'True'),
+      request('istiod-2', 2, 'False'),
+      request('other-1', 5, 'False', 'm', 'other'),
+      undecided,
+    ];
+    expect(of(...items)).toEqual({ code: 0, different: [] });
+  });
+
+  test('where it may not be read, a Certificate that is Ready is not known to be renewed', () => {
+    const { code, lines } = verify({ errors: { [LIST]: 'Error from server (Forbidden): no\n' } });
+    expect([code, different(lines)]).toEqual([
+      3,
+      ['unknown istiod certificate: kubectl get certificaterequests.cert-manager.io: Error from server (Forbidden): no'],
+    ]);
+  });
+});

@@ -86,17 +86,3 @@ check_requests() {
     ok "none of $issuer_name is denied or waits for approval"
   fi
 }
-
-# ask_list KIND NAMESPACE SELECTOR QUESTION [JQ-OPTION...]: sets `got` to the answer; 1, and `why`, where it can't be asked for.
-ask_list() {
-  local kind=$1 namespace=$2 selector=$3 question=$4
-  shift 4
-  why=$no_answer
-  if [[ -n $why ]]; then return 1; fi
-  if ! got=$(kube get "$kind" --namespace "$namespace" ${selector:+--selector "$selector"} --output json |
-    jq --raw-output "$@" "$questions $approval_questions $question" 2>/dev/null); then
-    why="kubectl get $kind: $(reason)"
-    return 1
-  fi
-}
-

@@ -1118,9 +1118,16 @@ log_in() {
     say "      not tried: $([[ $handed_over == false ]] || printf 'the new secret ID of ')$secret_namespace/$secret_name is not in the cluster yet. $secret_todo, then run this again"
     return 1
   fi
-  response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$auth_mount/login") ||
-    die 'the login with the delivered secret ID failed: cert-manager could not log in either'
+  response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$auth_mount/login" 2>"$work/error") ||
+    die "the login with the delivered secret ID failed, cert-manager could not log in either: $(last_error)$(locked_out)"
   trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
+}
+
+# locked_out: after five failed logins, and cert-manager tries again and again, Vault refuses a role ID for 15 minutes, whatever secret ID
+# comes with it. It says no more than this.
+locked_out() {
+  grep -q 'permission denied' "$work/error" || return 0
+  printf '%s' "it may be that failed logins have locked the role ID: wait 15 minutes, or $cli write -force sys/locked-users/ACCESSOR/unlock/$role_id with the accessor of $auth_mount/ in $cli auth list; then run this again"
 }
 
 # --- the secret ID lies in a Secret of the cluster
