@@ -299,8 +299,8 @@ export const mutations = [
   {
     name: 'jwt: any audience',
     file: 'src/plan/service-account.ts',
-    from: 'bound_audiences: [common.place.audience]',
-    to: "bound_audiences: [common.place.audience, 'vault://vault-issuer']",
+    from: 'bound_audiences: [audience]',
+    to: "bound_audiences: [audience, 'vault://vault-issuer']",
     ...WAYS,
     red: 'recommended. is refused with another name, namespace or audience',
   },
@@ -585,8 +585,8 @@ export const mutations = [
   {
     name: 'policy: what is to be done is not asked for before the first step',
     file: 'src/script/runtime/setup.sh',
-    from: "  [[ $mode == run && -n $(lacking act '' <<<",
-    to: "  return 0; : [[ $mode == run && -n $(lacking act '' <<<",
+    from: '  [[ $mode == run && -n $(lacking act "$repair" <<<',
+    to: '  return 0; : [[ $mode == run && -n $(lacking act "$repair" <<<',
     project: 'live',
     test: 'test/live/door-policy.test.ts',
     red: 'whichever line is taken away, the script names it, and changes nothing',

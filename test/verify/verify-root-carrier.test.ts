@@ -6,7 +6,7 @@ import { goodLines, mesh, other, verify } from '../fixtures/verify/run';
 const root = { certificate: mesh.root.pem };
 const planOf = (rootCarrier: RootCarrier, more: Parameters<typeof clusterOf>[0] = {}) =>
   clusterOf({ root, istioCsr: { rootCarrier }, ...more });
-const BUNDLE = 'bundles.trust.cert-manager.io/--output/istio-root-ca';
+const BUNDLE = 'bundles.trust.cert-manager.io/istio-root-ca';
 const MAP = 'configmaps/cert-manager/istio-root-ca';
 const is = `ca.cert.pem of ConfigMap istio-root-ca is the root, SHA-256 ${mesh.root.print}`;
 const held = `is not the root CN=Test Root, SHA-256 ${mesh.root.print}: it is CN=Other Root, a root, SHA-256 ${other.print}`;
