@@ -1,7 +1,7 @@
 // secret.delivery: wrapped, there and back, on a real Vault and a real API server.
 import { createHash } from 'node:crypto';
 import { carryConfig, type CarryWorld, makeReadyWorld } from './carry';
-import { run } from './harness';
+import { ok, run, type Vault } from './harness';
 import { makeKillers, stopAfter } from './killed';
 import { stateOf, startServers } from './world';
 
@@ -27,6 +27,21 @@ const broughtBy = (token: string) => ({
   'cdk8s-mesh-ca/cluster': 'cluster-1',
   'cdk8s-mesh-ca/wrapping-token-sha256': createHash('sha256').update(token).digest('hex'),
 });
+
+/** A wrapping token of what somebody else has made at a path. */
+async function wrappedAt(vault: Vault, path: string): Promise<string> {
+  const headers = ['-H', `X-Vault-Token: ${vault.token}`, '-H', 'X-Vault-Wrap-TTL: 60s'];
+  const made = await run('curl', [
+    '-sS',
+    '-X',
+    'POST',
+    ...headers,
+    '-d',
+    path.startsWith('auth/') ? '{}' : '{"secret_id":"x"}',
+    `${vault.addr}/v1/${path}`,
+  ]);
+  return (JSON.parse(made.stdout) as { wrap_info: { token: string } }).wrap_info.token;
+}
 
 async function world() {
   const vault = await devVault({ audit: true });
@@ -86,6 +101,16 @@ test('fails if somebody else has unwrapped it, and the accessor that setup.sh pr
   // and another one is made.
   const { stdout } = await one.script('cluster-1');
   expect((await unwrap(one, handedOver(stdout).token)).code).toBe(0);
+});
+
+test('fails if another token is used up than the one that the cluster holds the secret ID of', async () => {
+  const { vault, one, first } = await world();
+  ok(await unwrap(one, handedOver(first).token));
+  const held = await one.held();
+  const token = await wrappedAt(vault, `${one.appRole.path}/secret-id`);
+  await vault.request('POST', 'sys/wrapping/unwrap', {}, token);
+  expect(await unwrap(one, token)).toMatchObject({ code: 1, stderr: expect.stringMatching(USED_UP) as string });
+  expect(await one.held()).toBe(held);
 });
 
 test(
@@ -149,19 +174,7 @@ test.each([
 ])('fails if the wrapping token was made for %s, and does not use it up', async (_, path) => {
   const { vault, one } = await world();
   await vault.request('POST', 'auth/approle/role/other', { token_ttl: 60 });
-  const made = await run('curl', [
-    '-sS',
-    '-X',
-    'POST',
-    '-H',
-    `X-Vault-Token: ${vault.token}`,
-    '-H',
-    'X-Vault-Wrap-TTL: 60s',
-    '-d',
-    '{"secret_id":"x"}',
-    `${vault.addr}/v1/${path}`,
-  ]);
-  const { token } = (JSON.parse(made.stdout) as { wrap_info: { token: string } }).wrap_info;
+  const token = await wrappedAt(vault, path);
   const { code, stderr } = await unwrap(one, token);
   expect([code, stderr]).toEqual([
     1,
