@@ -923,17 +923,14 @@ secret_annotation() {
 # the annotation that says which cluster of the config a Secret was made for.
 readonly MAKER=cdk8s-mesh-ca/cluster
 
-# the annotation that names the secret ID which a Secret held before, by its accessor. An accessor is no secret.
-readonly PREVIOUS=cdk8s-mesh-ca/previous-accessor
-
-# apply_secret NAMESPACE NAME KEY [ACCESSOR]: makes the Secret, its value from standard input, through pipes only. ACCESSOR is of the secret
-# ID that it held before: what the value replaces and what is left to destroy change in one call.
+# apply_secret NAMESPACE NAME KEY [ANNOTATION VALUE]: makes the Secret, its value from standard input, through pipes only. The annotation says
+# something of the value, where VALUE is not empty: both change in one call.
 apply_secret() {
   jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" --arg maker "$MAKER" --arg cluster "$cluster" \
-    --arg previous "$PREVIOUS" --arg accessor "${4:-}" '{
+    --arg annotation "${4:-}" --arg said "${5:-}" '{
     apiVersion: "v1", kind: "Secret", type: "Opaque",
     metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"},
-      annotations: ({($maker): $cluster} + if $accessor == "" then {} else {($previous): $accessor} end)},
+      annotations: ({($maker): $cluster} + if $said == "" then {} else {($annotation): $said} end)},
     data: {($key): @base64}}' | kube apply --server-side --force-conflicts --field-manager=cdk8s-mesh-ca -f -
 }
 

@@ -42,7 +42,7 @@ function wrapped({ at }: ClusterContext, wrapTtl: string): string[] {
     `setup.sh prints a wrapping token and its accessor, and never sees the secret ID. Hand the token to the one who runs the cluster: it serves once, for ${wrapTtl}. Keep the accessor. The other one needs no login to Vault; the script asks for the token:`,
     '',
     ...shell(words(['bash', at('unwrap-secret-id.sh')])),
-    'See: `signed, verified to the root: a workload`. Should it say that the token was unwrapped before, or was made elsewhere, and nobody of you did that, somebody else may have a secret ID that works: destroy it by its accessor, with the command that setup.sh printed, look into the audit log of Vault for who unwrapped it, and run setup.sh again.',
+    'See: `signed, verified to the root: a workload`. A run that was stopped can be run again with the same token. Should it say that Vault does not know the token any more, or that it was made elsewhere, destroy the secret ID by its accessor, with the command that setup.sh printed, and run setup.sh again for another token. Where no run was stopped and the time was not up, somebody else may have that secret ID: look into the audit log of Vault for who unwrapped it.',
     '',
   ];
 }

@@ -46,13 +46,17 @@ export function unwrapSteps(cluster: ClusterPlan, { path, secret }: AppRolePlan)
       id: 'unwrap/check',
       title: `Check that the wrapping token of standard input was made at ${path}/secret-id`,
       why: ['Else it was swapped on its way. Looking does not use it up.'],
+      unless: ['unwrapped_here'],
       run: [['check_wrapping_token']],
       needs: {},
     },
     {
       id: 'unwrap/deliver',
       title: `Unwrap it into Secret ${secret.namespace}/${secret.name}`,
-      why: ['Through pipes only.'],
+      why: [
+        'Through pipes only. It is done where the Secret says that it came in this token: a run that was stopped after that can be run again.',
+      ],
+      unless: ['unwrapped_here'],
       run: [['unwrap_secret_id']],
       needs: {},
     },

@@ -2,8 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { carryConfig, makeCarryWorld, makeReadyWorld } from './carry';
-import { buildPrograms, ok, tempDir } from './harness';
-import { programsBefore, startServers } from './world';
+import { ok } from './harness';
+import { makeKillers, stopAfter } from './killed';
+import { startServers } from './world';
 
 const { kube, devVault } = startServers();
 const PREVIOUS = 'cdk8s-mesh-ca/previous-accessor';
@@ -44,15 +45,8 @@ test(
   'a login works at every moment, killed after each call and run again; then there is one secret ID, or the others are named',
   async () => {
     const { vault, world: one } = await world();
-    const { kubectl } = await buildPrograms(['kubectl']);
-    const text = `n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; "$real" "$@"; rc=$?; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
-    const bin = programsBefore({ vault: text, kubectl: text }, { vault: vault.bin, kubectl });
-    const stopAfter = async (after: number) => {
-      const COUNT = join(tempDir('count'), 'count');
-      writeFileSync(COUNT, '0');
-      const { code } = await one.carry(SCRIPT, [], { env: { COUNT, KILL_AFTER: String(after), PATH: `${bin}:${one.env.PATH ?? ''}` } });
-      return { code, calls: Number(readFileSync(COUNT, 'utf8')) };
-    };
+    const killers = await makeKillers(vault);
+    const rotateTo = (after: number) => stopAfter(killers, one, after, env => one.carry(SCRIPT, [], { env }));
     // as cert-manager does: reads the Secret, logs in.
     const logins: number[] = [];
     const polling = { on: true };
@@ -63,12 +57,12 @@ test(
       }
     })();
 
-    const { code, calls } = await stopAfter(0);
+    const { code, calls } = await rotateTo(0);
     expect([code, calls > 15]).toEqual([0, true]);
     let finished = 0;
     let orphans = 0;
     for (let n = 1; n <= calls; n++) {
-      expect([n, (await stopAfter(n)).code]).toEqual([n, 137]);
+      expect([n, (await rotateTo(n)).code]).toEqual([n, 137]);
       expect([n, await one.login((await one.held())!)]).toEqual([n, 200]);
       const previous = (await one.annotations())[PREVIOUS];
       const known = await one.accessors();

@@ -3,12 +3,32 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MeshCaConfig } from '../../src/config/config';
-import { buildPrograms, type Kube, ok, startKube, startVaultDev, tempDir, type Vault } from './harness';
+import { buildPrograms, type Kube, ok, type RunResult, startKube, startVaultDev, tempDir, type Vault } from './harness';
 import { configs, dataOf, makeRoot, makeWorld, programsBefore, stateOf, type World } from './world';
 
 let vault: Vault;
 let kube: Kube;
-let bin: string;
+let killers: string;
+
+/** Programs that count the calls; after the one that is asked for they end the script, all its children, and themselves. */
+export async function makeKillers(real: Vault): Promise<string> {
+  const { kubectl } = await buildPrograms(['kubectl']);
+  const text = `n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; "$real" "$@"; rc=$?; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
+  return programsBefore({ vault: text, kubectl: text }, { vault: real.bin, kubectl });
+}
+
+/** Runs a script, with `killers` in its environment, until its call number `after`; 0: to its end. Gives the code and the count of calls. */
+export async function stopAfter(
+  killers: string,
+  { env }: World,
+  after: number,
+  script: (env: Readonly<Record<string, string>>) => Promise<RunResult>,
+): Promise<RunResult & { calls: number }> {
+  const COUNT = join(tempDir('count'), 'count');
+  writeFileSync(COUNT, '0');
+  const result = await script({ COUNT, KILL_AFTER: String(after), PATH: `${killers}:${env.PATH ?? ''}` });
+  return { ...result, calls: Number(readFileSync(COUNT, 'utf8')) };
+}
 
 /** Defines what starts and ends the programs of a file of such tests. */
 export function startForKills(): void {
@@ -23,24 +43,11 @@ export function startForKills(): void {
 async function start(): Promise<void> {
   await buildPrograms();
   [vault, kube] = [await startVaultDev(), await startKube()];
-  const { kubectl } = await buildPrograms(['kubectl']);
-  // counts the calls; after the one that is asked for it ends the script, all its children, and itself.
-  const text = `n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; "$real" "$@"; rc=$?; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
-  bin = programsBefore({ vault: text, kubectl: text }, { vault: vault.bin, kubectl });
+  killers = await makeKillers(vault);
 }
 
-/** Runs a script until its call number `after`; 0: to its end. Gives the code and the count of calls. */
-async function stopAfter(
-  world: World,
-  script: string,
-  args: readonly string[],
-  after: number,
-): Promise<{ code: number; calls: number; stdout: string; stderr: string }> {
-  const COUNT = join(tempDir('count'), 'count');
-  writeFileSync(COUNT, '0');
-  const result = await world.script(script, args, { COUNT, KILL_AFTER: String(after), PATH: `${bin}:${world.env.PATH ?? ''}` });
-  return { ...result, calls: Number(readFileSync(COUNT, 'utf8')) };
-}
+const setUpTo = (world: World, script: string, args: readonly string[], after: number) =>
+  stopAfter(killers, world, after, env => world.script(script, args, env));
 
 /** What is the same for every run, whatever its names: the fields, and how many issuers there are. */
 async function outcome(world: World): Promise<unknown> {
@@ -81,11 +88,11 @@ export function testKilledRoot(): void {
     const { cert, key } = await makeRoot(tempDir('root'));
     const args = ['--root-cert', cert, '--root-key', key];
     const at = (n: string) => makeWorld({ ...configs.recommended, root: { mount: `pki-${n}` } }, vault, [kube]);
-    const { calls } = await stopAfter(await at('whole'), 'root', args, 0);
+    const { calls } = await setUpTo(await at('whole'), 'root', args, 0);
     expect(calls).toBeGreaterThan(10);
     for (let n = 1; n <= calls; n++) {
       const world = await at(String(n));
-      expect([n, (await stopAfter(world, 'root', args, n)).code]).toEqual([n, 137]);
+      expect([n, (await setUpTo(world, 'root', args, n)).code]).toEqual([n, 137]);
       const again = await world.script('root', args);
       expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
       expect(dataOf((await vault.request('LIST', `pki-${n}/issuers`)).body).keys).toHaveLength(1);
@@ -107,14 +114,14 @@ export function testKilledCluster(name: 'recommended' | 'guide'): void {
     const keyFile = (n: string) => (name === 'guide' ? ['--exported-key', `key-${n}`] : []);
 
     const whole = await at('whole');
-    const { calls, stdout } = await stopAfter(whole, `${name}-whole`, keyFile('whole'), 0);
+    const { calls, stdout } = await setUpTo(whole, `${name}-whole`, keyFile('whole'), 0);
     const trials = /\d+ trials passed/.exec(stdout)?.[0] ?? 'no trial';
     const expected = await outcome(whole);
     expect(calls).toBeGreaterThan(30);
     let orphans = 0;
     for (let n = 1; n <= calls; n++) {
       const world = await at(String(n));
-      expect([n, (await stopAfter(world, `${name}-${n}`, keyFile('1'), n)).code]).toEqual([n, 137]);
+      expect([n, (await setUpTo(world, `${name}-${n}`, keyFile('1'), n)).code]).toEqual([n, 137]);
       const again = await world.script(`${name}-${n}`, keyFile('2'));
       expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
       expect([n, again.stdout]).toEqual([n, expect.stringContaining(trials)]);

@@ -737,4 +737,42 @@ export const mutations = [
     test: 'test/plan/optional.test.ts',
     red: 'what its address says',
   },
+
+  // a secret ID on its way, stopped or in use
+  {
+    name: 'carried: what a stopped run has unwrapped is not known again',
+    file: 'src/script/runtime/unwrap.sh',
+    from: '[[ $from == "$(token_digest)" ]]',
+    to: 'false',
+    project: 'live',
+    test: 'test/live/carry-wrapped.test.ts',
+    red: 'killed after each call',
+  },
+  {
+    name: 'carried: any token is taken for the one that was unwrapped here',
+    file: 'src/script/runtime/unwrap.sh',
+    from: '[[ $from == "$(token_digest)" ]]',
+    to: '[[ -n $from ]]',
+    project: 'live',
+    test: 'test/live/carry-wrapped.test.ts',
+    red: 'fails if another token',
+  },
+  {
+    name: 'carried: a used token is a breach, whatever stopped',
+    file: 'src/script/runtime/unwrap.sh',
+    from: ' or a run of this script was stopped just after it was unwrapped, and the secret ID is lost;',
+    to: '',
+    project: 'live',
+    test: 'test/live/carry-wrapped.test.ts',
+    red: 'killed after each call',
+  },
+  {
+    name: 'carried: a rotation without an overlap',
+    file: 'src/script/runtime/app-role.sh',
+    from: '  response=$(vault write -format=json -force "$auth_path/secret-id")\n  accessor=',
+    to: '  [[ -z $previous ]] || destroy_secret_id "$previous"\n  response=$(vault write -format=json -force "$auth_path/secret-id")\n  accessor=',
+    project: 'live',
+    test: 'test/live/carry-rotate-used.test.ts',
+    red: 'cert-manager signs every request',
+  },
 ];

@@ -33,12 +33,25 @@ read_wrapping_token() {
     die "standard input must hold the wrapping token that setup.sh printed, e.g. hvs.CAESIJ…, got ${#wrapping_token} characters that are none"
 }
 
+# the annotation that names the wrapping token which a Secret's value came in, by its SHA-256: such a token is used up.
+readonly WRAPPED_IN=cdk8s-mesh-ca/wrapping-token-sha256
+token_digest() { printf '%s' "$wrapping_token" | openssl dgst -sha256 -r | cut -d ' ' -f 1; }
+
+# unwrapped_here: whether the cluster holds what this very token brought. Then the script has used it up, also where it was stopped after that.
+unwrapped_here() {
+  local from
+  [[ -n $wrapping_token ]] || return 1
+  from=$(secret_annotation "$secret_namespace" "$secret_name" "$WRAPPED_IN") || return 2
+  [[ $from == "$(token_digest)" ]]
+}
+
 # may_be_breach WHAT: a token that is not as it was handed over.
 may_be_breach() {
-  complain "$1. If that was not you, somebody else may have a secret ID that works. Tell the one who runs Vault: the secret ID has to be destroyed, by the accessor that setup.sh printed beside the token, and setup.sh run again: $cli write $auth_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
+  complain "$1. Tell the one who runs Vault: the secret ID has to be destroyed, by the accessor that setup.sh printed beside the token, and setup.sh run again, for another token: $cli write $auth_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
   exit 1
 }
-readonly USED_UP='the wrapping token is not one that Vault knows (any more): it was unwrapped before, or its time is up'
+# a run that is stopped between Vault's answer and the cluster loses the secret ID, and nobody can tell that from a theft.
+readonly USED_UP="the wrapping token is not one that Vault knows (any more), and what $secret_place holds did not come in it. Its time is up; or a run of this script was stopped just after it was unwrapped, and the secret ID is lost; or, where you know of no such run, somebody else may have a secret ID that works"
 
 # check_wrapping_token: whether what it wraps is a secret ID of this AppRole. That does not use it up.
 check_wrapping_token() {
@@ -49,22 +62,23 @@ check_wrapping_token() {
   fi
   made_at=$(jq -r '.data.creation_path // ""' <<<"$answer")
   [[ $made_at == "$auth_path/secret-id" ]] ||
-    may_be_breach "the wrapping token was made at '$made_at', not at $auth_path/secret-id: it is not the one that setup.sh made, and was not unwrapped"
+    may_be_breach "the wrapping token was made at '$made_at', not at $auth_path/secret-id: it is not the one that setup.sh made, and was not unwrapped. Who swapped it may have a secret ID that works"
 }
 
 # unwrap_secret_id: from Vault into the cluster through pipes only.
 unwrap_secret_id() {
-  local response
+  local response digest
+  digest=$(token_digest)
   if ! response=$(vault_as "$wrapping_token" unwrap -format=json 2>"$work/error"); then
     grep -Eq 'not valid or does not exist|bad token' "$work/error" || die "cannot unwrap the token: $(last_error)"
     may_be_breach "$USED_UP"
   fi
   wrapping_token=
   accessor=$(printf '%s' "$response" | jq -r .data.secret_id_accessor)
-  printf '%s' "$response" | jq -j .data.secret_id | carry_secret_id '' ||
+  printf '%s' "$response" | jq -j .data.secret_id | apply_secret "$secret_namespace" "$secret_name" "$secret_key" "$WRAPPED_IN" "$digest" ||
     die "the secret ID did not reach $secret_place, and the token is used up. Have another one made by setup.sh, and this one destroyed: $cli write $auth_path/secret-id-accessor/destroy secret_id_accessor=$accessor"
 }
 
 after_steps() {
-  say "cluster $cluster has the secret ID with accessor $accessor, and its login works"
+  say "cluster $cluster has the secret ID of the token${accessor:+, accessor $accessor}, and its login works"
 }

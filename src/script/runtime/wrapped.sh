@@ -23,7 +23,7 @@ wrap_secret_id() {
   say "        creation path   $(jq -r .wrap_info.creation_path <<<"$response")"
   say "        it ends after   $wrap_ttl"
   say "        accessor        $accessor"
-  say "      he runs unwrap-secret-id.sh, which lies beside this script, and types the token. Should he find it used, somebody else has the secret ID:"
+  say "      he runs unwrap-secret-id.sh, which lies beside this script, and types the token. Should he find it used, the secret ID is lost or somebody else has it: destroy it, and run this again:"
   say "        $cli write $auth_path/secret-id-accessor/destroy secret_id_accessor=$accessor"
 }
 
