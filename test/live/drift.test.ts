@@ -80,8 +80,10 @@ describe.each(['recommended', 'appRole'] as const)('the %s config', name => {
   });
 
   test('every field of every step that compares fields is found when it was changed, named as a diff, and put back by itself', async () => {
-    const steps = clusterSteps(world.cluster).filter(({ unless, fields }) => unless?.[0] === 'same_fields' && fields);
-    expect(steps.length).toBeGreaterThan(2);
+    // those of the CA are the same in both.
+    const own = name === 'recommended' ? /./ : /^approle/;
+    const steps = clusterSteps(world.cluster).filter(({ id, unless, fields }) => unless?.[0] === 'same_fields' && fields && own.test(id));
+    expect(steps.length).toBeGreaterThan(1);
     const before = await stateOf(vault, world.cluster);
     for (const { id, fields = {}, unless } of steps) {
       const [, path = ''] = unless ?? [];
@@ -114,7 +116,7 @@ describe.each(['recommended', 'appRole'] as const)('the %s config', name => {
     const { role, policy } = world.cluster;
     const planned = await stateOf(vault, world.cluster);
     await vault.request('POST', role.path, { ...role.fields, allow_any_name: true });
-    await vault.request('POST', `sys/policies/acl/${policy.name}`, { policy: '' });
+    await vault.request('POST', `sys/policies/acl/${policy.name}`, { policy: 'path "other" { capabilities = ["read"] }' });
     expect((await check()).stdout).toContain('steps differ: role/write policy/write.');
     expect(ok(await world.script('cluster-1', ['--repair', 'role/write']))).not.toContain('policy/write');
     expect((await check()).stdout).toContain('steps differ: policy/write.');
