@@ -57,20 +57,28 @@ export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: re
 
 /** Refuses a mount or an authority for logins that two clusters share: each could sign with the other's CA. */
 function refuseSharedLogins(clusters: readonly ClusterPlan[], settings: readonly Settings[]): void {
+  // the first cluster with a mount, with one below a path, with an authority; by maps, as there may be thousands.
+  const [at, below, by] = [new Map<string, ClusterPlan>(), new Map<string, ClusterPlan>(), new Map<string, ClusterPlan>()];
   clusters.forEach(({ auth, name }, i) => {
-    const others = clusters.slice(0, i).filter(other => other.name !== name);
     const refuse = (key: string, message: string) => settings[i]?.refuse([auth.method, key], message);
+    const isOther = (other: ClusterPlan | undefined) => other !== undefined && other.name !== name;
     // an AppRole's mount may serve others too; that of the other methods is the cluster's own.
-    const beside = others.find(
-      other => overlaps(other.auth.mount, auth.mount) && !(areAppRoles(other.auth, auth) && other.auth.mount === auth.mount),
-    );
+    const near = [at.get(auth.mount), below.get(auth.mount), ...parents(auth.mount).map(parent => at.get(parent))];
+    const beside = near.find(other => isOther(other) && !(other && areAppRoles(other.auth, auth) && other.auth.mount === auth.mount));
     if (beside) {
       refuse(
         'mount',
         `each cluster needs its own mount, e.g. "${auth.method === 'clientCertificate' ? 'cert' : auth.method}-${name}", got "${auth.mount}", and "${beside.name}" has "${beside.auth.mount}"`,
       );
     }
-    const same = others.find(other => authorities(other.auth).some(one => authorities(auth).includes(one)));
+    const own = authorities(auth);
+    const same = own.map(one => by.get(one)).find(isOther);
+    const it = clusters[i];
+    if (it) {
+      own.forEach(one => by.has(one) || by.set(one, it));
+      if (!at.has(auth.mount)) at.set(auth.mount, it);
+      parents(auth.mount).forEach(parent => below.has(parent) || below.set(parent, it));
+    }
     if (same && auth.method === 'jwt') {
       refuse(
         'discoveryUrl',
