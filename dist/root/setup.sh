@@ -56,7 +56,7 @@ export LC_ALL=C VAULT_CLI_NO_COLOR=1
 # what a user may have set for himself, and what would change the answers that are read here.
 unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
 # an exported variable of such a name would hand what it comes to hold to every program.
-unset root_key trial_token wrapping_token token secret_id secret response found held
+unset root_key client_key trial_token wrapping_token token secret_id secret response found held
 
 usage() {
   printf 'usage: bash %s [--plan | %s--print-policy]%s\n\n%s\n\n' "$0" "${repair_example:+--check | --repair STEP | }" "$options_usage" "$about"
@@ -98,6 +98,7 @@ doing=false
 to_do=()
 # what else --check has found, beside steps that differ.
 strays=()
+drifted=false
 # the one step that --repair names; none: all of them.
 repair=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
@@ -152,7 +153,6 @@ report_drift() {
   drifted=true
   exit 3
 }
-drifted=false
 
 # run COMMAND ARGUMENT...: does it, where the step is not done.
 run() {
@@ -269,10 +269,10 @@ compare() {
       elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
       else $found == $wanted end;
     .data as $found | $wanted | to_entries[] | select(same($found[.key]; .value) | not)
-    | if $mode == "check" then "- \(.key): \($found[.key] | tojson)\n      + \(.key): \(.value | tojson)"
+    | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
       else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
-  while IFS= read -r line; do say "      ${line#      }"; done <<<"$differences"
+  while IFS= read -r line; do say "      $line"; done <<<"$differences"
   return 1
 }
 

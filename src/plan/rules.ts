@@ -59,12 +59,13 @@ export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: re
 function refuseSharedLogins(clusters: readonly ClusterPlan[], settings: readonly Settings[]): void {
   // the first cluster with a mount, with one below a path, with an authority; by maps, as there may be thousands.
   const [at, below, by] = [new Map<string, ClusterPlan>(), new Map<string, ClusterPlan>(), new Map<string, ClusterPlan>()];
-  clusters.forEach(({ auth, name }, i) => {
+  clusters.forEach((cluster, i) => {
+    const { auth, name } = cluster;
     const refuse = (key: string, message: string) => settings[i]?.refuse([auth.method, key], message);
-    const isOther = (other: ClusterPlan | undefined) => other !== undefined && other.name !== name;
+    const isOther = (other: ClusterPlan | undefined): other is ClusterPlan => other !== undefined && other.name !== name;
     // an AppRole's mount may serve others too; that of the other methods is the cluster's own.
     const near = [at.get(auth.mount), below.get(auth.mount), ...parents(auth.mount).map(parent => at.get(parent))];
-    const beside = near.find(other => isOther(other) && !(other && areAppRoles(other.auth, auth) && other.auth.mount === auth.mount));
+    const beside = near.filter(isOther).find(other => !(areAppRoles(other.auth, auth) && other.auth.mount === auth.mount));
     if (beside) {
       refuse(
         'mount',
@@ -73,12 +74,9 @@ function refuseSharedLogins(clusters: readonly ClusterPlan[], settings: readonly
     }
     const own = authorities(auth);
     const same = own.map(one => by.get(one)).find(isOther);
-    const it = clusters[i];
-    if (it) {
-      own.forEach(one => by.has(one) || by.set(one, it));
-      if (!at.has(auth.mount)) at.set(auth.mount, it);
-      parents(auth.mount).forEach(parent => below.has(parent) || below.set(parent, it));
-    }
+    own.forEach(one => by.has(one) || by.set(one, cluster));
+    if (!at.has(auth.mount)) at.set(auth.mount, cluster);
+    parents(auth.mount).forEach(parent => below.has(parent) || below.set(parent, cluster));
     if (same && auth.method === 'jwt') {
       refuse(
         'discoveryUrl',

@@ -7,9 +7,9 @@ look_at_way_in() { return 0; }
 
 # log_in: sets `trial_token`; 1, and why, where there is nothing to log in with yet.
 log_in() {
-  local certificate key response rc=0
+  local certificate client_key response rc=0
   certificate=$(secret_value "$issuer_namespace" "$client_secret" tls.crt) || rc=$?
-  key=$(secret_value "$issuer_namespace" "$client_secret" tls.key) || rc=$?
+  ((rc > 0)) || client_key=$(secret_value "$issuer_namespace" "$client_secret" tls.key) || rc=$?
   ((rc <= 1)) || exit 1
   if ((rc == 1)); then
     say "      not tried: Secret $issuer_namespace/$client_secret with tls.crt and tls.key is not in the cluster yet. Make it, as README.md says, then run this again"
@@ -17,7 +17,7 @@ log_in() {
   fi
   # the key goes through a pipe, each is read once.
   response=$(jq -n --arg name "$auth_role" '{$name}' | vault write -format=json -client-cert=<(printf '%s' "$certificate") \
-    -client-key=<(printf '%s' "$key") "auth/$auth_mount/login" - 2>"$work/error") ||
+    -client-key=<(printf '%s' "$client_key") "auth/$auth_mount/login" - 2>"$work/error") ||
     die "the login with the certificate in $issuer_namespace/$client_secret failed, cert-manager could not log in either: $(last_error)"
   trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
 }
