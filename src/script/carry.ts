@@ -130,7 +130,6 @@ function carryConstants({ name, context, vault, root, role, certificates }: Clus
     root_mount: root.mount,
     sign_path: role.signPath,
     role_is_exact: String(role.exact),
-    auth_mount: auth.mount,
     token_type: auth.fields.token_type,
     ...authConstants(auth),
     key_type: certificates.keyType,

@@ -51,7 +51,6 @@ export function clusterScript(cluster: ClusterPlan): string {
       policy_path: policyPath(cluster.policy),
       role_is_exact: String(role.exact),
       issuer_namespace: issuer.namespace,
-      auth_mount: auth.mount,
       own_auth: ownAuth(auth),
       token_type: auth.fields.token_type,
       ...authConstants(auth),
@@ -126,9 +125,12 @@ function deliveryConstants(auth: AuthPlan): Record<string, string> {
 
 /** What the runtime has to know of the way in. */
 export function authConstants(auth: AuthPlan): Record<string, string> {
+  // it cannot log in by itself.
+  if (auth.method === 'aws') return { service_account: auth.serviceAccount.name };
   if (auth.method === 'appRole') {
     const { roleId, fields, secret } = auth;
     return {
+      auth_mount: auth.mount,
       auth_path: auth.path,
       role_id: roleId,
       secret_id_seconds: String(seconds(fields.secret_id_ttl)),
@@ -142,9 +144,10 @@ export function authConstants(auth: AuthPlan): Record<string, string> {
     };
   }
   if (auth.method === 'clientCertificate') {
-    return { auth_role: auth.role, client_secret: auth.secret.name };
+    return { auth_mount: auth.mount, auth_role: auth.role, client_secret: auth.secret.name };
   }
   return {
+    auth_mount: auth.mount,
     auth_role: auth.role,
     service_account: auth.serviceAccount.name,
     audience: auth.audience,

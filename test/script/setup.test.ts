@@ -17,6 +17,11 @@ const plans = {
   kubernetes: load('mesh-ca.yaml', { auth: 'kubernetes' }),
   outside: load('mesh-ca.yaml', { auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } }),
   appRole: load('mesh-ca.yaml', { auth: 'appRole' }),
+  clientCertificate: load('mesh-ca.yaml', {
+    auth: 'clientCertificate',
+    clientCertificate: { certificate: rootPem, allowedNames: ['cert-manager.example.com'] },
+  }),
+  aws: load('mesh-ca.yaml', { auth: 'aws', aws: { iamRoleArn: 'arn:aws:iam::123456789012:role/mesh-ca', region: 'eu-central-1' } }),
   bundle: load('mesh-ca.yaml', { istioCsr: { rootCarrier: 'bundle' } }),
   guide: load('examples/guide/mesh-ca.yaml'),
 };
