@@ -55,59 +55,35 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
     cluster: name,
     about,
   });
+  const optional = (path: string, about: string, construct: Construct | undefined, header: readonly string[]): OutputFile[] =>
+    construct ? [manifest(path, about, construct, header)] : [];
   return [
-    ...(access.serviceAccount
-      ? [manifest('manifests/0-access/service-account.yaml', 'who cert-manager logs in to Vault as', access.serviceAccount, [])]
-      : []),
-    ...(access.reviewer
-      ? [manifest('manifests/0-access/reviewer.yaml', 'whose token Vault asks the API server with', access.reviewer, [])]
-      : []),
-    ...(issuer.secret
-      ? [
-          manifest(
-            'manifests/1-issuer/secret.yaml',
-            "the secret ID of cert-manager's AppRole, in plain text",
-            issuer.secret,
-            warnings(cluster, 'secret.'),
-          ),
-        ]
-      : []),
-    ...(issuer.carrier
-      ? [manifest(`manifests/1-issuer/${issuer.carrier.node.id}.yaml`, 'what brings the secret ID into the cluster', issuer.carrier, [])]
-      : []),
+    ...optional('manifests/0-access/service-account.yaml', 'who cert-manager logs in to Vault as', access.serviceAccount, []),
+    ...optional('manifests/0-access/reviewer.yaml', 'whose token Vault asks the API server with', access.reviewer, []),
+    ...optional(
+      'manifests/1-issuer/secret.yaml',
+      "the secret ID of cert-manager's AppRole, in plain text",
+      issuer.secret,
+      warnings(cluster, 'secret.'),
+    ),
+    ...optional(`manifests/1-issuer/${issuer.carrier?.node.id}.yaml`, 'what brings the secret ID into the cluster', issuer.carrier, []),
     manifest('manifests/1-issuer/issuer.yaml', "cert-manager's way to Vault", issuer.issuer, [
-      cluster.auth.method === 'appRole'
-        ? `It becomes Ready once the Secret ${cluster.auth.secret.namespace}/${cluster.auth.secret.name} holds a secret ID.`
-        : cluster.auth.method === 'clientCertificate'
-          ? `It becomes Ready once the setup script has run and the Secret ${cluster.auth.secret.namespace}/${cluster.auth.secret.name} holds its certificate.`
-          : 'It becomes Ready once the setup script has run and the manifests of 0-access are applied.',
+      `It becomes Ready once ${readyWhen(cluster)}.`,
     ]),
-    ...(issuer.requestPolicies
-      ? [
-          manifest(
-            'manifests/1-issuer/request-policies.yaml',
-            'what the Issuer may be asked for, and by whom',
-            issuer.requestPolicies,
-            requestPolicyHeader(cluster),
-          ),
-        ]
-      : []),
-    ...(issuer.networkPolicy
-      ? [manifest('manifests/1-issuer/network-policy.yaml', 'cert-manager may reach Vault', issuer.networkPolicy, CERT_MANAGER_NETWORK)]
-      : []),
-    ...(csr.rootCa
-      ? [
-          manifest(
-            'manifests/2-istio-csr/root-ca.yaml',
-            'the root certificate that istio-csr hands to the workloads',
-            csr.rootCa,
-            bundleHeader(cluster),
-          ),
-        ]
-      : []),
-    ...(csr.networkPolicy
-      ? [manifest('manifests/2-istio-csr/network-policy.yaml', 'every pod may reach istio-csr', csr.networkPolicy, ISTIO_CSR_NETWORK)]
-      : []),
+    ...optional(
+      'manifests/1-issuer/request-policies.yaml',
+      'what the Issuer may be asked for, and by whom',
+      issuer.requestPolicies,
+      requestPolicyHeader(cluster),
+    ),
+    ...optional('manifests/1-issuer/network-policy.yaml', 'cert-manager may reach Vault', issuer.networkPolicy, CERT_MANAGER_NETWORK),
+    ...optional(
+      'manifests/2-istio-csr/root-ca.yaml',
+      'the root certificate that istio-csr hands to the workloads',
+      csr.rootCa,
+      bundleHeader(cluster),
+    ),
+    ...optional('manifests/2-istio-csr/network-policy.yaml', 'every pod may reach istio-csr', csr.networkPolicy, ISTIO_CSR_NETWORK),
     {
       path: `${name}/istio-csr.values.yml`,
       content: csr.values.file.text,
@@ -137,6 +113,18 @@ function manifestText(construct: Construct, header: readonly string[]): string {
       return yamlText(json, { header: i === 0 ? header : [], reasons: reasonsOf(object.node.scope) });
     })
     .join('---\n');
+}
+
+/** What the Issuer waits for. */
+function readyWhen({ auth }: ClusterPlan): string {
+  switch (auth.method) {
+    case 'appRole':
+      return `the Secret ${auth.secret.namespace}/${auth.secret.name} holds a secret ID`;
+    case 'clientCertificate':
+      return `the setup script has run and the Secret ${auth.secret.namespace}/${auth.secret.name} holds its certificate`;
+    default:
+      return 'the setup script has run and the manifests of 0-access are applied';
+  }
 }
 
 function bundleHeader({ istioCsr: { rootCa } }: ClusterPlan): string[] {

@@ -3,6 +3,7 @@ import { TokenFields } from './login';
 import { PolicyPlan } from './policy';
 import { planServiceAccount, ServiceAccountPlan } from './service-account';
 import { Settings } from './settings';
+import { addressOf } from './vault';
 
 /** The service account takes an IAM role, and Vault asks AWS who that is. */
 export interface AwsPlan extends ServiceAccountPlan {
@@ -37,7 +38,7 @@ export function planAws(
   { issuer, server }: { readonly issuer: IssuerPlan; readonly server: string },
 ): AwsPlan {
   const { name: cluster, aws = {}, refuse } = settings;
-  const { iamRoleArn = '', region = '', mount, vaultHeaderValue = hostOf(server), resolveAwsUniqueIds = true, ...account } = aws;
+  const { iamRoleArn = '', region = '', mount, vaultHeaderValue = addressOf(server).host, resolveAwsUniqueIds = true, ...account } = aws;
   if (iamRoleArn === '') {
     refuse(
       ['aws', 'iamRoleArn'],
@@ -72,6 +73,3 @@ export function planAws(
     },
   };
 }
-
-/** The host of an address. */
-const hostOf = (server: string) => server.replace(/^https?:\/\//, '').replace(/:[0-9]+$/, '');

@@ -1,5 +1,5 @@
 import { Settings, isRecord } from './settings';
-import { VaultPlan } from './vault';
+import { addressOf, VaultPlan } from './vault';
 
 /** What NetworkPolicies are made of. */
 export interface NetworkPlan {
@@ -52,8 +52,7 @@ export function planNetwork({ networkPolicy = false, istioCsr = {}, refuse }: Se
 }
 
 function vaultPeer(server: string): VaultPeer {
-  const [, scheme, host = '', written] = /^(https?):\/\/(\[.*\]|[^:]*)(?::(\d+))?$/.exec(server) ?? [];
-  const port = Number(written ?? (scheme === 'http' ? 80 : 443));
+  const { host, port } = addressOf(server);
   if (host.startsWith('[')) return { cidr: `${host.slice(1, -1)}/128`, port };
   if (/^\d+(\.\d+){3}$/.test(host)) return { cidr: `${host}/32`, port };
   const [, namespace] = /^[^.]+\.([^.]+)\.svc(\.cluster\.local)?$/.exec(host) ?? [];

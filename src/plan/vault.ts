@@ -102,3 +102,9 @@ export function refuseOldIssuer({ certManager = {}, refuse }: Settings, vault: V
     );
   }
 }
+
+/** What Vault's address is made of; an IPv6 address keeps its brackets. */
+export function addressOf(server: string): { readonly host: string; readonly port: number } {
+  const [, scheme, host = '', written] = /^(https?):\/\/(\[.*\]|[^:]*)(?::(\d+))?$/.exec(server) ?? [];
+  return { host, port: Number(written ?? (scheme === 'http' ? 80 : 443)) };
+}

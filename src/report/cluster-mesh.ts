@@ -2,7 +2,7 @@ import { ClusterPlan } from '../plan/plan';
 import { TRUST_MANAGER } from '../plan/root-ca';
 import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
-import { ClusterContext } from './parts';
+import { ClusterContext, dataAt } from './parts';
 import { csrNetwork } from './optional';
 import { secretRenewal } from './secret-delivery';
 import { renewalOf } from './way-in';
@@ -13,15 +13,7 @@ export function istioCsr({ cluster, files, at, kube }: ClusterContext, certifica
   const { rootCa } = csr;
   const manifest = files.some(file => file.path.endsWith('/manifests/2-istio-csr/root-ca.yaml'));
   const prints = certificate === undefined || csr.rootFile !== 'root' ? [] : fingerprints(certificate);
-  const get = kube(
-    'get',
-    rootCa.kind.toLowerCase(),
-    rootCa.name,
-    '-n',
-    csr.namespace,
-    '-o',
-    `jsonpath={.data.${rootCa.key.replaceAll('.', '\\.')}}`,
-  );
+  const get = kube('get', rootCa.kind.toLowerCase(), rootCa.name, '-n', csr.namespace, ...dataAt(rootCa.key));
   return [
     '## 4. istio-csr',
     '',

@@ -6,7 +6,7 @@ import { words } from '../script/bash';
 import { clusterSteps } from '../script/steps';
 import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
-import { ClusterContext, leastPolicy } from './parts';
+import { ClusterContext, dataAt, leastPolicy } from './parts';
 import { approverAlone, approverPolicy, vaultNetwork } from './optional';
 import { secretDelivery } from './secret-delivery';
 import { wayIn } from './way-in';
@@ -90,8 +90,7 @@ const canLogIn = (auth: AuthPlan) => (auth.method === 'appRole' ? auth.secret.de
 /** The Secrets that cert-manager reaches Vault with, which are not ours to make. */
 function vaultSecrets({ vault, issuer: { namespace } }: ClusterContext['cluster'], kube: ClusterContext['kube']): string[] {
   const { caBundleSecretRef: ca, client } = vault;
-  const get = ({ name, key }: SecretKey) =>
-    kube('get', 'secret', name, '-n', namespace, '-o', `jsonpath={.data.${key.replaceAll('.', '\\.')}}`);
+  const get = ({ name, key }: SecretKey) => kube('get', 'secret', name, '-n', namespace, ...dataAt(key));
   const certificates = [...(ca ? [ca] : []), ...(client ? [client.certSecretRef] : [])];
   if (certificates.length === 0) return [];
   return [

@@ -32,6 +32,9 @@ export function warningList(warnings: readonly Warning[]): string[] {
   ];
 }
 
+/** The option of `kubectl get` that prints a value of a Secret or a ConfigMap. */
+export const dataAt = (key: string) => ['-o', `jsonpath={.data.${key.replaceAll('.', '\\.')}}`];
+
 /** How a token that may run a script, and no more, is had. */
 export function leastPolicy(script: string, name: string): string[] {
   return [

@@ -3,7 +3,7 @@ import { AuthPlan } from '../plan/auth';
 import { AwsPlan } from '../plan/aws';
 import { ClientCertificatePlan } from '../plan/client-certificate';
 import { code, shell } from './markdown';
-import { ClusterContext } from './parts';
+import { ClusterContext, dataAt } from './parts';
 
 /** What cert-manager logs in with, and how it comes to be there; a secret ID is made by setup.sh. */
 export function wayIn(context: ClusterContext): string[] {
@@ -47,7 +47,7 @@ function clientCertificate({ kube }: ClusterContext, { secret: { namespace, name
     `cert-manager logs in with the certificate in Secret ${code(`${namespace}/${name}`)} (${code('tls.crt')}, ${code('tls.key')}). It is not made here: a cert-manager Certificate of that other CA keeps it there and renews it (name ${code(fields.allowed_names[0] ?? '')}, usage ${code('client auth')}). It must be there:`,
     '',
     ...shell(
-      `${kube('get', 'secret', name, '-n', namespace, '-o', 'jsonpath={.data.tls\\.crt}')} | base64 -d | openssl x509 -noout -subject -ext subjectAltName,extendedKeyUsage -enddate`,
+      `${kube('get', 'secret', name, '-n', namespace, ...dataAt('tls.crt'))} | base64 -d | openssl x509 -noout -subject -ext subjectAltName,extendedKeyUsage -enddate`,
     ),
     `See: one of the names ${fields.allowed_names.map(code).join(', ')}, ${code('TLS Web Client Authentication')}, and an end that is not near. Nothing between cert-manager and Vault may end TLS.`,
     '',

@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { MeshCaConfig } from '../../src/config/config';
 import { planMeshCa } from '../../src/plan/plan';
 import { synthesize } from '../../src/synth';
-import { freePort, ok, run, startCertManager, startVaultServer, tempDir, until } from './harness';
+import { freePort, ok, run, startCertManager, startVaultServer, tempDir } from './harness';
 import type { VaultServer } from './harness';
-import { makeCsr, verifyChain } from './mesh/certificates';
-import { askCertManager, base64, helmValues, istiodCertificate } from './mesh/istio-csr';
-import { readiness, setUp, type VaultMesh } from './mesh/vault-mesh';
+import { base64, helmValues, istiodCertificate } from './mesh/istio-csr';
+import { readiness, setUp, signs, trouble, type VaultMesh } from './mesh/vault-mesh';
 import { configs, noSecrets, startServers } from './world';
 
 const { kube, devVault, endAfterTest } = startServers();
@@ -37,16 +36,6 @@ function issuerOf(config: MeshCaConfig): string {
   return file.content;
 }
 
-/** The message that an object is not Ready with, once it is not. */
-const trouble = (what: readonly string[], says: RegExp) =>
-  until(`${what.join(' ')} not to be Ready`, async () => {
-    const object = (await kube().get(what)) as
-      { status?: { conditions?: { type: string; status: string; message: string }[] } } | undefined;
-    const ready = object?.status?.conditions?.find(({ type }) => type === 'Ready');
-    if (ready?.status !== 'False' || !says.test(ready.message)) throw new Error(JSON.stringify(object?.status ?? 'no status'));
-    return ready.message;
-  });
-
 const issuer = ['issuer', 'vault-issuer', '-n', 'istio-system'];
 const secret = (name: string, data: Record<string, string>) =>
   JSON.stringify({
@@ -56,15 +45,6 @@ const secret = (name: string, data: Record<string, string>) =>
     data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, base64(text)])),
   });
 const read = async (file: string) => ok(await run('cat', [file]));
-
-/** Has a workload's certificate signed through the Issuer, and verifies it to the root. */
-async function signs(mesh: VaultMesh): Promise<void> {
-  const value = helmValues(mesh.dist.text('cluster-1/istio-csr.values.yml'));
-  const { csr } = await makeCsr(['URI:spiffe://cluster.local/ns/foo/sa/sleep']);
-  const { reason, message, certificate } = await askCertManager(kube(), value, csr);
-  expect({ reason, message }).toMatchObject({ reason: 'Issued' });
-  ok(await verifyChain(certificate, mesh.root));
-}
 
 describe('a Vault with TLS', () => {
   let vault: VaultServer;
@@ -88,10 +68,10 @@ describe('a Vault with TLS', () => {
 
   test('caBundleSecretRef: the Issuer waits for the Secret, then reaches Vault by it, and signs', async () => {
     await kube().apply(mesh.dist.text('cluster-1/manifests/1-issuer/issuer.yaml'));
-    expect(await trouble(issuer, /vault-ca/)).toContain("could not access secret 'istio-system/vault-ca'");
+    expect(await trouble(kube(), issuer, /vault-ca/)).toContain("could not access secret 'istio-system/vault-ca'");
     await kube().apply(secret('vault-ca', { 'ca.crt': vault.caPem }));
     expect(await readiness(kube(), issuer)).toBe('Vault verified');
-    await signs(mesh);
+    await signs(kube(), mesh);
   });
 
   test('serverName: where the address is not of the certificate, the name is what cert-manager and the script check', async () => {
@@ -108,10 +88,10 @@ describe('a Vault with TLS', () => {
     const { root: _root, ...config } = configs.recommended;
     const reach = { server, caBundle: vault.caPem };
     await kube().apply(issuerOf({ ...config, vault: reach }));
-    expect(await trouble(issuer, /x509/)).toContain('not 127.0.0.2');
+    expect(await trouble(kube(), issuer, /x509/)).toContain('not 127.0.0.2');
     await kube().apply(issuerOf({ ...config, vault: { ...reach, serverName: 'localhost' } }));
     expect(await readiness(kube(), issuer)).toBe('Vault verified');
-    await signs(mesh);
+    await signs(kube(), mesh);
 
     const plan = planMeshCa({ ...config, vault: { ...reach, serverName: 'localhost' } });
     for (const { path, content, kind } of synthesize(plan))
@@ -128,12 +108,12 @@ describe('a Vault with TLS', () => {
     const { root: _root, ...config } = configs.recommended;
     const reach = { server: vault.clientAddr, caBundle: vault.caPem };
     await kube().apply(issuerOf({ ...config, vault: reach }));
-    await trouble(issuer, /certificate required|bad certificate|tls:/);
+    await trouble(kube(), issuer, /certificate required|bad certificate|tls:/);
     const refs = { clientCertSecretRef: { name: 'vault-client' }, clientKeySecretRef: { name: 'vault-client' } };
     await kube().apply(secret('vault-client', { 'tls.crt': await read(client.cert), 'tls.key': await read(client.key) }));
     await kube().apply(issuerOf({ ...config, vault: { ...reach, ...refs } }));
     expect(await readiness(kube(), issuer)).toBe('Vault verified');
-    await signs(mesh);
+    await signs(kube(), mesh);
   });
 
   test("the API server's strict validation takes a namespace of Vault in the Issuer", async () => {
@@ -159,7 +139,7 @@ describe.each(['jwt', 'appRole', 'kubernetes'] as const)('a ClusterIssuer, auth 
     const mesh = await setUp(config, vault, [kube()]);
     ok(await mesh.run('kubectl', ['--context', 'cluster-1', 'apply', '--validate=strict', '-f', 'dist/cluster-1/manifests/1-issuer']));
     expect(await readiness(kube(), clusterIssuer)).toBe('Vault verified');
-    await signs(mesh);
+    await signs(kube(), mesh);
     expect(await kube().get(issuer)).toBeUndefined();
 
     const value = helmValues(mesh.dist.text('cluster-1/istio-csr.values.yml'));

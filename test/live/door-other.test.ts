@@ -1,11 +1,10 @@
 // The ways in of other worlds: a client's certificate, which all runs here, and an IAM role, where AWS itself is played.
 import { join } from 'node:path';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { type PrivateCa, makeCa, ok, run, startCertManager, startVaultServer, tempDir, until, type VaultServer } from './harness';
-import { makeCsr, verifyChain } from './mesh/certificates';
-import { askCertManager, base64, helmValues } from './mesh/istio-csr';
+import { type PrivateCa, makeCa, ok, run, startCertManager, startVaultServer, tempDir, type VaultServer } from './harness';
+import { base64 } from './mesh/istio-csr';
 import { type Sts, startSts } from './mesh/sts';
-import { readiness, setUp, type VaultMesh } from './mesh/vault-mesh';
+import { readiness, setUp, signs, trouble, type VaultMesh } from './mesh/vault-mesh';
 import { configs, dataOf, startServers, stateOf } from './world';
 
 const { kube, devVault } = startServers();
@@ -25,23 +24,6 @@ beforeEach(async () => {
 });
 
 const applyIssuer = (mesh: VaultMesh) => kube().apply(mesh.dist.text('cluster-1/manifests/1-issuer/issuer.yaml'));
-
-/** What is wrong with the Issuer, once something is. */
-const trouble = (says: RegExp) =>
-  until('the Issuer not to be Ready', async () => {
-    const object = (await kube().get(issuer)) as { status?: { conditions?: { status: string; message: string }[] } } | undefined;
-    const [condition] = object?.status?.conditions ?? [];
-    if (condition?.status !== 'False' || !says.test(condition.message)) throw new Error(JSON.stringify(object?.status ?? 'no status'));
-    return condition.message;
-  });
-
-/** Has a workload's certificate signed through the Issuer, and verifies it to the root. */
-async function signs(mesh: VaultMesh): Promise<void> {
-  const { csr } = await makeCsr(['URI:spiffe://cluster.local/ns/foo/sa/sleep']);
-  const { reason, message, certificate } = await askCertManager(kube(), helmValues(mesh.dist.text('cluster-1/istio-csr.values.yml')), csr);
-  expect({ reason, message }).toMatchObject({ reason: 'Issued' });
-  ok(await verifyChain(certificate, mesh.root));
-}
 
 describe('a certificate', () => {
   let vault: VaultServer;
@@ -99,7 +81,7 @@ describe('a certificate', () => {
     const before = await tokens();
     await applyIssuer(mesh);
     expect(await readiness(kube(), issuer)).toBe('Vault verified');
-    await signs(mesh);
+    await signs(kube(), mesh);
     expect(await tokens()).toBe(before);
   });
 
@@ -114,7 +96,7 @@ describe('a certificate', () => {
       'the login with the certificate in istio-system/cert-manager-vault-client failed, cert-manager could not log in either',
     );
     await applyIssuer(mesh);
-    expect(await trouble(says)).toMatch(says);
+    expect(await trouble(kube(), issuer, says)).toMatch(says);
   });
 
   test('what was widened by hand in Vault is put back', async () => {
@@ -152,7 +134,7 @@ test('an IAM role: cert-manager takes it with its service account, Vault asks (a
   await vault.request('POST', config, { sts_endpoint: sts.url, sts_region: 'eu-central-1' });
   await applyIssuer(mesh);
   expect(await readiness(kube(), issuer)).toBe('Vault verified');
-  await signs(mesh);
+  await signs(kube(), mesh);
   const identity = sts.asked.find(({ action }) => action === 'GetCallerIdentity');
   expect(identity?.headers).toMatchObject({
     'x-vault-aws-iam-server-id': 'vault.example.com',
@@ -164,5 +146,5 @@ test('an IAM role: cert-manager takes it with its service account, Vault asks (a
   await vault.request('POST', config, { iam_server_id_header_value: 'other.example.com' });
   await kube().kubectl(['delete', ...issuer]);
   await applyIssuer(mesh);
-  expect(await trouble(/other\.example\.com/)).toMatch(/expected "?other\.example\.com/);
+  expect(await trouble(kube(), issuer, /other\.example\.com/)).toMatch(/expected "?other\.example\.com/);
 });

@@ -340,6 +340,8 @@ check_root() {
   ok "$(subject root/1) $source, ends $(ends root/1), SHA-256 ${root_prints//$'\n'/ and }"
 }
 
+readonly set_up_again='run setup.sh again: it puts right what differs in Vault, then its trial names what Vault refuses'
+
 check_issuer() {
   check='issuer'
   need 'apply manifests/1-issuer' "$issuer_resource" "$issuer_name" "$issuer_namespace" issuer || return 0
@@ -354,7 +356,7 @@ check_issuer() {
   elif [[ $status == True && $cause == VaultVerified ]]; then
     ok "$issuer_name is Ready, $message (it proves a login at some time, not that Vault signs now)"
   else
-    fail "$issuer_name: Ready is $status, $cause $message" 'run setup.sh again: it puts right what differs in Vault, then its trial names what Vault refuses'
+    fail "$issuer_name: Ready is $status, $cause $message" "$set_up_again"
   fi
 }
 
@@ -442,7 +444,7 @@ check_istiod_certificate() {
     elif [[ $kind != "$issuer_kind" ]]; then
       fail "$name asks the $kind of that name, the plan says the $issuer_kind" 'helm upgrade istio-csr with istio-csr.values.yml'
     elif [[ -n $got ]]; then
-      fail "$name: request $got" 'where Vault refuses it, run setup.sh again: it puts right what differs in Vault, then its trial names what Vault refuses'
+      fail "$name: request $got" "where Vault refuses it, $set_up_again"
     elif [[ $status != True ]]; then
       fail "$name: Ready is $status, $message" "look at: kubectl --context $context describe certificaterequests --namespace $istio_namespace"
     elif ((rc != 0)); then

@@ -2,7 +2,9 @@ import { delimiter, dirname } from 'node:path';
 import type { MeshCaConfig } from '../../../src/config/config';
 import { buildPrograms, type Kube, ok, run, type RunResult, until, type Vault } from '../harness';
 import { makeRoot, makeWorld, type World } from '../world';
+import { makeCsr, verifyChain } from './certificates';
 import { type Dist, writeDist } from './dist';
+import { askCertManager, helmValues } from './istio-csr';
 
 /** A mesh's CA as the runbook brings it up: dist/ on disk, both scripts run, the root as it was given at the start. */
 export interface VaultMesh {
@@ -35,10 +37,27 @@ export async function setUp(config: MeshCaConfig, vault: Vault, kubes: readonly 
 
 /** Waits until an object of cert-manager has the condition Ready, and gives its message. */
 export function readiness(kube: Kube, what: readonly string[]): Promise<string> {
-  return until(`${what.join(' ')} to be Ready`, async () => {
+  return ready(kube, what, 'True', /^/);
+}
+
+/** Waits until an object of cert-manager is not Ready for a reason, and gives its message. */
+export function trouble(kube: Kube, what: readonly string[], says: RegExp): Promise<string> {
+  return ready(kube, what, 'False', says);
+}
+
+function ready(kube: Kube, what: readonly string[], status: 'True' | 'False', says: RegExp): Promise<string> {
+  return until(`${what.join(' ')} to have Ready=${status}`, async () => {
     const object = (await kube.get(what)) as { status?: { conditions?: { type: string; status: string; message: string }[] } } | undefined;
-    const ready = object?.status?.conditions?.find(({ type }) => type === 'Ready');
-    if (ready?.status !== 'True') throw new Error(JSON.stringify(object?.status ?? 'no status'));
-    return ready.message;
+    const condition = object?.status?.conditions?.find(({ type }) => type === 'Ready');
+    if (condition?.status !== status || !says.test(condition.message)) throw new Error(JSON.stringify(object?.status ?? 'no status'));
+    return condition.message;
   });
+}
+
+/** Has a workload's certificate signed through the Issuer, and verifies it to the root. */
+export async function signs(kube: Kube, mesh: VaultMesh): Promise<void> {
+  const { csr } = await makeCsr(['URI:spiffe://cluster.local/ns/foo/sa/sleep']);
+  const { reason, message, certificate } = await askCertManager(kube, helmValues(mesh.dist.text('cluster-1/istio-csr.values.yml')), csr);
+  expect({ reason, message }).toMatchObject({ reason: 'Issued' });
+  ok(await verifyChain(certificate, mesh.root));
 }
