@@ -5,22 +5,23 @@ import { ClientCertificatePlan } from '../plan/client-certificate';
 import { ClusterPlan } from '../plan/plan';
 import { JwtPlan, KubernetesPlan } from '../plan/service-account';
 import { seconds } from '../plan/ttl';
-import { fieldsAt, Step } from './step';
+import { fieldsAt, marked, Step } from './step';
 
 /** Steps that make cert-manager's way in. */
-export function authSteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
+export function authSteps({ name, auth }: Pick<ClusterPlan, 'name' | 'auth'>): Step[] {
+  const logins = `logins of cert-manager in ${name}`;
   switch (auth.method) {
     case 'jwt':
-      return [mountStep(auth, 'jwt'), jwtConfigStep(auth), serviceAccountRoleStep(auth)];
+      return [mountStep(auth, 'jwt', logins), jwtConfigStep(auth), serviceAccountRoleStep(auth)];
     case 'kubernetes':
       // the role first: the reviewer's token is tried by a login.
-      return [mountStep(auth, 'kubernetes'), serviceAccountRoleStep(auth), kubernetesConfigStep(auth)];
+      return [mountStep(auth, 'kubernetes', logins), serviceAccountRoleStep(auth), kubernetesConfigStep(auth)];
     case 'appRole':
       return appRoleSteps(auth);
     case 'clientCertificate':
-      return [mountStep(auth, 'cert'), clientCertificateStep(auth)];
+      return [mountStep(auth, 'cert', logins), clientCertificateStep(auth)];
     case 'aws':
-      return [mountStep(auth, 'aws'), awsConfigStep(auth), awsRoleStep(auth)];
+      return [mountStep(auth, 'aws', logins), awsConfigStep(auth), awsRoleStep(auth)];
   }
 }
 
@@ -40,12 +41,12 @@ export function ownAuth(auth: AuthPlan): string {
   }
 }
 
-function mountStep({ mount }: AuthPlan, type: string): Step {
+function mountStep({ mount }: AuthPlan, type: string, what: string): Step {
   return {
     id: `${type}/mount`,
     title: `Enable the ${type} auth method at ${mount}`,
     unless: ['auth_is', mount, type],
-    run: [['vault', 'auth', 'enable', `-path=${mount}`, type]],
+    run: [['vault', 'auth', 'enable', marked(what), `-path=${mount}`, type]],
     needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${mount}`]: ['create', 'update', 'sudo'] } },
   };
 }
@@ -157,7 +158,8 @@ function appRoleSteps(auth: AppRolePlan): Step[] {
     needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/mounts/auth/${mount}/tune`]: ['create', 'update'] } },
   };
   return [
-    mountStep(auth, 'approle'),
+    // the one mount that clusters may share.
+    mountStep(auth, 'approle', 'logins of cert-manager'),
     ...(seconds(ttl) > SERVER_MAX_TTL ? [tune] : []),
     {
       id: 'approle/write',

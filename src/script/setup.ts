@@ -14,7 +14,7 @@ import { Step } from './step';
 /** The script that brings the root CA into Vault. */
 export function rootScript({ root, vault, clusters }: MeshCaPlan): string {
   const about = `Brings the root CA into Vault's mount ${root.mount}.`;
-  return script(about, [], rootSteps(root), ['root.sh'], {
+  return script(about, [], rootSteps(root), ['mark.sh', 'root.sh'], {
     ...reaches(vault),
     config_root: root.certificate?.trim() ?? '',
     root_mount: root.mount,
@@ -32,7 +32,7 @@ export function clusterScript(cluster: ClusterPlan): string {
     about,
     cluster.warnings,
     clusterSteps(cluster),
-    ['cluster.sh', 'kube.sh', ...rootTexts(cluster), ...wayIn(auth), 'trial.sh'],
+    ['mark.sh', 'cluster.sh', 'kube.sh', ...rootTexts(cluster), ...wayIn(auth), 'trial.sh'],
     {
       cluster: name,
       context: cluster.context,

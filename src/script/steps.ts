@@ -5,7 +5,7 @@ import { seconds } from '../plan/ttl';
 import { authSteps } from './auth-steps';
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
-import { Capabilities, fieldsAt, Step } from './step';
+import { Capabilities, fieldsAt, marked, Step } from './step';
 
 export { policyText };
 import { trialCommands } from './trial';
@@ -41,14 +41,18 @@ export function rootSteps(root: RootPlan): Step[] {
     needs: {},
   };
   // the mount may be there already, and serve others: it is never made to allow less.
-  return [...pkiMountSteps('root', mount, root.maxLeaseTtl, 'mount_allows'), ca, ...(root.certificate === undefined ? [write] : [])];
+  return [
+    ...pkiMountSteps('root', 'the root CA', mount, root.maxLeaseTtl, 'mount_allows'),
+    ca,
+    ...(root.certificate === undefined ? [write] : []),
+  ];
 }
 
 /** Steps that make a cluster's intermediate CA, cert-manager's way in, and try both. */
 export function clusterSteps(cluster: ClusterPlan): Step[] {
   const { intermediate } = cluster;
   return [
-    ...pkiMountSteps('intermediate', intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),
+    ...pkiMountSteps('intermediate', `CA of ${cluster.name}`, intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),
     issueStep(cluster),
     {
       id: 'role/write',
@@ -93,13 +97,13 @@ export const policyPath = ({ name }: PolicyPlan) => `sys/policies/acl/${name}`;
 /** What reads the CA of a mount. */
 export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
 
-function pkiMountSteps(id: string, mount: string, maxLeaseTtl: string, bound: 'mount_allows' | 'max_lease_ttl_is'): Step[] {
+function pkiMountSteps(id: string, what: string, mount: string, maxLeaseTtl: string, bound: 'mount_allows' | 'max_lease_ttl_is'): Step[] {
   return [
     {
       id: `${id}/mount`,
       title: `Enable a PKI secrets engine at ${mount}`,
       unless: ['mount_is', mount, 'pki'],
-      run: [['vault', 'secrets', 'enable', `-path=${mount}`, 'pki']],
+      run: [['vault', 'secrets', 'enable', marked(what), `-path=${mount}`, 'pki']],
       needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}`]: ['create', 'update'] } },
     },
     {

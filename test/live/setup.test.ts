@@ -406,7 +406,14 @@ test('bao is used where it is named, with the same words; no secret stands in an
 
   const calls = readFileSync(record, 'utf8');
   const words = calls.split('\n').map(call => call.split('\0').filter(Boolean));
-  expect(words).toContainEqual(['bao', 'secrets', 'enable', '-path=istioca-cluster-1', 'pki']);
+  expect(words).toContainEqual([
+    'bao',
+    'secrets',
+    'enable',
+    '-description=cdk8s-mesh-ca: CA of cluster-1',
+    '-path=istioca-cluster-1',
+    'pki',
+  ]);
   expect(words).toContainEqual(['bao', 'write', '-format=json', 'auth/approle/role/cert-manager-cluster-1', '-']);
   const secret = (await kube.get(['secret', 'cert-manager-vault-approle', '-n', 'istio-system'])) as { data: { secretId: string } };
   const secrets = [

@@ -36,10 +36,28 @@ export const mutations = [
   {
     name: 'steps: the role before the CA',
     file: 'src/script/steps.ts',
-    from: "    ...pkiMountSteps('intermediate', intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),\n    issueStep(cluster),",
-    to: "    issueStep(cluster),\n    ...pkiMountSteps('intermediate', intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),",
+    from: "    ...pkiMountSteps('intermediate', `CA of ${cluster.name}`, intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),\n    issueStep(cluster),",
+    to: "    issueStep(cluster),\n    ...pkiMountSteps('intermediate', `CA of ${cluster.name}`, intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),",
     test: 'test/script/setup.test.ts',
     red: 'CA, role, policy, way in, delivery',
+  },
+
+  // marks and evidence
+  {
+    name: 'mark: a description that speaks of us counts for it',
+    file: 'src/script/runtime/mark.sh',
+    from: '[[ $description == "$MARK"* ]]',
+    to: '[[ $description == *"$MARK"* ]]',
+    test: 'test/script/mark.test.ts',
+    red: 'known by the mark alone',
+  },
+  {
+    name: 'evidence: it takes the place of the description',
+    file: 'src/script/runtime/mark.sh',
+    from: '    | [.text, ([.words',
+    to: '    | ["", ([.words',
+    test: 'test/script/mark.test.ts',
+    red: 'which stays as it is',
   },
 
   // each check of the runtime

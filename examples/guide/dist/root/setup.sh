@@ -25,7 +25,7 @@ readonly needs='{
 steps() {
   step root/mount 'Enable a PKI secrets engine at pki'
   unless mount_is pki pki
-  run vault secrets enable -path=pki pki
+  run vault secrets enable '-description=cdk8s-mesh-ca: the root CA' -path=pki pki
 
   step root/tune 'Let pki issue for at least 87600h'
   unless mount_allows pki 315360000
@@ -537,6 +537,64 @@ main() {
     check) report_drift ;;
     run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
   esac
+}
+
+# --- what a mount's description says -----------------------------------------------------------------------------------------------
+
+# what the description of each mount begins with that these scripts have enabled; a mount without it was there before.
+readonly MARK='cdk8s-mesh-ca: '
+
+# description_of sys/mounts|sys/auth MOUNT: prints it; 1 where there is no such mount.
+description_of() {
+  local table
+  table=$(get "$1") || return 2
+  table=$(jq --arg mount "$2/" '(.data // .)[$mount] // empty' <<<"$table") || return 2
+  [[ -n $table ]] || return 1
+  jq -r '.description // ""' <<<"$table"
+}
+
+# is_marked sys/mounts|sys/auth MOUNT: whether these scripts have enabled it; 1 where they have not, or where there is none.
+is_marked() {
+  local description rc=0
+  description=$(description_of "$1" "$2") || rc=$?
+  ((rc == 0)) || return "$rc"
+  [[ $description == "$MARK"* ]]
+}
+
+# Evidence: what a run has to tell a later one, in words KEY=VALUE, between brackets at the end of the description of a secrets engine:
+# "cdk8s-mesh-ca: CA of east [east-g1.until=2030-01-31T12:00:00Z]". A mount that is not ours can have such words too; they do not mark it.
+# shellcheck disable=SC2016 # it is jq's
+readonly EVIDENCE='def evidence: (capture("^(?<text>[^\u0000]*?) ?\\[(?<words>[^ =\\[\\]]+=[^ =\\[\\]]*( [^ =\\[\\]]+=[^ =\\[\\]]*)*)\\]$") // {text: ., words: ""})
+  | {text, words: [.words | split(" ")[] | select(. != "") | split("=") | {key: .[0], value: .[1]}] | from_entries};'
+
+# evidence_of MOUNT KEY: prints the value of a word; nothing where there is none.
+evidence_of() {
+  local description rc=0
+  description=$(description_of sys/mounts "$1") || rc=$?
+  ((rc == 0)) || return "$rc"
+  jq -nr --arg description "$description" --arg key "$2" "$EVIDENCE"' $description | evidence.words[$key] // ""'
+}
+
+# record MOUNT KEY=VALUE...: writes words beside those that are there, an empty value removes one. It asks Vault to write only what changes.
+record() {
+  local mount=$1 before after
+  shift
+  before=$(description_of sys/mounts "$mount") || return 2
+  after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
+    | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)
+    | [.text, ([.words | to_entries[] | select(.value != "") | "\(.key)=\(.value)"] | select(. != []) | "[\(join(" "))]")]
+    | map(select(. != "")) | join(" ")' --args "$@") || return 2
+  [[ $after == "$before" ]] || jq -n --arg description "$after" '{$description}' | put "sys/mounts/$mount/tune"
+}
+
+# vault_time: prints Vault's own time, in seconds since 1970. Asked without these words a standby answers with an error.
+vault_time() {
+  local health
+  health=$(vault read -format=json sys/health standbyok=true perfstandbyok=true 2>"$work/error") || {
+    complain "cannot read Vault's time: $(last_error)"
+    return 2
+  }
+  jq -e '(.data // .).server_time_utc | numbers' <<<"$health" || return 2
 }
 
 # --- the root CA -----------------------------------------------------------------------------------------------------------------
