@@ -13,13 +13,24 @@ readonly server_name=''
 readonly ca_bundle=''
 readonly config_root=''
 readonly root_mount=pki
-readonly mount=istioca-cluster-1
-readonly intermediate_seconds=157680000
-readonly intermediate_bits=3072
-readonly max_path_length=0
-readonly common_name='cluster-1 Mesh Intermediate CA'
-readonly key_mode=internal
-readonly sign_fields='{"format":"pem_bundle","ttl":"43800h","max_path_length":0}'
+readonly intermediate_mount=istioca-cluster-1
+readonly intermediate_key=internal
+readonly cas='{
+  "istioca-cluster-1": {
+    "common_name": "cluster-1 Mesh Intermediate CA",
+    "key": "internal",
+    "key_bits": 3072,
+    "max_path_length": 0,
+    "seconds": 157680000,
+    "signer": "pki",
+    "sign_path": "pki/root/sign-intermediate",
+    "sign": {
+      "format": "pem_bundle",
+      "ttl": "43800h",
+      "max_path_length": 0
+    }
+  }
+}'
 readonly sign_path=istioca-cluster-1/sign/cluster-1
 readonly role_path=istioca-cluster-1/roles/cluster-1
 readonly policy_path=sys/policies/acl/cert-manager-cluster-1
@@ -73,8 +84,8 @@ steps() {
     "key_type": "rsa",
     "key_bits": 3072
   }'
-  unless intermediate_present
-  run issue_intermediate
+  unless ca_present istioca-cluster-1
+  run issue_ca istioca-cluster-1
 
   # It signs istiod's and istio-csr's own names and the workloads' SPIFFE IDs, and nothing else.
   step role/write 'Write the PKI role istioca-cluster-1/roles/cluster-1'
@@ -757,7 +768,7 @@ take_over=false
 options_usage=' [--take-over]'
 options_help='  --take-over         write over what has a planned name and is of another maker
 '
-if [[ $key_mode == exported ]]; then
+if [[ $intermediate_key == exported ]]; then
   options_usage+=' [--exported-key FILE]'
   options_help+='  --exported-key FILE a new file for the key of the intermediate CA, which the config exports; needed once
 '
@@ -768,7 +779,7 @@ option() {
   taken=1
   if [[ $1 == --take-over ]]; then
     take_over=true
-  elif [[ $1 == --exported-key && $key_mode == exported ]]; then
+  elif [[ $1 == --exported-key && $intermediate_key == exported ]]; then
     (($# >= 2)) || bad_usage "$1 needs a file"
     exported_key_file=$2
     taken=2
@@ -801,10 +812,10 @@ look_around() {
   find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
-  find_intermediate || rc=$?
+  find_ca "$intermediate_mount" || rc=$?
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
-    lives_for "$intermediate_seconds" "$root" "the root in $root_mount" || exit 1
+    lives_for "$ca_seconds" "$root" "the root in $root_mount" || exit 1
     [[ $take_over == true || $mode == check ]] || need_free_names
     need_key_file
   fi
@@ -814,8 +825,8 @@ look_around() {
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
 need_free_names() {
   local pair
-  keys_of "$mount/roles" && not_ours "the mount $mount, with its role ${listed[0]}" intermediate.mount
-  keys_of "$mount/issuers" && not_ours "the mount $mount, with its issuers" intermediate.mount
+  keys_of "$intermediate_mount/roles" && not_ours "the mount $intermediate_mount, with its role ${listed[0]}" intermediate.mount
+  keys_of "$intermediate_mount/issuers" && not_ours "the mount $intermediate_mount, with its issuers" intermediate.mount
   for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done
@@ -834,7 +845,7 @@ not_ours() { missing+=("another name than $1, which is there already and not of 
 
 # need_key_file: an exported key is handed out once, so the file for it is wanted before the key is made.
 need_key_file() {
-  [[ $key_mode == exported && $mode == run ]] || return 0
+  [[ $intermediate_key == exported && $mode == run ]] || return 0
   if [[ -z $exported_key_file ]]; then
     missing+=('a file for the exported key of the intermediate CA: --exported-key FILE')
   elif [[ -e $exported_key_file ]]; then
@@ -842,37 +853,51 @@ need_key_file() {
   fi
 }
 
-# --- the intermediate CA
+after_steps() {
+  ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
+}
 
-# find_intermediate: sets `issuer` and `intermediate` where the mount's default issuer is the planned CA, with its key, signed by the root.
-find_intermediate() {
+# --- a CA that is made here, on a mount of its own
+
+# use_ca MOUNT: what the plan says of the CA of this mount.
+use_ca() {
+  local -a of
+  mapfile -t of < <(jq -r --arg mount "$1" '.[$mount] | .common_name, .key, .key_bits, .max_path_length, .seconds, .signer, .sign_path, (.sign | tojson)' <<<"$cas")
+  mount=$1 common_name=${of[0]} key_mode=${of[1]} ca_bits=${of[2]} max_path_length=${of[3]} ca_seconds=${of[4]}
+  signer=${of[5]} signer_path=${of[6]} sign_fields=${of[7]}
+}
+
+# find_ca MOUNT: sets `issuer` and `ca` where the mount's default issuer is the planned CA, with its key, below the root.
+find_ca() {
   local rc=0
+  use_ca "$1"
   issuer=$(issuer_of "$mount") || rc=$?
   ((rc == 0)) || return "$rc"
   is_planned_ca "$issuer" || return 2
-  intermediate=$(jq -r .data.certificate <<<"$issuer" | first_certificate)
+  ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate)
 }
 
-# intermediate_present: the same, and says what a reader should know of it.
-intermediate_present() {
+# ca_present MOUNT: the same, and says what a reader should know of it.
+ca_present() {
   local rc=0
-  find_intermediate || rc=$?
+  find_ca "$1" || rc=$?
   ((rc == 0)) || return "$rc"
-  note "the intermediate is $(described "$intermediate"), until $(end_of <<<"$intermediate")"
+  note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
   report_other_signers
 }
 
 # is_planned_ca ISSUER: says what is wrong where it is not.
 is_planned_ca() {
-  local certificate cn reason
+  local certificate chain cn reason
   certificate=$(jq -r .data.certificate <<<"$1" | first_certificate) || return 1
+  chain=$(jq -r '.data.ca_chain // [] | .[]' <<<"$1") || return 1
   cn=$(subject_cn <<<"$certificate")
   if [[ $cn != "$common_name" ]]; then
     reason="holds another CA ($(described "$certificate")) than the planned '$common_name'"
   elif [[ -z $(jq -r '.data.key_id // ""' <<<"$1") ]]; then
     reason="holds the certificate of '$cn' without its key"
-  elif ! verified "$root" "$certificate"; then
+  elif ! verified "$root" "$certificate" "$chain"; then
     reason="holds a CA that does not verify to the root in $root_mount ($(last_error))"
   else
     return 0
@@ -884,9 +909,9 @@ is_planned_ca() {
 # report_differences: a CA that was made with other settings than those of today is kept.
 report_differences() {
   local text path
-  text=$(openssl x509 -noout -text <<<"$intermediate")
-  grep -E "Public-Key: \($intermediate_bits bit" <<<"$text" >/dev/null ||
-    note "its key has not the $intermediate_bits bits of the plan; it is kept"
+  text=$(openssl x509 -noout -text <<<"$ca")
+  grep -E "Public-Key: \($ca_bits bit" <<<"$text" >/dev/null ||
+    note "its key has not the $ca_bits bits of the plan; it is kept"
   path=$(sed -n 's/.*CA:TRUE, pathlen:\([0-9]*\).*/\1/p' <<<"$text")
   [[ ${path:--1} == "$max_path_length" ]] ||
     note "its path length is ${path:-without a bound}, the plan says $max_path_length; it is kept"
@@ -912,14 +937,15 @@ report_other_signers() {
   done
   keys_of "$mount/roles" || true
   for id in "${listed[@]}"; do
-    [[ $mount/roles/$id == "$role_path" ]] ||
+    [[ $mount/roles/$id == "${role_path:-}" ]] ||
       stray "role $mount/roles/$id signs with this CA too, and is not of the plan; to remove it: $cli delete $mount/roles/$id"
   done
 }
 
-# issue_intermediate: key, signature and import are one step, so that a rerun never replaces a CA that a mesh trusts.
-issue_intermediate() {
+# issue_ca MOUNT: key, signature and import are one step, so that a rerun never replaces a CA that a mesh trusts.
+issue_ca() {
   local response csr bundle imported
+  use_ca "$1"
   response=$(put "$mount/intermediate/generate/$key_mode" <<<"$wanted")
   csr=$(printf '%s' "$response" | jq -r .data.csr)
   if [[ $key_mode == exported ]]; then
@@ -927,12 +953,12 @@ issue_intermediate() {
     note "the key of the CA is in $exported_key_file: keep it in a safe place"
   fi
   response=
-  bundle=$(jq -n --arg csr "$csr" --argjson sign "$sign_fields" '{$csr} + $sign' | put "$root_mount/root/sign-intermediate" | jq -r .data.certificate)
-  intermediate=$(first_certificate <<<"$bundle")
-  verified "$root" "$intermediate" || die "what $root_mount signed does not verify to its root"
+  bundle=$(jq -n --arg csr "$csr" --argjson sign "$sign_fields" '{$csr} + $sign' | put "$signer_path" | jq -r .data.certificate)
+  ca=$(first_certificate <<<"$bundle")
+  verified "$root" "$ca" "$bundle" || die "what $signer signed does not verify to the root"
   imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$bundle")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
-  intermediate_present || die "$mount does not hold the CA that was just imported"
+  ca_present "$mount" || die "$mount does not hold the CA that was just imported"
 }
 
 # set_first_issuer ID: set-signed makes the first issuer of a mount its default. Where there is one by now, another run at the same time made
@@ -941,10 +967,6 @@ set_first_issuer() {
   local config
   config=$(get "$mount/config/issuers")
   [[ -n $(jq -r '.data.default // ""' <<<"$config") ]] || jq -n --arg id "$1" '{default: $id}' | put "$mount/config/issuers"
-}
-
-after_steps() {
-  ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
 }
 
 # --- what a cluster's scripts share
@@ -999,7 +1021,7 @@ apply_secret() {
 root_file() {
   case $root_file in
     root) printf '%s\n' "$root" ;;
-    intermediate) printf '%s\n' "$intermediate" ;;
+    intermediate) printf '%s\n' "$ca" ;;
   esac
 }
 
@@ -1016,7 +1038,7 @@ need_root_place() {
 # root_delivered: whether the cluster's root file holds the certificate; it may hold others too, during a rotation.
 root_delivered() {
   local found rc=0 print prints
-  [[ -n ${intermediate:-} || $root_file == root ]] || return 1
+  [[ -n ${ca:-} || $root_file == root ]] || return 1
   found=$(held_root) || rc=$?
   ((rc == 0)) || return "$rc"
   print=$(root_file | fingerprint)

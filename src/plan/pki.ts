@@ -25,8 +25,8 @@ export interface RootPlan {
   readonly generate: { readonly commonName: string; readonly ttl: string; readonly keyType: KeyType; readonly keyBits: number };
 }
 
-/** The intermediate CA. */
-export interface IntermediatePlan {
+/** A CA that the scripts make, on a mount of its own: a cluster's intermediate. */
+export interface CaPlan {
   /** Mount of the PKI secrets engine. */
   readonly mount: string;
 
@@ -47,6 +47,18 @@ export interface IntermediatePlan {
 
   /** How many CAs may stand below it; -1: any number. */
   readonly maxPathLength: number;
+
+  /** What signs it. */
+  readonly signer: SignerPlan;
+}
+
+/** A CA that signs one of ours. */
+export interface SignerPlan {
+  /** Its mount. */
+  readonly mount: string;
+
+  /** Where Vault signs with it, e.g. `pki/root/sign-intermediate`. */
+  readonly signPath: string;
 }
 
 /** The certificates that the mesh asks for. */
@@ -165,7 +177,7 @@ export function refuseEarlyRoot(
 }
 
 /** Decides a cluster's intermediate CA. */
-export function planIntermediate({ name, intermediate = {}, refuse }: Settings, root: RootPlan, rootSeconds?: number): IntermediatePlan {
+export function planIntermediate({ name, intermediate = {}, refuse }: Settings, root: RootPlan, rootSeconds?: number): CaPlan {
   const ttl = intermediate.ttl ?? INTERMEDIATE_TTL;
   const keyType = intermediate.keyType ?? 'rsa';
   const keyBits = intermediate.keyBits ?? (keyType === 'rsa' ? 3072 : 256);
@@ -187,6 +199,7 @@ export function planIntermediate({ name, intermediate = {}, refuse }: Settings, 
     keyType,
     keyBits,
     maxPathLength: intermediate.maxPathLength ?? 0,
+    signer: { mount: root.mount, signPath: `${root.mount}/root/sign-intermediate` },
   };
 }
 

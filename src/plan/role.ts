@@ -1,4 +1,4 @@
-import { CertificatesPlan, IntermediatePlan } from './pki';
+import { CaPlan, CertificatesPlan } from './pki';
 import { Settings } from './settings';
 import { longest, seconds } from './ttl';
 
@@ -66,7 +66,7 @@ export function planRole(
   decided: {
     readonly trustDomain: string;
     readonly certificates: CertificatesPlan;
-    readonly intermediate: IntermediatePlan;
+    readonly intermediate: CaPlan;
     readonly dnsNames: readonly string[];
   },
 ): RolePlan {

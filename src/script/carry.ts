@@ -2,7 +2,7 @@ import { AppRolePlan } from '../plan/app-role';
 import { ClusterPlan } from '../plan/plan';
 import { authConstants, reaches, script } from './setup';
 import { Step } from './step';
-import { readsCa } from './steps';
+import { readsCa } from './ca-steps';
 import { loginTrialCommands } from './trial';
 
 /** A script that carries a secret ID and changes nothing else: its file, its text, and what it is. */

@@ -7,7 +7,8 @@ import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
 import { comment, constants, stepsFunction } from './bash';
 import { ownAuth } from './auth-steps';
-import { clusterSteps, policyPath, rootSteps, signFields } from './steps';
+import { caConstants } from './ca-steps';
+import { clusterSteps, policyPath, rootSteps } from './steps';
 import runtime from './runtime.json';
 import { Step } from './step';
 
@@ -32,20 +33,16 @@ export function clusterScript(cluster: ClusterPlan): string {
     about,
     cluster.warnings,
     clusterSteps(cluster),
-    ['mark.sh', 'cluster.sh', 'kube.sh', ...rootTexts(cluster), ...wayIn(auth), 'trial.sh'],
+    ['mark.sh', 'cluster.sh', 'ca.sh', 'kube.sh', ...rootTexts(cluster), ...wayIn(auth), 'trial.sh'],
     {
       cluster: name,
       context: cluster.context,
       ...reaches(vault),
       config_root: root.certificate?.trim() ?? '',
       root_mount: root.mount,
-      mount: intermediate.mount,
-      intermediate_seconds: String(seconds(intermediate.ttl)),
-      intermediate_bits: String(intermediate.keyBits),
-      max_path_length: String(intermediate.maxPathLength),
-      common_name: intermediate.commonName,
-      key_mode: intermediate.key,
-      sign_fields: JSON.stringify(signFields(intermediate)),
+      intermediate_mount: intermediate.mount,
+      intermediate_key: intermediate.key,
+      cas: caConstants([intermediate]),
       sign_path: role.signPath,
       role_path: role.path,
       policy_path: policyPath(cluster.policy),

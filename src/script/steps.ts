@@ -1,11 +1,11 @@
 import { ClusterPlan } from '../plan/plan';
-import { IntermediatePlan, RootPlan } from '../plan/pki';
+import { RootPlan } from '../plan/pki';
 import { PolicyPlan } from '../plan/policy';
-import { seconds } from '../plan/ttl';
 import { authSteps } from './auth-steps';
+import { caSteps, pkiMountSteps, readsCa } from './ca-steps';
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
-import { Capabilities, fieldsAt, marked, Step } from './step';
+import { fieldsAt, Step } from './step';
 
 export { policyText };
 import { trialCommands } from './trial';
@@ -50,10 +50,9 @@ export function rootSteps(root: RootPlan): Step[] {
 
 /** Steps that make a cluster's intermediate CA, cert-manager's way in, and try both. */
 export function clusterSteps(cluster: ClusterPlan): Step[] {
-  const { intermediate } = cluster;
+  const { intermediate, root } = cluster;
   return [
-    ...pkiMountSteps('intermediate', `CA of ${cluster.name}`, intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),
-    issueStep(cluster),
+    ...caSteps('intermediate', `CA of ${cluster.name}`, intermediate, root),
     {
       id: 'role/write',
       title: `Write the PKI role ${cluster.role.path}`,
@@ -86,65 +85,8 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
   ];
 }
 
-/** How the root signs the intermediate, in Vault's words. */
-export function signFields({ ttl, maxPathLength }: IntermediatePlan): Record<string, unknown> {
-  return { format: 'pem_bundle', ttl, ...(maxPathLength === -1 ? {} : { max_path_length: maxPathLength }) };
-}
-
 /** Where Vault keeps a policy. */
 export const policyPath = ({ name }: PolicyPlan) => `sys/policies/acl/${name}`;
-
-/** What reads the CA of a mount. */
-export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
-
-function pkiMountSteps(id: string, what: string, mount: string, maxLeaseTtl: string, bound: 'mount_allows' | 'max_lease_ttl_is'): Step[] {
-  return [
-    {
-      id: `${id}/mount`,
-      title: `Enable a PKI secrets engine at ${mount}`,
-      unless: ['mount_is', mount, 'pki'],
-      run: [['vault', 'secrets', 'enable', marked(what), `-path=${mount}`, 'pki']],
-      needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}`]: ['create', 'update'] } },
-    },
-    {
-      id: `${id}/tune`,
-      title: `Let ${mount} issue for ${bound === 'mount_allows' ? 'at least' : 'at most'} ${maxLeaseTtl}`,
-      unless: [bound, mount, bound === 'mount_allows' ? String(seconds(maxLeaseTtl)) : maxLeaseTtl],
-      run: [['vault', 'secrets', 'tune', `-max-lease-ttl=${maxLeaseTtl}`, mount]],
-      needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] } },
-    },
-  ];
-}
-
-function issueStep({ root, intermediate }: ClusterPlan): Step {
-  const { mount, commonName, ttl, key, keyType, keyBits } = intermediate;
-  return {
-    id: 'intermediate/issue',
-    title: `Issue the CA of ${mount} from the root CA in ${root.mount}`,
-    why: [
-      'Key, signature and import are one step: a rerun never replaces a CA that a mesh trusts.',
-      ...(key === 'internal' ? ['internal: the key never leaves Vault.'] : ['WARNING: exported: the key leaves Vault.']),
-    ],
-    fields: { common_name: commonName, ttl, key_type: keyType, key_bits: keyBits },
-    unless: ['intermediate_present'],
-    run: [['issue_intermediate']],
-    needs: {
-      look: {
-        ...readsCa(root.mount),
-        ...readsCa(mount),
-        [`${mount}/issuers`]: ['list'],
-        [`${mount}/keys`]: ['list'],
-        [`${mount}/roles`]: ['list'],
-      },
-      act: {
-        [`${root.mount}/root/sign-intermediate`]: ['update'],
-        [`${mount}/intermediate/generate/${key}`]: ['update'],
-        [`${mount}/intermediate/set-signed`]: ['update'],
-        [`${mount}/config/issuers`]: ['update'],
-      },
-    },
-  };
-}
 
 function rootFileSteps({ istioCsr: { rootFile, rootCa } }: ClusterPlan): Step[] {
   const { carrier, delivered } = rootCa;

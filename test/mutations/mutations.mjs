@@ -35,9 +35,9 @@ export const mutations = [
   // order of steps
   {
     name: 'steps: the role before the CA',
-    file: 'src/script/steps.ts',
-    from: "    ...pkiMountSteps('intermediate', `CA of ${cluster.name}`, intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),\n    issueStep(cluster),",
-    to: "    issueStep(cluster),\n    ...pkiMountSteps('intermediate', `CA of ${cluster.name}`, intermediate.mount, intermediate.ttl, 'max_lease_ttl_is'),",
+    file: 'src/script/ca-steps.ts',
+    from: "[...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), issueStep(id, ca, root)]",
+    to: "[issueStep(id, ca, root), ...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is')]",
     test: 'test/script/setup.test.ts',
     red: 'CA, role, policy, way in, delivery',
   },
@@ -151,15 +151,15 @@ export const mutations = [
   },
   {
     name: 'is_planned_ca: another CA will do',
-    file: 'src/script/runtime/cluster.sh',
+    file: 'src/script/runtime/ca.sh',
     from: '[[ $cn != "$common_name" ]]',
     to: 'false',
     ...SETUP,
     red: 'the recommended config stops at a mount that holds another CA',
   },
   {
-    name: 'intermediate_present: never',
-    file: 'src/script/runtime/cluster.sh',
+    name: 'ca_present: never',
+    file: 'src/script/runtime/ca.sh',
     from: '  is_planned_ca "$issuer" || return 2\n',
     to: '  is_planned_ca "$issuer" || return 2\n  return 1\n',
     ...SETUP,
@@ -235,7 +235,7 @@ export const mutations = [
   {
     name: 'another maker: a mount with roles is adopted',
     file: 'src/script/runtime/cluster.sh',
-    from: '  keys_of "$mount/roles" && not_ours',
+    from: '  keys_of "$intermediate_mount/roles" && not_ours',
     to: '  false && not_ours',
     ...OTHERS,
     red: 'a PKI mount with roles is not written over',
@@ -258,8 +258,8 @@ export const mutations = [
   },
   {
     name: 'other signers: a role is not named',
-    file: 'src/script/runtime/cluster.sh',
-    from: '    [[ $mount/roles/$id == "$role_path" ]] ||',
+    file: 'src/script/runtime/ca.sh',
+    from: '    [[ $mount/roles/$id == "${role_path:-}" ]] ||',
     to: '    true ||',
     ...OTHERS,
     red: 'further roles and issuers',
@@ -283,8 +283,8 @@ export const mutations = [
   {
     name: 'cluster: a root that ends too early will do',
     file: 'src/script/runtime/cluster.sh',
-    from: '    lives_for "$intermediate_seconds" "$root"',
-    to: '    true "$intermediate_seconds" "$root"',
+    from: '    lives_for "$ca_seconds" "$root"',
+    to: '    true "$ca_seconds" "$root"',
     ...OTHERS,
     red: 'one that ends before the intermediate would',
   },
@@ -463,7 +463,7 @@ export const mutations = [
   {
     name: 'root file: always the root, also where the guide wants its intermediate',
     file: 'src/script/runtime/root-in-cluster.sh',
-    from: '    intermediate) printf \'%s\\n\' "$intermediate" ;;',
+    from: '    intermediate) printf \'%s\\n\' "$ca" ;;',
     to: '    intermediate) printf \'%s\\n\' "$root" ;;',
     test: 'test/live/mesh-issue.test.ts',
     project: 'live',
@@ -658,7 +658,7 @@ export const mutations = [
   },
   {
     name: 'check: a role of another maker is only a note',
-    file: 'src/script/runtime/cluster.sh',
+    file: 'src/script/runtime/ca.sh',
     from: '      stray "role $mount/roles/$id signs',
     to: '      note "role $mount/roles/$id signs',
     project: 'live',

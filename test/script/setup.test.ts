@@ -2,10 +2,11 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { MeshCaConfig } from '../../src/config/config';
-import { planMeshCa } from '../../src/plan/plan';
+import { ClusterPlan, planMeshCa } from '../../src/plan/plan';
 import { RootCarrier } from '../../src/plan/root-ca';
+import { caConstants } from '../../src/script/ca-steps';
 import { clusterScript, rootScript } from '../../src/script/setup';
-import { clusterSteps, policyText, rootSteps, signFields } from '../../src/script/steps';
+import { clusterSteps, policyText, rootSteps } from '../../src/script/steps';
 import { trialCommands } from '../../src/script/trial';
 import { rootPem } from '../config/certificates';
 
@@ -156,8 +157,10 @@ test.each(names)('every step but the trial can tell that it is done: %s', name =
 });
 
 test('the root signs with the planned path length, or as the guide does without one', () => {
-  expect(signFields(clusterOf('recommended').intermediate)).toEqual({ format: 'pem_bundle', ttl: '43800h', max_path_length: 0 });
-  expect(signFields(clusterOf('guide').intermediate)).toEqual({ format: 'pem_bundle', ttl: '43800h' });
+  const signOf = ({ intermediate }: ClusterPlan) =>
+    (JSON.parse(caConstants([intermediate])) as Record<string, { sign: unknown }>)[intermediate.mount]?.sign;
+  expect(signOf(clusterOf('recommended'))).toEqual({ format: 'pem_bundle', ttl: '43800h', max_path_length: 0 });
+  expect(signOf(clusterOf('guide'))).toEqual({ format: 'pem_bundle', ttl: '43800h' });
 });
 
 test('the policy allows the sign path and nothing else', () => {

@@ -4,7 +4,7 @@
 root_file() {
   case $root_file in
     root) printf '%s\n' "$root" ;;
-    intermediate) printf '%s\n' "$intermediate" ;;
+    intermediate) printf '%s\n' "$ca" ;;
   esac
 }
 
@@ -21,7 +21,7 @@ need_root_place() {
 # root_delivered: whether the cluster's root file holds the certificate; it may hold others too, during a rotation.
 root_delivered() {
   local found rc=0 print prints
-  [[ -n ${intermediate:-} || $root_file == root ]] || return 1
+  [[ -n ${ca:-} || $root_file == root ]] || return 1
   found=$(held_root) || rc=$?
   ((rc == 0)) || return "$rc"
   print=$(root_file | fingerprint)
