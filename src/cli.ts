@@ -49,11 +49,10 @@ async function synth(flags: SynthFlags): Promise<void> {
   const loaded = load(flags.config, file);
   const secretIds = readSecretIds(loaded, file, flags.allowPlaintextSecret ?? false);
   // loaded here, so that --help and errors need not wait for cdk8s; import() would load Node's ESM loader first.
-  const { synthesize } = module.require('./synth') as typeof import('./synth');
-  const files = synthesize(loaded.plan, { secretIds });
-  const stopped = await replaceFolder(realPath(out), files);
-  if (stopped === undefined) printMade(printer, { out, file, files, loaded });
-  else process.kill(process.pid, stopped);
+  const { inOrder, renderFiles } = module.require('./synth') as typeof import('./synth');
+  const written = await replaceFolder(realPath(out), renderFiles(loaded.plan, { secretIds }));
+  if (typeof written === 'string') process.kill(process.pid, written);
+  else printMade(printer, { out, file, files: inOrder(written), loaded });
 }
 
 /** The folder to write; what would take a folder of the user's along with it is refused. */

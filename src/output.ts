@@ -1,10 +1,7 @@
-/** A file of dist/, before it is written. */
-export interface OutputFile {
+/** A file of dist/, without its text. */
+export interface FileEntry {
   /** Path below dist/, with forward slashes. */
   readonly path: string;
-
-  /** The text. */
-  readonly content: string;
 
   /** What kind of file it is. */
   readonly kind: 'manifest' | 'helm-values' | 'script' | 'doc';
@@ -18,6 +15,12 @@ export interface OutputFile {
 
   /** One line of what it is. */
   readonly about: string;
+}
+
+/** A file of dist/, before it is written. */
+export interface OutputFile extends FileEntry {
+  /** The text. */
+  readonly content: string;
 }
 
 /** First line of every file that is made, behind the comment sign of its kind. */

@@ -1,5 +1,5 @@
 import { clusterFiles } from './charts/cluster-files';
-import { MADE_BY, OutputFile } from './output';
+import { FileEntry, MADE_BY, OutputFile } from './output';
 import { ClusterPlan, MeshCaPlan } from './plan/plan';
 import { clusterRunbook, runbook } from './report/runbook';
 import { carryScripts } from './script/carry';
@@ -17,26 +17,46 @@ export interface SynthesizeOptions {
 }
 
 /** One line of dist/index.json. */
-interface IndexEntry extends Pick<OutputFile, 'path' | 'cluster' | 'kind' | 'about'> {
+interface IndexEntry extends FileEntry {
   readonly order: number;
 }
 
-/** Renders every file of dist/, in the order in which they are used. A cluster's files depend on nothing but its own plan. */
-export function synthesize(plan: MeshCaPlan, { secretIds = {} }: SynthesizeOptions = {}): OutputFile[] {
-  const root: OutputFile = {
-    path: 'root/setup.sh',
-    content: rootScript(plan),
-    kind: 'script',
-    about: 'brings the root CA into Vault',
-  };
-  const clusters = plan.clusters.flatMap(cluster =>
-    filesOf(cluster, plan, Object.hasOwn(secretIds, cluster.name) ? secretIds[cluster.name] : undefined),
-  );
-  const used = [root, ...clusters];
-  const readme: OutputFile = { path: 'README.md', content: runbook(plan, used), kind: 'doc', about: 'the runbook: begin here' };
-  const files = [readme, ...used];
-  return [...files, index(files)];
+/** Renders every file of dist/, in the order in which they are used. */
+export function synthesize(plan: MeshCaPlan, options: SynthesizeOptions = {}): OutputFile[] {
+  return inOrder([...renderFiles(plan, options)]);
 }
+
+/** Files in the order in which they are used: the runbook is rendered after what it tells of, and read before. */
+export function inOrder<T extends FileEntry>(files: readonly T[]): T[] {
+  const isRunbook = ({ path }: T) => path === README;
+  return [...files.filter(isRunbook), ...files.filter(file => !isRunbook(file))];
+}
+
+const README = 'README.md';
+
+/**
+ * Renders every file of dist/, one after another: whoever writes them need not keep them, as those of thousands of clusters fill the memory.
+ * A cluster's files depend on nothing but its own plan. The runbook and the index come last.
+ */
+export function* renderFiles(plan: MeshCaPlan, { secretIds = {} }: SynthesizeOptions = {}): Generator<OutputFile, void> {
+  const used: FileEntry[] = [];
+  function* noted(files: Iterable<OutputFile>) {
+    for (const file of files) {
+      used.push(entryOf(file));
+      yield file;
+    }
+  }
+  yield* noted([{ path: 'root/setup.sh', content: rootScript(plan), kind: 'script', about: 'brings the root CA into Vault' }]);
+  for (const cluster of plan.clusters) {
+    yield* noted(filesOf(cluster, plan, Object.hasOwn(secretIds, cluster.name) ? secretIds[cluster.name] : undefined));
+  }
+  const readme: FileEntry = { path: README, kind: 'doc', about: 'the runbook: begin here' };
+  yield { ...readme, content: runbook(plan, used) };
+  yield index([readme, ...used]);
+}
+
+/** A file without its text. */
+export const entryOf = ({ content: _content, ...entry }: OutputFile): FileEntry => entry;
 
 function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | undefined): OutputFile[] {
   const { name } = cluster;
@@ -64,7 +84,7 @@ function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | unde
   ];
 }
 
-function index(files: readonly OutputFile[]): OutputFile {
+function index(files: readonly FileEntry[]): OutputFile {
   const entries = files.map(({ path, cluster, kind, about }, i): IndexEntry => ({ path, cluster, kind, order: i + 1, about }));
   const content = `${JSON.stringify({ madeBy: MADE_BY, files: entries }, null, 2)}\n`;
   return { path: 'index.json', content, kind: 'doc', about: 'every file, its kind and its place in the order' };

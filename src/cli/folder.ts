@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { plain } from '../config/show';
-import { OutputFile } from '../output';
+import { FileEntry, OutputFile } from '../output';
 
 /** Bad input, as opposed to a failure. */
 export class InputError extends Error {}
@@ -34,11 +34,12 @@ export function readText(file: string, megabytes: number): string {
 }
 
 /**
- * Writes files beside a folder and swaps by rename, so that whatever ends the run leaves the old folder or the new one, whole.
+ * Writes files beside a folder, each as it comes, and swaps by rename, so that whatever ends the run leaves the old folder or the new one,
+ * whole.
  *
- * @returns the signal that stopped it, if one did
+ * @returns what was written, or the signal that stopped it
  */
-export async function replaceFolder(folder: string, files: readonly OutputFile[]): Promise<NodeJS.Signals | undefined> {
+export async function replaceFolder(folder: string, files: Iterable<OutputFile>): Promise<readonly FileEntry[] | NodeJS.Signals> {
   refuseForeign(folder);
   fs.mkdirSync(path.dirname(folder), { recursive: true });
   const heard: NodeJS.Signals[] = [];
@@ -50,14 +51,16 @@ export async function replaceFolder(folder: string, files: readonly OutputFile[]
   try {
     const fresh = path.join(beside, 'new');
     const made = new Set<string>();
-    for (const [i, file] of files.entries()) {
-      writeFile(path.join(fresh, file.path), file, made);
+    const written: FileEntry[] = [];
+    for (const { content, ...entry } of files) {
+      writeFile(path.join(fresh, entry.path), { content, ...entry }, made);
+      written.push(entry);
       // a signal is heard between two turns of the event loop only.
-      if (i % 100 === 99) await new Promise(setImmediate);
-      if (heard.length > 0) return heard[0];
+      if (written.length % 100 === 0) await new Promise(setImmediate);
+      if (heard[0] !== undefined) return heard[0];
     }
     swap(folder, fresh, path.join(beside, 'old'));
-    return undefined;
+    return written;
   } finally {
     fs.rmSync(beside, { recursive: true, force: true });
     signals.forEach(signal => process.off(signal, hear));

@@ -1,7 +1,7 @@
 import { LoadedConfig } from '../config/load';
 import { ConfigError, Problem, pathText, problemText } from '../config/problem';
 import { plain, safeMessage } from '../config/show';
-import { OutputFile } from '../output';
+import { FileEntry } from '../output';
 import { MeshCaPlan } from '../plan/plan';
 
 /** Where and how to print. */
@@ -28,7 +28,7 @@ export interface Made {
   readonly file: string;
 
   /** The files, in their order. */
-  readonly files: readonly OutputFile[];
+  readonly files: readonly FileEntry[];
 
   /** The config and its plan. */
   readonly loaded: LoadedConfig<MeshCaPlan>;
@@ -42,8 +42,7 @@ export function printMade(printer: Printer, { out, file, files, loaded: { plan, 
     position: locate(path),
   }));
   if (printer.json) {
-    const listed = files.map(({ content: _content, ...rest }) => rest);
-    printJson(printer, { out, files: listed, warnings: warnings.map(warning => flat(warning, file)) });
+    printJson(printer, { out, files, warnings: warnings.map(warning => flat(warning, file)) });
     return;
   }
   // an unsafe setting that clusters share is one line.

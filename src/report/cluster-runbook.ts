@@ -1,4 +1,4 @@
-import { MADE_BY, OutputFile } from '../output';
+import { MADE_BY, FileEntry } from '../output';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { words } from '../script/bash';
 import { controlPlane, istioCsr, later, proof } from './cluster-mesh';
@@ -11,7 +11,7 @@ import { ClusterContext, fileTable, warningList } from './parts';
  *
  * @param files the cluster's files, in the order in which they are used
  */
-export function clusterRunbook(cluster: ClusterPlan, { root }: Pick<MeshCaPlan, 'root'>, files: readonly OutputFile[]): string {
+export function clusterRunbook(cluster: ClusterPlan, { root }: Pick<MeshCaPlan, 'root'>, files: readonly FileEntry[]): string {
   const context: ClusterContext = {
     cluster,
     files,

@@ -1,4 +1,4 @@
-import { OutputFile } from '../output';
+import { FileEntry } from '../output';
 import { ClusterPlan } from '../plan/plan';
 import { Warning } from '../plan/warnings';
 import { words } from '../script/bash';
@@ -10,7 +10,7 @@ export interface ClusterContext {
   readonly cluster: ClusterPlan;
 
   /** Its files. */
-  readonly files: readonly OutputFile[];
+  readonly files: readonly FileEntry[];
 
   /** Path of a file of this cluster as the reader types it. */
   readonly at: (file: string) => string;
@@ -45,7 +45,7 @@ export function leastPolicy(script: string, name: string): string[] {
 }
 
 /** The files, each with what it is. */
-export const fileTable = (files: readonly OutputFile[]) =>
+export const fileTable = (files: readonly FileEntry[]) =>
   table(
     ['file', 'kind', 'what it is'],
     files.map(({ path, kind, about }) => [code(`dist/${path}`), kind, plain(about)]),

@@ -1,4 +1,4 @@
-import { MADE_BY, OutputFile } from '../output';
+import { MADE_BY, FileEntry } from '../output';
 import { MeshCaPlan } from '../plan/plan';
 import { seconds } from '../plan/ttl';
 import { words } from '../script/bash';
@@ -13,7 +13,7 @@ export { clusterRunbook } from './cluster-runbook';
  *
  * @param files all other files, in the order in which they are used
  */
-export function runbook(plan: MeshCaPlan, files: readonly OutputFile[]): string {
+export function runbook(plan: MeshCaPlan, files: readonly FileEntry[]): string {
   const { clusters, vault, root } = plan;
   return [
     '# Runbook: Vault signs the mesh',
@@ -182,7 +182,7 @@ function backup({ root, clusters }: MeshCaPlan): string[] {
   ];
 }
 
-function gitOps(files: readonly OutputFile[]): string[] {
+function gitOps(files: readonly FileEntry[]): string[] {
   const stages = ['0-access', '1-issuer', '2-istio-csr', '3-control-plane'].filter(stage =>
     files.some(({ path }) => path.includes(`/manifests/${stage}/`)),
   );

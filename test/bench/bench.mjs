@@ -9,7 +9,7 @@ import { performance } from 'node:perf_hooks';
 const require = createRequire(import.meta.url);
 const { ApiObject, App, Chart } = require('cdk8s');
 const { planMeshCa } = require('../../lib/src/plan/plan.js');
-const { synthesize } = require('../../lib/src/synth.js');
+const { renderFiles } = require('../../lib/src/synth.js');
 const { parseAllDocuments } = require('yaml');
 
 const folder = mkdtempSync(join(tmpdir(), 'mesh-ca-bench-'));
@@ -31,7 +31,7 @@ const configOf = count => ({
 
 /** What mesh-ca synth does for a config: plan, render, write. */
 function ours(config, out) {
-  for (const { path, content } of synthesize(planMeshCa(config))) {
+  for (const { path, content } of renderFiles(planMeshCa(config))) {
     mkdirSync(dirname(join(out, path)), { recursive: true });
     writeFileSync(join(out, path), content);
   }
@@ -49,7 +49,7 @@ function stock(charts, outdir) {
 
 /** The objects of a config by chart: parsed once, outside the time. */
 function chartsOf(config) {
-  const manifests = synthesize(planMeshCa(config)).filter(file => file.kind === 'manifest');
+  const manifests = [...renderFiles(planMeshCa(config))].filter(file => file.kind === 'manifest');
   return manifests.map(({ path, content }) => [
     path.replaceAll(/[^a-z0-9]+/g, '-').replace(/-yaml$/, ''),
     parseAllDocuments(content).map(doc => doc.toJS()),
