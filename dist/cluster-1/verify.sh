@@ -9,6 +9,7 @@ readonly context=cluster-1
 readonly cluster_id=cluster-1
 readonly trust_domain=cluster.local
 readonly config_root=''
+readonly also_trust=''
 readonly vault_server=https://vault.example.com:8200
 readonly vault_namespace=''
 readonly sign_path=istioca-cluster-1/sign/cluster-1
@@ -362,7 +363,7 @@ compare_with_root() {
     return
   done <<<"$root_prints"
   if [[ -n $extra ]]; then
-    fail "$what holds the root and more, which is trusted as much: $extra" "remove it, or, in a rotation, name both roots in root.certificate; $todo"
+    fail "$what holds the root and more, which is trusted as much: $extra" "remove it, or, in a rotation, name it in root.alsoTrust; $todo"
     return
   fi
   ok "$what is the root, SHA-256 ${root_prints//$'\n'/ and }"
@@ -385,6 +386,7 @@ check_root() {
     unknown 'neither the config nor ./root.pem nor --root names it, so nothing can be compared with it'
     return
   fi
+  [[ -z $also_trust ]] || text+=$'\n'$also_trust source+=', and root.alsoTrust'
   if ! lay_out root "$text"; then
     fail "the root $source: $why" 'give the PEM file of the root certificate'
     return
@@ -406,7 +408,7 @@ check_root() {
       fail "the root of $root_option: $why" 'give the PEM file of the root certificate'
       return
     fi
-    if [[ $(fingerprints given | sort) != "$(sort <<<"$root_prints")" ]]; then
+    if fingerprints given | grep -vxF -- "$root_prints" >/dev/null; then
       fail "the root of $root_option is $(described given/1), that of the config has SHA-256 ${root_prints//$'\n'/ and }" 'find out which one is right; the config is used'
       return
     fi

@@ -38,10 +38,10 @@ export class IstioCsrChart extends Chart {
   }
 }
 
-function rootCaOf(scope: Construct, { root: { certificate }, istioCsr: { rootCa } }: ClusterPlan): IstioRootCa | undefined {
+function rootCaOf(scope: Construct, { root: { certificate, alsoTrust }, istioCsr: { rootCa } }: ClusterPlan): IstioRootCa | undefined {
   const { carrier, name, namespace, key, delivered } = rootCa;
   if (delivered === undefined && certificate !== undefined) {
-    return new IstioRootCa(scope, 'root-ca', { certificate, carrier, name, namespace, key });
+    return new IstioRootCa(scope, 'root-ca', { certificate: [certificate, ...alsoTrust].join(''), carrier, name, namespace, key });
   }
   if (delivered === undefined || carrier !== 'bundle') return undefined;
   return new IstioRootCa(scope, 'root-ca', { carrier, source: { name: delivered.name, key }, name, namespace, key });

@@ -76,7 +76,7 @@ export function checkConfig<T>(given: ReadConfig, options: CheckOptions<T>): { r
     problems.push(...pem.problems.map(message => ({ path, message: `${named(path)} ${message}` })));
     if (pem.problems.length > 0) continue;
     config = put(config, path, pem.text);
-    if (path[0] === 'root') root = pem;
+    if (path[1] === 'certificate' && path[0] === 'root') root = pem;
   }
   const { now, plan } = options;
   const checked = { rootSeconds: root && now && Math.floor((root.ends.getTime() - now.getTime()) / 1000) };
@@ -99,7 +99,9 @@ function pemPaths(config: unknown): Path[] {
   const clusters = valueAt(config, ['clusters']);
   const ofClients = ['clientCertificate', 'certificate'];
   const ofClusters = Array.isArray(clusters) ? clusters.map((_, i) => ['clusters', i, ...ofClients]) : [];
-  return [['vault', 'caBundle'], ['root', 'certificate'], ofClients, ...ofClusters];
+  const roots = valueAt(config, ['root', 'alsoTrust']);
+  const alsoTrusted = Array.isArray(roots) ? roots.map((_, i) => ['root', 'alsoTrust', i]) : [];
+  return [['vault', 'caBundle'], ['root', 'certificate'], ...alsoTrusted, ofClients, ...ofClusters];
 }
 
 const keyOf = ({ path, message, position }: Problem) => JSON.stringify([path, message, position]);
@@ -126,6 +128,7 @@ function readPem(value: string, path: Path, { read, now }: CheckOptions<unknown>
   } else if (!value.includes(BEGIN)) {
     return wrong(`must be PEM text in TypeScript, e.g. readFileSync("root.pem", "utf8"), got ${show(value)}`);
   }
-  const result = checkPem(text, { now, roots: path[0] === 'root' });
+  const kind = path[0] !== 'root' ? 'cas' : path[1] === 'certificate' ? 'root' : 'roots';
+  const result = checkPem(text, { now, kind });
   return { ...result, problems: result.problems.map(message => `${message}${text === value ? '' : `, in ${show(value)}`}`) };
 }

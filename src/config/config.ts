@@ -138,6 +138,15 @@ export interface RootConfig {
   readonly certificate?: string;
 
   /**
+   * PEM files with further roots that the workloads trust, beside the one that signs: the next root before it signs, the last one until
+   * nothing that it signed is left, that of a mesh which is taken over. In TypeScript, the PEM texts.
+   *
+   * @format pem
+   * @default - none
+   */
+  readonly alsoTrust?: readonly string[];
+
+  /**
    * The longest lifetime that the mount issues for (`max_lease_ttl`).
    *
    * @format duration

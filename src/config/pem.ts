@@ -23,9 +23,9 @@ export const isPem = (value: string) => value.trimStart().startsWith(BEGIN);
  * Checks that a PEM text holds CA certificates only, each in date. Nothing of the text is repeated in a message: it may be a key.
  *
  * @param text the PEM text
- * @param options when it is, where dates are to be checked, and whether only roots are wanted
+ * @param options when it is, where dates are to be checked, and whether any CAs are wanted, roots alone, or one root
  */
-export function checkPem(text: string, { now, roots }: { readonly now?: Date; readonly roots: boolean }): PemResult {
+export function checkPem(text: string, { now, kind }: { readonly now?: Date; readonly kind: 'cas' | 'roots' | 'root' }): PemResult {
   const blocks = [...text.matchAll(BLOCK)];
   if (blocks.length === 0 || text.split(BEGIN).length - 1 !== blocks.length) {
     return {
@@ -38,10 +38,13 @@ export function checkPem(text: string, { now, roots }: { readonly now?: Date; re
   const certificates = blocks.flatMap(([block, type], i) => {
     const which = blocks.length === 1 ? '' : `, PEM block ${i + 1}`;
     const certificate = type === 'CERTIFICATE' ? parse(block) : undefined;
-    const wrong = certificate ? refuse(certificate, now, roots) : notCertificate(type ?? '');
+    const wrong = certificate ? refuse(certificate, now, kind !== 'cas') : notCertificate(type ?? '');
     if (wrong !== undefined) problems.push(`${wrong}${which}`);
     return certificate ?? [];
   });
+  if (kind === 'root' && certificates.length > 1) {
+    problems.push(`must hold one root, the one that signs, got ${certificates.length}; write the others as root.alsoTrust`);
+  }
   return {
     text: certificates.map(certificate => certificate.toString()).join(''),
     ends: new Date(Math.max(...certificates.map(certificate => Date.parse(certificate.validTo)))),

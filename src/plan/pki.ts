@@ -18,6 +18,9 @@ export interface RootPlan {
    */
   readonly certificate?: string;
 
+  /** PEM texts of further roots that the workloads trust. */
+  readonly alsoTrust: readonly string[];
+
   /** The mount's longest lifetime. */
   readonly maxLeaseTtl: string;
 
@@ -111,6 +114,13 @@ export function planRoot(root: RootConfig, problems: Problem[]): RootPlan {
       message: `'ttl' must be at most the mount's maxLeaseTtl, e.g. "${maxLeaseTtl}", got "${ttl}"`,
     });
   }
+  (root.alsoTrust ?? []).forEach((pem, i) => {
+    if (root.certificate === undefined || !pem.includes(root.certificate)) return;
+    problems.push({
+      path: ['root', 'alsoTrust', i],
+      message: `'alsoTrust' must name other roots than root.certificate, which is trusted anyway; remove it`,
+    });
+  });
   if (source === 'import') {
     for (const key of ['commonName', 'ttl', 'keyType', 'keyBits'] as const) {
       if (root[key] === undefined) continue;
@@ -124,6 +134,7 @@ export function planRoot(root: RootConfig, problems: Problem[]): RootPlan {
     mount: root.mount ?? 'pki',
     source,
     certificate: root.certificate,
+    alsoTrust: root.alsoTrust ?? [],
     maxLeaseTtl,
     generate: { commonName: root.commonName ?? 'Mesh Root CA', ttl, keyType, keyBits },
   };

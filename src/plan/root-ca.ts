@@ -62,7 +62,7 @@ export function refuseRootName(carrier: RootCarrier, name: string): string | und
 }
 
 /** Decides how istio-csr gets the certificate that it hands out. */
-export function planRootCa({ istioCsr = {}, refuse }: Settings, namespace: string, { certificate }: RootPlan): RootCaPlan {
+export function planRootCa({ istioCsr = {}, refuse }: Settings, namespace: string, { certificate, alsoTrust }: RootPlan): RootCaPlan {
   const { rootCarrier: carrier = 'secret', rootName: name = 'istio-root-ca', rootFile = 'root', trustNamespace } = istioCsr;
   const wrong = refuseRootName(carrier, name);
   if (wrong !== undefined) refuse(['istioCsr', 'rootName'], `'rootName' ${wrong}`);
@@ -71,6 +71,9 @@ export function planRootCa({ istioCsr = {}, refuse }: Settings, namespace: strin
       ['istioCsr', 'trustNamespace'],
       `'trustNamespace' is of istioCsr.rootCarrier: bundle, and it is "${carrier}"; remove it, or write rootCarrier: bundle`,
     );
+  }
+  if (rootFile === 'intermediate' && alsoTrust.length > 0) {
+    refuse(['istioCsr', 'rootFile'], `'rootFile' must be "root" where root.alsoTrust names further roots, got "intermediate"`);
   }
   const kind = carrier === 'secret' ? 'Secret' : 'ConfigMap';
   const plan: RootCaPlan = { carrier, name, key: 'ca.cert.pem', kind, namespace, trustNamespace: trustNamespace ?? 'cert-manager' };

@@ -39,6 +39,7 @@ export function clusterScript(cluster: ClusterPlan): string {
       context: cluster.context,
       ...reaches(vault),
       config_root: root.certificate?.trim() ?? '',
+      also_trust: root.alsoTrust.join('').trim(),
       root_mount: root.mount,
       intermediate_mount: intermediate.mount,
       intermediate_key: intermediate.key,

@@ -28,6 +28,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     cluster_id: cluster.clusterId,
     trust_domain: cluster.trustDomain,
     config_root: root.certificate?.trim() ?? '',
+    also_trust: root.alsoTrust.join('').trim(),
     vault_server: vault.server,
     vault_namespace: vault.namespace ?? '',
     sign_path: role.signPath,

@@ -3,7 +3,7 @@ import { clusterFiles } from '../../src/charts/cluster-files';
 import { ClusterConfig, MeshCaConfig } from '../../src/config/config';
 import { OutputFile } from '../../src/output';
 import { ClusterPlan, planMeshCa } from '../../src/plan/plan';
-import { rootPem } from '../config/certificates';
+import { otherRootPem, rootPem } from '../config/certificates';
 
 function plan(cluster: Partial<ClusterConfig> = {}, config: Partial<MeshCaConfig> = {}): ClusterPlan {
   const { clusters } = planMeshCa({
@@ -53,6 +53,14 @@ test('the files stand in apply order', () => {
     },
     { path: 'cluster-1/sample/sample.yaml', kind: 'manifest', cluster: 'cluster-1', about: 'a workload to look at the certificate of' },
   ]);
+});
+
+test('roots that are trusted beside the one that signs stand with it in the root file, and nowhere else', () => {
+  const files = (root: MeshCaConfig['root']) => clusterFiles(plan({}, { root }));
+  const both = files({ certificate: rootPem, alsoTrust: [otherRootPem] });
+  expect(objects(file(both, 'root-ca.yaml'))).toMatchObject([{ stringData: { 'ca.cert.pem': rootPem + otherRootPem } }]);
+  const rest = (all: OutputFile[]) => all.filter(({ path }) => !path.endsWith('root-ca.yaml'));
+  expect(rest(both)).toStrictEqual(rest(files({ certificate: rootPem })));
 });
 
 test.each<[what: string, cluster: Partial<ClusterConfig>, access: string[]]>([

@@ -9,6 +9,7 @@ const now = new Date('2027-01-01T00:00:00Z');
 const files: Record<string, string> = {
   'root.pem': rootPem,
   'roots.pem': `the old one\n${rootPem}the new one\n${otherRootPem}`,
+  'other.pem': otherRootPem,
   'intermediate.pem': intermediatePem,
   'leaf.pem': leafPem,
   // a byte of the signature is another one.
@@ -55,8 +56,8 @@ test('a sound config is read as it stands', () => {
 });
 
 test('a PEM file is read, and only its certificates are taken over', () => {
-  const { config } = load(`${sound}root: { certificate: roots.pem }\n`);
-  expect(config.root).toStrictEqual({ certificate: rootPem + otherRootPem });
+  const { config } = load(`${sound}root: { certificate: root.pem, alsoTrust: [other.pem] }\n`);
+  expect(config.root).toStrictEqual({ certificate: rootPem, alsoTrust: [otherRootPem] });
 });
 
 test('PEM text may stand in the config itself', () => {
@@ -191,6 +192,19 @@ describe('fails if', () => {
       'a PEM file is not there',
       `${sound}root: { certificate: none.pem }\n`,
       [`6:22: error: 'certificate' cannot be read: there is no such file, got "none.pem"`],
+    ],
+    [
+      'there is more than one root that signs',
+      `${sound}root: { certificate: roots.pem }\n`,
+      [`6:22: error: 'certificate' must hold one root, the one that signs, got 2; write the others as root.alsoTrust, in "roots.pem"`],
+    ],
+    [
+      'a root to trust is none, or is the one that signs',
+      `${sound}root:\n  certificate: root.pem\n  alsoTrust:\n    - intermediate.pem\n    - roots.pem\n`,
+      [
+        `9:7: error: item 1 must be a root certificate, i.e. self-signed, got an intermediate, in "intermediate.pem"`,
+        `10:7: error: 'alsoTrust' must name other roots than root.certificate, which is trusted anyway; remove it`,
+      ],
     ],
     [
       'a root is no root',

@@ -122,7 +122,7 @@ describe.each(carriers)('%s', carrier => {
     expect([code, stderr]).toEqual([
       1,
       expect.stringContaining(
-        `${place.kind} ${place.namespace}/${place.name} holds another CA than the planned one (SHA-256 ${printsOf(root.pem).join()}). Workloads trust what it holds; where none does yet: kubectl --context cluster-1 delete ${place.kind.toLowerCase()} ${place.name} -n ${place.namespace}\n`,
+        `${place.kind} ${place.namespace}/${place.name} holds another CA than the planned one (SHA-256 ${printsOf(root.pem).join()}). Workloads trust what it holds: name it in root.alsoTrust, or where none does yet: kubectl --context cluster-1 delete ${place.kind.toLowerCase()} ${place.name} -n ${place.namespace}\n`,
       ),
     ]);
     expect(printsOf((await mounted(world))!)).toEqual(printsOf(other.pem));
@@ -134,11 +134,40 @@ describe.each(carriers)('%s', carrier => {
     // both, in a rotation, are left as they are.
     await hold(other.pem + root.pem);
     expect(ok(await world.script('cluster-1'))).toContain('note: it holds other CAs too, which the workloads trust as much');
+    expect(await world.script('cluster-1', ['--check'])).toMatchObject({ code: 3, stderr: '' });
     await until('both roots', async () => printsOf((await mounted(world)) ?? '').length === 2);
     const both = printsOf(other.pem + root.pem);
     // trust-manager writes them in the order of their hashes.
     expect(printsOf((await mounted(world))!)).toEqual(carrier === 'bundle' ? both.sort() : both);
   });
+});
+
+test('a root that is trusted beside it is added, and what lies there stays', async () => {
+  const carrier: Carrier = 'secret';
+  const rootName = `two-${carrier.toLowerCase()}`;
+  const vault = await devVault();
+  const [root, next, other] = await Promise.all(['Test', 'Next', 'Other'].map(name => makeRoot(tempDir(name), `${name} Root`)));
+  const at = (alsoTrust?: string[]) => makeWorld(configOf({ rootCarrier: carrier, rootName }, { alsoTrust }), vault, [kube()]);
+  const alone = await at();
+  ok(await alone.script('root', rootFiles(root!)));
+  ok(await alone.script('cluster-1'));
+  const place = alone.cluster.istioCsr.rootCa.delivered!;
+  const held = async () => {
+    const { data } = (await kube().get([place.kind.toLowerCase(), place.name, '-n', place.namespace])) as { data: Record<string, string> };
+    return printsOf(carrier === 'secret' ? Buffer.from(data['ca.cert.pem']!, 'base64').toString() : data['ca.cert.pem']!);
+  };
+  expect(await held()).toEqual(printsOf(root!.pem));
+
+  const both = await at([next!.pem]);
+  writeFileSync(join(both.folder, 'root.pem'), root!.pem);
+  expect((await both.script('cluster-1', ['--check'])).stdout).toContain('drift: 1 of 10 steps differ: cluster/root-ca.');
+  ok(await both.script('cluster-1'));
+  expect(await held()).toEqual(printsOf(root!.pem + next!.pem));
+  expect((await both.script('cluster-1', ['--check'])).code).toBe(0);
+
+  const third = await at([other!.pem]);
+  ok(await third.script('cluster-1'));
+  expect(await held()).toEqual(printsOf(root!.pem + other!.pem + next!.pem));
 });
 
 test("a Bundle brings the intermediate too, where the config asks for the guide's own root file", async () => {

@@ -1,12 +1,12 @@
 import { IstioCsrConfig } from '../../src/config/config';
 import { planMeshCa } from '../../src/plan/plan';
 import { RootCaPlan } from '../../src/plan/root-ca';
-import { rootPem } from '../config/certificates';
+import { otherRootPem, rootPem } from '../config/certificates';
 
-const planOf = (istioCsr: IstioCsrConfig, certificate?: string) =>
+const planOf = (istioCsr: IstioCsrConfig, certificate?: string, alsoTrust?: string[]) =>
   planMeshCa({
     vault: { server: 'https://vault.example.com:8200' },
-    root: { certificate },
+    root: { certificate, alsoTrust },
     istioVersion: '1.22',
     istioCsr,
     clusters: [{ name: 'cluster-1' }],
@@ -80,6 +80,12 @@ describe('fails if', () => {
     ],
   ])('%s', (_what, istioCsr, problem) => {
     expect(() => planOf(istioCsr)).toThrow(new Error(problem));
+  });
+
+  test('the root file is the intermediate, and roots are to be trusted beside it', () => {
+    expect(() => planOf({ rootFile: 'intermediate' }, rootPem, [otherRootPem])).toThrow(
+      new Error(`istioCsr.rootFile: 'rootFile' must be "root" where root.alsoTrust names further roots, got "intermediate"`),
+    );
   });
 });
 

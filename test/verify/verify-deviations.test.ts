@@ -15,7 +15,7 @@ const foreign = leafOf('foreign', 'bar', 2);
 const is = (what: string, it: string) => `${what} is not the root CN=Test Root, SHA-256 ${root.print}: it is ${it}`;
 const otherRoot = `CN=Other Root, a root, SHA-256 ${other.print}`;
 const more = (what: string, it: string) =>
-  `${what} holds the root and more, which is trusted as much: ${it} (remove it, or, in a rotation, name both roots in root.certificate; `;
+  `${what} holds the root and more, which is trusted as much: ${it} (remove it, or, in a rotation, name it in root.alsoTrust; `;
 const merge = '(merge control-plane.partial.yaml, as README.md says, section 5';
 
 /** One thing that is not as planned, and how the one line begins that says so. */

@@ -35,7 +35,7 @@ describe('the root', () => {
       const foreign = other.pem.replaceAll(' CERTIFICATE-', ` ${name}-`);
       const { code, lines } = verify({ facts: { csrRoot: foreign + mesh.root.pem } });
       expect(different(lines)).toEqual([
-        `FAIL    istio-csr root file: ca.cert.pem of Secret istio-root-ca holds the root and more, which is trusted as much: CN=Other Root, a root, SHA-256 ${other.print} (remove it, or, in a rotation, name both roots in root.certificate; apply manifests/2-istio-csr, or delete the Secret and run setup.sh)`,
+        `FAIL    istio-csr root file: ca.cert.pem of Secret istio-root-ca holds the root and more, which is trusted as much: CN=Other Root, a root, SHA-256 ${other.print} (remove it, or, in a rotation, name it in root.alsoTrust; apply manifests/2-istio-csr, or delete the Secret and run setup.sh)`,
       ]);
       expect(code).toBe(1);
     },
@@ -64,7 +64,7 @@ describe('two roots, in a rotation,', () => {
   const everywhere = { facts: { csrRoot: both, rootMaps: { 'istio-system': both, foo: both } }, trusted: both };
 
   test.each([
-    ['the config', { plan: clusterOf({ root: { certificate: both } }) }],
+    ['the config', { plan: clusterOf({ root: { certificate: mesh.root.pem, alsoTrust: [other.pem] } }) }],
     ['--root', { plan: clusterOf(), args: [...WORKLOAD, '--root', 'given.pem'], files: { 'given.pem': both } }],
     ['./root.pem', { plan: clusterOf(), files: { 'root.pem': both } }],
   ])('are in order where %s names both', (_, named) => {
@@ -74,7 +74,7 @@ describe('two roots, in a rotation,', () => {
   });
 
   test('are both wanted, and the one that is not there is named', () => {
-    const { code, lines } = verify({ ...everywhere, plan: clusterOf({ root: { certificate: both } }), trusted: mesh.root.pem });
+    const { code, lines } = verify({ ...everywhere, plan: clusterOf({ root: { certificate: mesh.root.pem, alsoTrust: [other.pem] } }), trusted: mesh.root.pem });
     expect(lines.filter(line => line.startsWith('FAIL'))).toEqual([
       `FAIL    workload ROOTCA: the sidecar's ROOTCA is not the root CN=Other Root, SHA-256 ${other.print}: it is CN=Test Root, a root, SHA-256 ${mesh.root.print} (istio-csr gives its root file on renewal: put it right, then delete the pod)`,
     ]);

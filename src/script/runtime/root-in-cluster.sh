@@ -1,9 +1,9 @@
 # --- the certificate that istio-csr hands out as the root, laid into the cluster
 
-# the certificate itself.
+# what istio-csr hands out: the certificate itself, and what is trusted beside it.
 root_file() {
   case $root_file in
-    root) printf '%s\n' "$root" ;;
+    root) printf '%s\n' "$root" ${also_trust:+"$also_trust"} ;;
     intermediate) printf '%s\n' "$ca" ;;
   esac
 }
@@ -18,20 +18,36 @@ need_root_place() {
   esac
 }
 
-# root_delivered: whether the cluster's root file holds the certificate; it may hold others too, during a rotation.
+# root_delivered: whether the cluster's root file holds what istio-csr is to hand out. It may hold others too, which are left there: who
+# needs them is not known here.
 root_delivered() {
-  local found rc=0 print prints
+  local found rc=0 planned prints
   [[ -n ${ca:-} || $root_file == root ]] || return 1
   found=$(held_root) || rc=$?
   ((rc == 0)) || return "$rc"
-  print=$(root_file | fingerprint)
+  planned=$(root_file | each_certificate fingerprint)
   prints=$(each_certificate fingerprint <<<"$found")
-  if ! grep -xF "$print" >/dev/null <<<"$prints"; then
-    complain "$root_kind $root_namespace/$root_name holds another CA than the planned one (SHA-256 $print). Workloads trust what it holds; where none does yet: kubectl --context $context delete ${root_kind,,} $root_name -n $root_namespace"
+  if ! grep -xF -- "$planned" >/dev/null <<<"$prints"; then
+    complain "$root_kind $root_namespace/$root_name holds another CA than the planned one (SHA-256 ${planned//$'\n'/, }). Workloads trust what it holds: name it in root.alsoTrust, or where none does yet: kubectl --context $context delete ${root_kind,,} $root_name -n $root_namespace"
     return 2
   fi
-  prints=$(grep -vxF "$print" <<<"$prints") || return 0
-  note "it holds other CAs too, which the workloads trust as much: SHA-256 ${prints//$'\n'/, }"
+  ! grep -vxF -- "$prints" >/dev/null <<<"$planned" || return 1
+  prints=$(grep -vxF -- "$planned" <<<"$prints") || return 0
+  stray "it holds other CAs too, which the workloads trust as much: SHA-256 ${prints//$'\n'/, }"
 }
 
-deliver_root() { root_file | carry_root; }
+# unplanned PRINTS: prints the certificate of standard input, where its fingerprint is not one of those.
+unplanned() {
+  local certificate
+  certificate=$(first_certificate)
+  grep -xF -- "$(fingerprint <<<"$certificate")" >/dev/null <<<"$1" || printf '%s\n' "$certificate"
+}
+
+# deliver_root: adds what is planned, and takes nothing away.
+deliver_root() {
+  local found='' rc=0 planned
+  found=$(held_root) || rc=$?
+  ((rc <= 1)) || return "$rc"
+  planned=$(root_file | each_certificate fingerprint)
+  { root_file && each_certificate unplanned "$planned" <<<"$found"; } | carry_root
+}
