@@ -74,7 +74,11 @@ describe('two roots, in a rotation,', () => {
   });
 
   test('are both wanted, and the one that is not there is named', () => {
-    const { code, lines } = verify({ ...everywhere, plan: clusterOf({ root: { certificate: mesh.root.pem, alsoTrust: [other.pem] } }), trusted: mesh.root.pem });
+    const { code, lines } = verify({
+      ...everywhere,
+      plan: clusterOf({ root: { certificate: mesh.root.pem, alsoTrust: [other.pem] } }),
+      trusted: mesh.root.pem,
+    });
     expect(lines.filter(line => line.startsWith('FAIL'))).toEqual([
       `FAIL    workload ROOTCA: the sidecar's ROOTCA is not the root CN=Other Root, SHA-256 ${other.print}: it is CN=Test Root, a root, SHA-256 ${mesh.root.print} (istio-csr gives its root file on renewal: put it right, then delete the pod)`,
     ]);
