@@ -3,6 +3,7 @@ import { FileEntry, MADE_BY, OutputFile } from './output';
 import { ClusterPlan, MeshCaPlan } from './plan/plan';
 import { clusterRunbook, runbook } from './report/runbook';
 import { carryScripts } from './script/carry';
+import { emergencyScript } from './script/emergency';
 import { clusterScript, rootScript } from './script/setup';
 import { verifyScript } from './script/verify';
 
@@ -76,6 +77,7 @@ function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | unde
     ...files.filter(file => !isAccess(file)),
     ...carryScripts(cluster).map(({ file, content, about }) => script(file, content, about)),
     script('verify.sh', verifyScript(cluster), 'checks the live cluster against the plan'),
+    script('emergency.sh', emergencyScript(cluster), 'closes at once what an attacker may use: the login, the PKI role, or the CA'),
   ];
   const content = clusterRunbook(cluster, plan, used);
   return [

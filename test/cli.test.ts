@@ -47,13 +47,14 @@ describe('synth', () => {
   test('writes the whole folder and says what to read next', () => {
     expect(run(['synth'])).toStrictEqual({
       status: 0,
-      stdout: 'wrote 11 files for 1 cluster to dist/\nnext: read dist/README.md\n',
+      stdout: 'wrote 12 files for 1 cluster to dist/\nnext: read dist/README.md\n',
       stderr: '',
     });
     expect(Object.keys(tree('dist'))).toStrictEqual([
       'README.md',
       'cluster-1/README.md',
       'cluster-1/control-plane.partial.yaml',
+      'cluster-1/emergency.sh',
       'cluster-1/istio-csr.values.yml',
       'cluster-1/manifests/0-access/service-account.yaml',
       'cluster-1/manifests/1-issuer/issuer.yaml',
@@ -72,7 +73,12 @@ describe('synth', () => {
     run(['synth']);
     expect(tree('dist')).toStrictEqual(first);
     const runnable = Object.entries(first).filter(([, text]) => text.startsWith('755 '));
-    expect(runnable.map(([name]) => name)).toStrictEqual(['cluster-1/setup.sh', 'cluster-1/verify.sh', 'root/setup.sh']);
+    expect(runnable.map(([name]) => name)).toStrictEqual([
+      'cluster-1/emergency.sh',
+      'cluster-1/setup.sh',
+      'cluster-1/verify.sh',
+      'root/setup.sh',
+    ]);
   });
 
   test('removes what an earlier config asked for', () => {

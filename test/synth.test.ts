@@ -37,6 +37,7 @@ test('index.json lists every other file in its order', () => {
     'one/control-plane.partial.yaml',
     'one/sample/sample.yaml',
     'one/verify.sh',
+    'one/emergency.sh',
     'index.json',
   ]);
 });

@@ -5,6 +5,7 @@ import { controlPlane, istioCsr, later, proof } from './cluster-mesh';
 import { beginning, issuer, vault } from './cluster-vault';
 import { code } from './markdown';
 import { ClusterContext, fileTable, warningList } from './parts';
+import { emergency } from './taking-back';
 
 /**
  * The runbook of a cluster, its commands filled in. It tells of no other cluster, so that a new one changes none of its bytes.
@@ -33,6 +34,7 @@ export function clusterRunbook(cluster: ClusterPlan, { root }: Pick<MeshCaPlan, 
     ...controlPlane(context),
     ...proof(context),
     ...later(context),
+    ...emergency(context),
     '## The files',
     '',
     ...fileTable(files),

@@ -6,6 +6,7 @@ import { ClusterPlan } from '../plan/plan';
 import { JwtPlan, KubernetesPlan } from '../plan/service-account';
 import { seconds } from '../plan/ttl';
 import { fieldsAt, marked, Step } from './step';
+import { removes } from './undo';
 
 /** Steps that make cert-manager's way in. */
 export function authSteps({ name, auth }: Pick<ClusterPlan, 'name' | 'auth'>): Step[] {
@@ -102,6 +103,7 @@ function serviceAccountRoleStep({ method, role, path, fields, serviceAccount, au
     title: `Write the role ${role}: service account ${serviceAccount.namespace}/${serviceAccount.name}, audience ${audience}`,
     why: [BATCH],
     ...fieldsAt(path, { ...fields }),
+    undo: removes(path, `the role ${role} of cert-manager's login`),
   };
 }
 
@@ -113,6 +115,7 @@ function clientCertificateStep({ role, path, fields }: ClientCertificatePlan): S
     title: `Trust the CA that cert-manager's certificate is from, for the name ${fields.allowed_names.join(' or ')}, as ${role}`,
     why: [BATCH, 'Without a name, every certificate of that CA would log in.'],
     ...fieldsAt(path, { ...fields }),
+    undo: removes(path, `the role ${role} of cert-manager's login`),
   };
 }
 
@@ -139,6 +142,7 @@ function awsRoleStep({ role, path, iamRoleArn, fields }: AwsPlan): Step {
         : []),
     ],
     ...fieldsAt(path, { ...fields }),
+    undo: removes(path, `the role ${role} of cert-manager's login`),
   };
 }
 
@@ -166,6 +170,7 @@ function appRoleSteps(auth: AppRolePlan): Step[] {
       title: `Write the AppRole ${role}`,
       why: ['cert-manager logs in anew for each signature: a count of uses would end the mesh at that count.'],
       ...fieldsAt(path, { ...fields }),
+      undo: removes(path, `the AppRole ${role}, and with it each of its secret IDs`),
     },
     {
       id: 'approle/role-id',

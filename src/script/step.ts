@@ -32,7 +32,17 @@ export interface Step {
 
   /** What the script's token needs: asked of Vault before the first step. */
   readonly needs: Needs;
+
+  /**
+   * What takes back what it made: a step of teardown.sh and of emergency.sh, under the same name.
+   *
+   * @default - it makes nothing, or what it makes goes with what an earlier step made
+   */
+  readonly undo?: Undo;
 }
+
+/** A step that takes back another one; `unless` succeeds where that is done. */
+export type Undo = Omit<Step, 'id' | 'undo'>;
 
 /** What a token needs, by path. */
 export interface Needs {

@@ -6,6 +6,7 @@ import { caSteps, pkiMountSteps, readsCa } from './ca-steps';
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
 import { fieldsAt, Step } from './step';
+import { removes } from './undo';
 
 export { policyText };
 import { trialCommands } from './trial';
@@ -62,12 +63,16 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
           : 'WARNING: it signs more than the mesh asks for, see the warnings above.',
       ],
       ...fieldsAt(cluster.role.path, { ...cluster.role.fields }),
+      undo: removes(cluster.role.path, `the PKI role ${cluster.role.path}`, ['Then nothing more is signed at it, whoever asks.']),
     },
     {
       id: 'policy/write',
       title: `Write the policy ${cluster.policy.name}`,
       why: ['cert-manager may ask for a signature, and nothing else.'],
       ...fieldsAt(policyPath(cluster.policy), { policy: policyText(cluster.policy.rules) }),
+      undo: removes(policyPath(cluster.policy), `the policy ${cluster.policy.name}`, [
+        'A batch token cannot be revoked; without its policy it may do nothing.',
+      ]),
     },
     ...authSteps(cluster),
     ...rootFileSteps(cluster),

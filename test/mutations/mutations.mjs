@@ -621,8 +621,8 @@ export const mutations = [
   {
     name: 'policy: what is to be done is not asked for before the first step',
     file: 'src/script/runtime/setup.sh',
-    from: '  [[ $mode == run && -n $(lacking act "$repair" <<<',
-    to: '  return 0; : [[ $mode == run && -n $(lacking act "$repair" <<<',
+    from: '  [[ $mode == run && -n $(lacking act "$only" <<<',
+    to: '  return 0; : [[ $mode == run && -n $(lacking act "$only" <<<',
     project: 'live',
     test: 'test/live/door-policy.test.ts',
     red: 'whichever line is taken away, the script names it, and changes nothing',
@@ -686,8 +686,8 @@ export const mutations = [
   {
     name: 'repair: all steps are done',
     file: 'src/script/runtime/setup.sh',
-    from: 'if [[ -n $repair && $1 != "$repair" ]]; then state=skipped; else',
-    to: 'if false; then :; else',
+    from: 'if [[ -n $only && " $only " != *" $1 "* ]]; then',
+    to: 'if false; then',
     project: 'live',
     test: 'test/live/drift.test.ts',
     red: 'puts back nothing else',
@@ -810,5 +810,34 @@ export const mutations = [
     project: 'live',
     test: 'test/live/carry-rotate-used.test.ts',
     red: 'cert-manager signs every request',
+  },
+
+  // an emergency
+  {
+    name: 'emergency: the policy is left to the tokens that are out',
+    file: 'src/script/emergency.ts',
+    from: 'steps: [...at(auth.path), ...at(policyPath(policy))],',
+    to: 'steps: at(auth.path),',
+    project: 'live',
+    test: 'test/live/emergency.test.ts',
+    red: 'no token that was given out before',
+  },
+  {
+    name: 'emergency: any name will do',
+    file: 'src/script/runtime/undo.sh',
+    from: '[[ $answer == "$2" ]] || refuse',
+    to: '[[ -n $answer ]] || refuse',
+    project: 'live',
+    test: 'test/live/emergency.test.ts',
+    red: 'another one changes nothing',
+  },
+  {
+    name: 'emergency: a revoked CA is left out of the list of its root',
+    file: 'src/script/emergency.ts',
+    from: "run: [['revoke_certificate', mount, commonName, signer]],",
+    to: "run: [['certificate_revoked', mount, commonName, signer], ['true']],",
+    project: 'live',
+    test: 'test/live/emergency.test.ts',
+    red: 'stands in the CRL of the root',
   },
 ];

@@ -5,6 +5,7 @@ import { MeshCaConfig } from '../../src/config/config';
 import { ClusterPlan, planMeshCa } from '../../src/plan/plan';
 import { RootCarrier } from '../../src/plan/root-ca';
 import { caConstants } from '../../src/script/ca-steps';
+import { emergencyScript } from '../../src/script/emergency';
 import { clusterScript, rootScript } from '../../src/script/setup';
 import { clusterSteps, policyText, rootSteps } from '../../src/script/steps';
 import { trialCommands } from '../../src/script/trial';
@@ -195,6 +196,7 @@ test('the trial has the names that the mesh asks for, and each name that must be
 describe.each([
   ...(['recommended', 'guide'] as const).map(name => [`root (${name})`, rootScript(plans[name])] as const),
   ...names.map(name => [`cluster (${name})`, clusterScript(clusterOf(name))] as const),
+  ...names.map(name => [`emergency (${name})`, emergencyScript(clusterOf(name))] as const),
 ])('the script of the %s', (_name, input) => {
   test('is Bash', () => {
     execFileSync('bash', ['-n'], { input });

@@ -267,9 +267,18 @@ die() {
   complain "$*"
   exit 1
 }
+# whether the end is for what was asked, not for what went wrong.
+refused=false
+# refuse WHAT: what was asked is wrong, and nothing was changed.
+refuse() {
+  complain "$*"
+  refused=true
+  exit 2
+}
 bad_usage() {
   printf '%s: error: %s\n\n' "$0" "$*" >&2
   usage >&2
+  refused=true
   exit 2
 }
 
@@ -284,18 +293,34 @@ to_do=()
 # what else --check has found, beside steps that differ.
 strays=()
 drifted=false
-# the one step that --repair names; none: all of them.
+# the steps that this run is about, by their names; none: all of them.
+only=
+total=$step_count
+# what a step that is done is called.
+settled=
+# the one step that --repair names; none: this repairs nothing.
 repair=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
 repair_example=
 
 # step ID TITLE: begins a step.
 step() {
-  step_number=$((step_number + 1))
   step_id=$1
   state=todo
   wanted='{}'
-  if [[ -n $repair && $1 != "$repair" ]]; then state=skipped; else say "[$step_number/$step_count] $1: $2"; fi
+  settled='done already'
+  if [[ -n $only && " $only " != *" $1 "* ]]; then
+    state=skipped
+    return
+  fi
+  step_number=$((step_number + 1))
+  say "[$step_number/$total] $1: $2"
+}
+
+# choose_steps NAME...: from here on it is about these alone.
+choose_steps() {
+  only="$*"
+  total=$#
 }
 
 # fields JSON: what the step compares and writes.
@@ -309,7 +334,7 @@ unless() {
   # what stops a script is a difference like others to one that compares, unless it is a server that does not answer.
   if ((rc > 1)) && [[ $mode == check && ! -e $work/unanswered ]]; then rc=1; fi
   case $rc in
-    0) state=complete && say "      $([[ $mode == check ]] && printf 'as planned' || printf 'done already')" ;;
+    0) state=complete && say "      $([[ $mode == check ]] && printf 'as planned' || printf '%s' "$settled")" ;;
     1)
       to_do+=("$step_id")
       case $mode in
@@ -351,6 +376,7 @@ run() {
 finish() {
   rm -rf -- "$work"
   [[ $drifted == false ]] || exit 3
+  [[ $refused == false ]] || exit 2
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -602,8 +628,8 @@ need_vault() {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
     return 0
   }
-  mapfile -t missing < <(lacking look "$repair" <<<"$answer")
-  [[ $mode == run && -n $(lacking act "$repair" <<<"$answer") ]] || return 0
+  mapfile -t missing < <(lacking look "$only" <<<"$answer")
+  [[ $mode == run && -n $(lacking act "$only" <<<"$answer") ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
   mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$answer")
@@ -625,13 +651,14 @@ need_step() {
   local known
   known=$(step_ids | paste -sd ' ')
   [[ " $known " == *" $repair "* ]] || bad_usage "--repair: there is no step '$repair', they are $known"
+  choose_steps "$repair"
 }
 
-# print_policy: what all steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
+# print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
 # (sys/capabilities-self) is left out.
 print_policy() {
   command -v jq >/dev/null || die 'this is missing: the program jq'
-  jq -r --arg mode "$mode" '[.[] | .look, (if $mode == "check" then {} else .act end) | values | to_entries[]] | group_by(.key)[]
+  jq -r --arg mode "$mode" --arg only "$only" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[]))) | .value | .look, (if $mode == "check" then {} else .act end) | values | to_entries[]] | group_by(.key)[]
     | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
 }
 
@@ -697,8 +724,8 @@ main() {
     shift
   done
 
-  [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair ]] || need_step
+  [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
   work=$(mktemp -d)
   trap 'finish $?' EXIT

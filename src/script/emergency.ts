@@ -1,0 +1,146 @@
+import { AuthPlan } from '../plan/auth';
+import { ClusterPlan } from '../plan/plan';
+import { longest, seconds } from '../plan/ttl';
+import { readsCa } from './ca-steps';
+import { clusterSteps, policyPath } from './steps';
+import { reaches, script } from './setup';
+import { Step } from './step';
+import { undoSteps } from './undo';
+
+/** One thing that emergency.sh closes. */
+export interface Emergency {
+  /** Its name on the command line. */
+  readonly name: 'block-login' | 'block-role' | 'revoke-intermediate';
+
+  /** What it closes, for the help. */
+  readonly about: string;
+
+  /** What it does, beside what each of them does to the mesh; said before it is done. */
+  readonly effects: readonly string[];
+
+  /** What opens it again; the last line. */
+  readonly next: string;
+
+  /** What it does. */
+  readonly steps: readonly Step[];
+}
+
+/** What a cluster's emergency.sh can close. */
+export function emergencies(cluster: ClusterPlan): Emergency[] {
+  const { name, auth, role, policy, intermediate } = cluster;
+  const setup = `bash dist/${name}/setup.sh`;
+  const undo = undoSteps(clusterSteps(cluster));
+  const at = (path: string) => undo.filter(({ unless: [word, found] = [] }) => word === 'gone' && found === path);
+  const token = longestToken(auth);
+  return [
+    {
+      name: 'block-login',
+      about: "cert-manager's way in: nobody logs in as it any more, and the tokens that it has are worth nothing",
+      effects: [
+        `cert-manager's login (${auth.path}) and its policy (${policy.name}) are removed: no new login, and a token that was given out before may do nothing, from the first moment on.`,
+        'A request for a certificate stays pending meanwhile: cert-manager tries a failed login again.',
+      ],
+      next: `closed. To open it again: ${setup}. A token of a login before this lives for up to ${token} and gets its rights back then: wait that long where one may be stolen`,
+      steps: [...at(auth.path), ...at(policyPath(policy))],
+    },
+    {
+      name: 'block-role',
+      about: `the PKI role ${role.path}: nothing more is signed at it, whoever asks`,
+      effects: [
+        `${role.path} is removed: each request at ${role.signPath} is an error from now on. The CA stays, and signs at other roles of ${intermediate.mount}, where there are any.`,
+        'Each request for a certificate that is made meanwhile fails for good: cert-manager asks anew for its own Certificates, istio-csr for a workload that asks again.',
+      ],
+      next: `closed. To open it again: ${setup} --repair role/write`,
+      steps: at(role.path),
+    },
+    {
+      name: 'revoke-intermediate',
+      about: `the CA of ${intermediate.mount}, '${intermediate.commonName}': it signs nothing more, for good`,
+      effects: [
+        `Vault revokes the CA '${intermediate.commonName}' on its own mount ${intermediate.mount}, and its certificate in the list (CRL) of the mount that signed it, ${intermediate.signer.mount}. It cannot be undone.`,
+        'Revoking cuts nobody off: Envoy, istiod, istio-csr and cert-manager look at no CRL. Who has stolen the key of this CA can go on signing what the mesh trusts: against that, only another root helps, in every cluster that shares this one.',
+      ],
+      next: `revoked. The way on is another CA beside it: raise intermediate.generation of ${name} in mesh-ca.yaml, with a key of its own (without intermediate.reuseKey), synthesize, and ${setup}`,
+      steps: revokeSteps(cluster),
+    },
+  ];
+}
+
+/** Steps that revoke a cluster's CA. */
+function revokeSteps({
+  intermediate: {
+    mount,
+    commonName,
+    signer: { mount: signer },
+  },
+}: ClusterPlan): Step[] {
+  return [
+    {
+      id: 'issuer/revoke',
+      title: `Revoke the default issuer of ${mount}`,
+      why: ['First, since it is what ends the signing.'],
+      unless: ['issuer_revoked', mount, commonName],
+      run: [['revoke_issuer', mount, commonName]],
+      needs: { look: { ...readsCa(mount), [`${mount}/issuers`]: ['list'] }, act: { [`${mount}/issuer/+/revoke`]: ['update'] } },
+    },
+    {
+      id: 'certificate/revoke',
+      title: `Put its certificate into the list of what ${signer} has revoked`,
+      why: ['For those who look at a CRL, and for the record: the mesh does not.'],
+      unless: ['certificate_revoked', mount, commonName, signer],
+      run: [['revoke_certificate', mount, commonName, signer]],
+      needs: { look: { ...readsCa(mount), ...readsCa(signer), [`${signer}/cert/+`]: ['read'] }, act: { [`${signer}/revoke`]: ['update'] } },
+    },
+  ];
+}
+
+/** What goes on, and what stops when, whichever it is. */
+export function livesOn({ certificates: { workloadTtl, istiodTtl, servingTtl }, role }: ClusterPlan): string[] {
+  const last = longest([workloadTtl, istiodTtl, servingTtl, role.fields.max_ttl]);
+  return [
+    `What is signed goes on to its end: a workload's certificate for up to ${workloadTtl}, istiod's ${istiodTtl}, istio-csr's own ${servingTtl}. Nothing is cut off before.`,
+    `Nothing is renewed, and a pod that starts gets no certificate. A workload asks for its next one at half of its time: the first certificates end about ${half(workloadTtl)} from now, the last ${last} from now, and with them the mesh.`,
+  ];
+}
+
+/** Half of a duration, in words that need no reckoning. */
+function half(ttl: string): string {
+  const minutes = Math.floor(seconds(ttl) / 120);
+  return minutes % 60 === 0 ? `${minutes / 60}h` : `${minutes}m`;
+}
+
+/** How long a token of a login lives at most. */
+const longestToken = ({ fields: { token_type: type, token_ttl: ttl, token_max_ttl: max } }: AuthPlan) =>
+  // a batch token is not renewed.
+  type === 'batch' ? ttl : longest([ttl, max]);
+
+/** The script that closes one thing at once. */
+export function emergencyScript(cluster: ClusterPlan): string {
+  const all = emergencies(cluster);
+  const names = all.map(({ name }) => name);
+  return script(
+    `Closes what an attacker may use of cluster ${cluster.name}, one thing by one command: ${names.join(', ')}.`,
+    [],
+    all.flatMap(({ steps }) => steps),
+    ['undo.sh', 'emergency.sh'],
+    {
+      cluster: cluster.name,
+      ...reaches(cluster.vault),
+      config_root: cluster.root.certificate?.trim() ?? '',
+      root_mount: cluster.root.mount,
+      options_usage: ` [--yes NAME] ${names.join(' | ')}`,
+      options_help: [
+        `  --yes NAME          the name of the cluster, ${cluster.name}, which is asked for at a terminal otherwise`,
+        '',
+        ...all.map(({ name, about }) => `  ${name.padEnd(19)} ${about}`),
+        '',
+      ].join('\n'),
+      closes: all.map(({ name, steps }) => `${name}: ${steps.map(({ id }) => id).join(' ')}`).join('\n'),
+      effects: JSON.stringify(
+        Object.fromEntries(all.map(({ name, effects, next }) => [name, { effects: [...effects, ...livesOn(cluster)], next }])),
+        null,
+        2,
+      ),
+    },
+  );
+}

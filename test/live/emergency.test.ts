@@ -1,0 +1,255 @@
+// emergency.sh on a real Vault and a real API server: what each command closes, for each way in, and what opens it again.
+import { type MeshCaConfig } from '../../src/config/config';
+import { emergencies, livesOn } from '../../src/script/emergency';
+import { type Kube, makeCa, ok, run, startKube, startVaultServer, tempDir, type VaultServer } from './harness';
+import { makeKillers, stopAfter } from './killed';
+import { makeCsr } from './mesh/certificates';
+import { makeUndoWorld, type UndoWorld } from './undo';
+import { configs, dataOf, makeRoot, noSecrets, rootFiles, stateOf } from './world';
+
+jest.setTimeout(180_000);
+let kube: Kube;
+let vault: VaultServer;
+let csr: string;
+let clientCa: string;
+beforeAll(async () => {
+  [kube, vault] = await Promise.all([startKube(), startVaultServer()]);
+  ({ csr } = await makeCsr(['URI:spiffe://cluster.local/ns/foo/sa/sleep']));
+  clientCa = (await makeCa(tempDir('clients'), 'CA of clients')).caPem;
+  const world = await worldOf('recommended');
+  const root = await makeRoot(world.folder);
+  const usage = ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign'];
+  ok(await run('openssl', ['req', '-x509', '-key', root.key, '-out', root.cert, '-days', '3650', '-subj', '/CN=Root', ...usage]));
+  ok(await world.script('root', rootFiles(root)));
+}, 45 * 60_000);
+afterAll(async () => {
+  await noSecrets(kube);
+  await kube.stop();
+  await vault.stop();
+});
+
+/** A cluster of its own for each test, in one Vault and one API server. */
+const worldOf = (name: string, more: Partial<MeshCaConfig> = {}): Promise<UndoWorld> => {
+  const config = { ...configs.recommended, ...more, vault: { ...configs.recommended.vault, caBundle: vault.caPem } };
+  return makeUndoWorld({ ...config, clusters: [{ name, context: 'cluster-1' }] }, vault, [kube]);
+};
+const ways: Readonly<Record<string, Partial<MeshCaConfig>>> = {
+  jwt: {},
+  kubernetes: { auth: 'kubernetes' },
+  approle: { auth: 'appRole' },
+  cert: {
+    auth: 'clientCertificate',
+    get clientCertificate() {
+      return { certificate: clientCa, allowedNames: ['cert-manager.example.com'] };
+    },
+  },
+  aws: { auth: 'aws', aws: { iamRoleArn: 'arn:aws:iam::123456789012:role/mesh-ca', region: 'eu-central-1', resolveAwsUniqueIds: false } },
+};
+const signs = async ({ cluster }: UndoWorld, token: string) =>
+  (await vault.request('POST', cluster.role.signPath, { csr, ttl: '1h' }, token)).status;
+
+/** A batch token as a login gives it. */
+async function tokenOf({ cluster: { policy } }: UndoWorld): Promise<string> {
+  const { body } = await vault.request('POST', 'auth/token/create', {
+    type: 'batch',
+    policies: [policy.name],
+    no_default_policy: true,
+    ttl: '10m',
+  });
+  return (body as { auth: { client_token: string } }).auth.client_token;
+}
+
+/** The secret ID that the cluster holds, and that somebody may have stolen. */
+async function secretIdOf({ cluster: { auth } }: UndoWorld): Promise<string | undefined> {
+  if (auth.method !== 'appRole') return undefined;
+  const secret = (await kube.get(['secret', auth.secret.name, '-n', auth.secret.namespace])) as { data: Record<string, string> };
+  return Buffer.from(secret.data[auth.secret.key]!, 'base64').toString();
+}
+
+async function statusOf({ cluster: { auth } }: UndoWorld, secret_id: string): Promise<number> {
+  if (auth.method !== 'appRole') throw new Error('no AppRole');
+  return (await vault.request('POST', `auth/${auth.mount}/login`, { role_id: auth.roleId, secret_id }, '')).status;
+}
+
+/** Logs in as cert-manager does: the status, or nothing where only cert-manager can. */
+async function login(world: UndoWorld): Promise<number | undefined> {
+  const { auth } = world.cluster;
+  const secretId = await secretIdOf(world);
+  if (secretId !== undefined) return statusOf(world, secretId);
+  if (auth.method !== 'jwt' && auth.method !== 'kubernetes') return undefined;
+  const { serviceAccount, audience, role } = auth;
+  const jwt = ok(await kube.kubectl(['create', 'token', serviceAccount.name, '-n', serviceAccount.namespace, `--audience=${audience}`]));
+  return (await vault.request('POST', `auth/${auth.mount}/login`, { role, jwt: jwt.trim() }, '')).status;
+}
+
+test.each(Object.keys(ways))('block-login (%s): no login, and no token that was given out before; setup.sh opens it again', async name => {
+  const world = await worldOf(name, ways[name]);
+  ok(await world.script(name));
+  const before = await stateOf(vault, world.cluster);
+  const [token, works, stolen] = [await tokenOf(world), await login(world), await secretIdOf(world)];
+  expect([await signs(world, token), works, stolen && (await statusOf(world, stolen))]).toEqual([200, works && 200, stolen && 200]);
+
+  const planned = await world.undo(`${name}/emergency.sh`, ['--plan', 'block-login']);
+  expect(planned).toMatchObject({ code: 0, stderr: '' });
+  expect(planned.stdout.match(/^ {6}to do$/gm)).toHaveLength(2);
+  expect(await stateOf(vault, world.cluster)).toEqual(before);
+
+  const { effects = [], next = '' } = emergencies(world.cluster).find(one => one.name === 'block-login') ?? {};
+  const closed = await world.undo(`${name}/emergency.sh`, ['block-login', '--yes', name]);
+  expect(closed).toMatchObject({ code: 0, stderr: '' });
+  for (const effect of [...effects, ...livesOn(world.cluster)]) expect(closed.stdout).toContain(`  - ${effect}\n`);
+  expect(closed.stdout).toContain(`\n${next}\n`);
+  expect([await signs(world, token), await login(world)]).toEqual([403, works && expect.any(Number)]);
+  expect(await login(world)).not.toBe(200);
+  expect(await stateOf(vault, world.cluster)).toEqual({ ...before, policy: {}, auth: {}, ...(name === 'approle' ? { authMore: {} } : {}) });
+
+  const again = await world.undo(`${name}/emergency.sh`, ['block-login', '--yes', name]);
+  expect(again).toMatchObject({ code: 0, stderr: '' });
+  expect(again.stdout.match(/^ {6}done already$/gm)).toHaveLength(2);
+
+  // jwt's by the whole script, the others by the steps that put back what is gone: it is the same, and quicker.
+  const whole = name === 'jwt' || name === 'approle';
+  const gone = emergencies(world.cluster)[0]!.steps.map(({ id }) => id);
+  for (const args of whole ? [[]] : gone.map(step => ['--repair', step])) ok(await world.script(name, args));
+  // an AWS role has an ID of Vault's own.
+  const own = (state: object) =>
+    JSON.parse(JSON.stringify(state, (key, value: unknown) => (name === 'aws' && key === 'role_id' ? '' : value))) as unknown;
+  expect([await login(world), own(await stateOf(vault, world.cluster))]).toEqual([works, own(before)]);
+  if (stolen) expect(await statusOf(world, stolen)).not.toBe(200);
+});
+
+describe('the CA of a cluster', () => {
+  let world: UndoWorld;
+  let token: string;
+  beforeAll(async () => {
+    world = await worldOf('east');
+    ok(await world.script('east'));
+    token = await tokenOf(world);
+  }, 120_000);
+  const emergency = (...args: string[]) => world.undo('east/emergency.sh', args);
+
+  test.each([
+    ['no name', ['block-role'], 'it changes nothing until the name of the cluster is named'],
+    ['another name', ['block-role', '--yes', 'west'], "--yes: 'west' is not the name of the cluster, which is 'east'"],
+    ['no command', ['--yes', 'east'], 'which of them?'],
+    ['two commands', ['block-role', 'block-login', '--yes', 'east'], "one at a time: 'block-role' or 'block-login'"],
+    ['an unknown command', ['block-all', '--yes', 'east'], "there is no 'block-all'"],
+  ])('fails if it is given %s, and nothing is changed', async (_what, args, message) => {
+    const before = await stateOf(vault, world.cluster);
+    expect(await emergency(...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(message) as string });
+    expect(await stateOf(vault, world.cluster)).toEqual(before);
+  });
+
+  test('at a terminal the name is asked for: another one changes nothing, the right one goes on', async () => {
+    // script gives it a terminal.
+    const at = (input: string) =>
+      run('script', ['-qec', 'bash dist/east/emergency.sh block-role', '/dev/null'], { cwd: world.folder, env: world.env, input });
+    const wrong = await at('west\n');
+    expect(wrong).toMatchObject({ code: 2, stdout: expect.stringContaining("'west' is not the name of the cluster") as string });
+    expect(await signs(world, token)).toBe(200);
+    const right = await at('east\n');
+    expect(right).toMatchObject({ code: 0, stdout: expect.stringContaining('type the name of the cluster, east, to go on: ') as string });
+    expect(await signs(world, token)).toBe(400);
+    ok(await world.script('east', ['--repair', 'role/write']));
+  });
+
+  test('block-role: nothing is signed at the role, and setup.sh --repair opens it again', async () => {
+    const before = await stateOf(vault, world.cluster);
+    ok(await emergency('block-role', '--yes', 'east'));
+    expect(await signs(world, token)).toBe(400);
+    expect(await stateOf(vault, world.cluster)).toEqual({ ...before, role: {} });
+    expect(ok(await emergency('block-role', '--yes', 'east'))).toContain('      done already\n');
+    ok(await world.script('east', ['--repair', 'role/write']));
+    expect([await signs(world, token), await stateOf(vault, world.cluster)]).toEqual([200, before]);
+  });
+
+  test('each command needs what --print-policy prints for it, and no more', async () => {
+    const closes: Readonly<Record<string, number>> = { 'block-role': 400, 'block-login': 403 };
+    for (const [name, status] of Object.entries(closes)) {
+      const policy = ok(await emergency('--print-policy', name));
+      await vault.request('POST', 'sys/policies/acl/closes', { policy });
+      const { body } = await vault.request('POST', 'auth/token/create', { policies: ['closes'], ttl: '10m' });
+      const VAULT_TOKEN = (body as { auth: { client_token: string } }).auth.client_token;
+      const other = Object.keys(closes).find(one => one !== name)!;
+      expect(await world.undo('east/emergency.sh', [other, '--yes', 'east'], { env: { VAULT_TOKEN } })).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('this is missing, and nothing was changed') as string,
+      });
+      ok(await world.undo('east/emergency.sh', [name, '--yes', 'east'], { env: { VAULT_TOKEN } }));
+      expect(await signs(world, token)).toBe(status);
+      for (const { id } of emergencies(world.cluster).find(one => one.name === name)!.steps)
+        ok(await world.script('east', ['--repair', id]));
+    }
+  });
+
+  test('revoke-intermediate: its mount signs nothing more for good, and its certificate stands in the CRL of the root', async () => {
+    const { mount } = world.cluster.intermediate;
+    const { default: id } = dataOf((await vault.request('GET', `${mount}/config/issuers`)).body);
+    const policy = ok(await emergency('--print-policy', 'revoke-intermediate'));
+    await vault.request('POST', 'sys/policies/acl/closes', { policy });
+    const { body } = await vault.request('POST', 'auth/token/create', { policies: ['closes'], ttl: '10m' });
+    const env = { VAULT_TOKEN: (body as { auth: { client_token: string } }).auth.client_token };
+    const revoked = await world.undo('east/emergency.sh', ['revoke-intermediate', '--yes', 'east'], { env });
+    expect(revoked).toMatchObject({ code: 0, stderr: '' });
+    const [, serial = ''] = /serial ((?:[0-9a-f]{2}:)+[0-9a-f]{2}),/.exec(revoked.stdout) ?? [];
+
+    const answer = await vault.request('POST', world.cluster.role.signPath, { csr, ttl: '1h' }, token);
+    expect([answer.status, JSON.stringify(answer.body)]).toEqual([500, expect.stringContaining('requested usage issuing-certificates')]);
+    const crl = (await vault.request('GET', 'pki/cert/crl')).body as { data: { certificate: string } };
+    const text = ok(await run('openssl', ['crl', '-noout', '-text'], { input: crl.data.certificate }));
+    expect(text).toContain(`Serial Number: ${serial.replaceAll(':', '').toUpperCase()}`);
+    const issuer = `${mount}/issuer/${String(id)}`;
+    expect((await vault.request('POST', issuer, { usage: 'issuing-certificates' })).status).toBe(400);
+
+    expect(ok(await emergency('revoke-intermediate', '--yes', 'east')).match(/^ {6}done already$/gm)).toHaveLength(2);
+    expect(revoked.stdout).toContain(
+      '\nrevoked. The way on is another CA beside it: raise intermediate.generation of east in mesh-ca.yaml',
+    );
+  });
+});
+
+test('emergency.sh ends the same, killed after each of its calls and run again', async () => {
+  const killers = await makeKillers(vault);
+  const world = await worldOf('killed');
+  const { intermediate, role, policy, auth } = world.cluster;
+  const post = async (path: string, body: object) => {
+    const answer = await vault.request('POST', path, body);
+    if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return dataOf(answer.body);
+  };
+  // what setup.sh makes of it; its mount is made anew for each stop, since a CA is revoked once.
+  const open = async () => {
+    await vault.request('DELETE', `sys/mounts/${intermediate.mount}`);
+    await post(`sys/mounts/${intermediate.mount}`, { type: 'pki' });
+    const { csr: request } = await post(`${intermediate.mount}/intermediate/generate/internal`, { common_name: intermediate.commonName });
+    const { certificate } = await post('pki/root/sign-intermediate', { csr: request, format: 'pem_bundle', ttl: '24h' });
+    await post(`${intermediate.mount}/intermediate/set-signed`, { certificate });
+    await post(role.path, role.fields);
+    await post(`sys/policies/acl/${policy.name}`, { policy: 'path "x" { capabilities = ["read"] }' });
+    await vault.request('POST', `sys/auth/${auth.mount}`, { type: 'jwt' });
+    await post(auth.path, auth.fields);
+  };
+  const outcome = async () => {
+    const { issuer, ...state } = await stateOf(vault, world.cluster);
+    return { ...state, revoked: (issuer as { revoked?: boolean }).revoked };
+  };
+  let count = 0;
+  // block-role is the first half of block-login.
+  for (const name of ['block-login', 'revoke-intermediate']) {
+    const close = (after: number) =>
+      stopAfter(killers, world, after, env => world.undo('killed/emergency.sh', [name, '--yes', 'killed'], { env }));
+    await open();
+    const { calls } = await close(0);
+    const expected = await outcome();
+    for (let n = 1; n <= calls; n++) {
+      await open();
+      expect([name, n, (await close(n)).code]).toEqual([name, n, 137]);
+      const again = await close(0);
+      expect([name, n, again.code, again.stderr]).toEqual([name, n, 0, '']);
+      expect([name, n, await outcome()]).toEqual([name, n, expected]);
+    }
+    count += calls;
+  }
+  process.stderr.write(`emergency.sh: killed at ${count} of ${count} boundaries\n`);
+  expect(count).toBeGreaterThan(12);
+}, 600_000);
