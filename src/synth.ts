@@ -1,7 +1,9 @@
 import { clusterFiles } from './charts/cluster-files';
 import { FileEntry, MADE_BY, OutputFile } from './output';
 import { ClusterPlan, MeshCaPlan } from './plan/plan';
+import { adoptRunbook } from './report/adopt-runbook';
 import { clusterRunbook, runbook } from './report/runbook';
+import { adoptScripts } from './script/adopt';
 import { carryScripts } from './script/carry';
 import { emergencyScript } from './script/emergency';
 import { clusterScript, rootScript } from './script/setup';
@@ -78,12 +80,21 @@ function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | unde
     ...carryScripts(cluster).map(({ file, content, about }) => script(file, content, about)),
     script('verify.sh', verifyScript(cluster), 'checks the live cluster against the plan'),
     script('emergency.sh', emergencyScript(cluster), 'closes at once what an attacker may use: the login, the PKI role, or the CA'),
+    ...adoption(cluster).map(file => ({ ...file, path: `${name}/${file.path}`, cluster: name })),
   ];
   const content = clusterRunbook(cluster, plan, used);
   return [
     { path: `${name}/README.md`, content, kind: 'doc', cluster: name, about: "the cluster's runbook, its commands filled in" },
     ...used,
   ];
+}
+
+/** For a mesh that runs on another CA already: the scripts, and what to do with them. */
+function adoption(cluster: ClusterPlan): OutputFile[] {
+  const scripts = adoptScripts(cluster).map(({ file, content, about }): OutputFile => ({ path: file, content, kind: 'script', about }));
+  if (scripts.length === 0) return [];
+  const about = "how a mesh that runs on istiod's own CA is moved to Vault";
+  return [{ path: 'adopt.md', content: adoptRunbook(cluster), kind: 'doc', about }, ...scripts];
 }
 
 function index(files: readonly FileEntry[]): OutputFile {

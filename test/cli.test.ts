@@ -47,12 +47,15 @@ describe('synth', () => {
   test('writes the whole folder and says what to read next', () => {
     expect(run(['synth'])).toStrictEqual({
       status: 0,
-      stdout: 'wrote 12 files for 1 cluster to dist/\nnext: read dist/README.md\n',
+      stdout: 'wrote 15 files for 1 cluster to dist/\nnext: read dist/README.md\n',
       stderr: '',
     });
     expect(Object.keys(tree('dist'))).toStrictEqual([
       'README.md',
       'cluster-1/README.md',
+      'cluster-1/adopt-undo.sh',
+      'cluster-1/adopt.md',
+      'cluster-1/adopt.sh',
       'cluster-1/control-plane.partial.yaml',
       'cluster-1/emergency.sh',
       'cluster-1/istio-csr.values.yml',
@@ -74,6 +77,8 @@ describe('synth', () => {
     expect(tree('dist')).toStrictEqual(first);
     const runnable = Object.entries(first).filter(([, text]) => text.startsWith('755 '));
     expect(runnable.map(([name]) => name)).toStrictEqual([
+      'cluster-1/adopt-undo.sh',
+      'cluster-1/adopt.sh',
       'cluster-1/emergency.sh',
       'cluster-1/setup.sh',
       'cluster-1/verify.sh',

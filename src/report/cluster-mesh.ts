@@ -112,7 +112,7 @@ export function controlPlane({ cluster, files, at, kube }: ClusterContext): stri
     `See: \`successfully rolled out\`, and no \`PILOT_CERT_PROVIDER=istiod is not implemented\` in the log. That line means that istiod started before its certificate was there; it reads it once. Then:`,
     '',
     ...shell(kube('rollout', 'restart', `deployment/${istio.deployment}`, '-n', istio.namespace)),
-    'Pods made before this step keep the old CA address: restart the workloads. A mesh that already runs on another root must trust both roots until all are restarted; that change is not part of these files.',
+    `Pods made before this step keep the old CA address: restart the workloads. A mesh that already runs on another root must trust both roots until all are restarted${files.some(file => file.path.endsWith('/adopt.md')) ? ': adopt.md' : '; that change is not part of these files'}.`,
     '',
   ];
 }

@@ -26,6 +26,9 @@ export function clusterRunbook(cluster: ClusterPlan, { root }: Pick<MeshCaPlan, 
     '',
     `Run everything from the folder of mesh-ca.yaml, after [the root CA](../README.md#3-the-root-ca) is in Vault, in the shell that section 1 there set up. Every kubectl, helm and istioctl call names the context ${code(cluster.context)}. Every step can be run again.`,
     '',
+    ...(files.some(({ path }) => path.endsWith('/adopt.md'))
+      ? ['**Does a mesh run here already, on another CA?** Then begin with [adopt.md](adopt.md).', '']
+      : []),
     ...warningList(cluster.warnings),
     ...beginning(context),
     ...vault(context),

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 /** A program: the module under this folder that pins its version, its package, and what it is for. */
 export interface Program {
-  readonly module: 'vault' | 'kube' | 'approverpolicy' | 'trustmanager' | 'sops';
+  readonly module: 'vault' | 'kube' | 'approverpolicy' | 'trustmanager' | 'sops' | 'sidecar';
   readonly package: string;
   readonly purpose: string;
   /** More linker flags than `-s -w`. */
@@ -50,6 +50,7 @@ const table = {
     purpose: "writes a Bundle's certificates into ConfigMaps",
   },
   sops: { module: 'sops', package: 'github.com/getsops/sops/v3/cmd/sops', purpose: 'encrypts a Secret for Git' },
+  sidecar: { module: 'sidecar', package: './', purpose: "asks a CA as a sidecar does, with the code of Istio's own agent" },
   'age-keygen': { module: 'sops', package: 'filippo.io/age/cmd/age-keygen', purpose: 'makes the key that sops encrypts for' },
 } as const satisfies Record<string, Program>;
 

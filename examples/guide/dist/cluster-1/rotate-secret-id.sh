@@ -674,6 +674,7 @@ after_steps() {
 # find_root: sets `root` to what Vault holds; 1, and says so among what is missing, where it holds none.
 find_root() {
   local rc=0
+  # shellcheck disable=SC2034 # not every script goes on with it
   root=$(root_from_vault) || rc=$?
   ((rc <= 1)) || exit 1
   ((rc == 0)) || missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first")

@@ -1,0 +1,1033 @@
+#!/usr/bin/env bash
+# Made by mesh-ca synth (cdk8s-mesh-ca) from mesh-ca.yaml. Do not edit: change the config and synthesize again.
+#
+# Moves the running mesh of cluster cluster-1 from istiod's own CA to Vault: what can be checked by a program, and the waiting.
+# Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.
+
+readonly about='Moves the running mesh of cluster cluster-1 from istiod'\''s own CA to Vault: what can be checked by a program, and the waiting.'
+readonly cluster=cluster-1
+readonly context=cluster-1
+readonly server=https://vault.example.com:8200
+readonly vault_namespace=''
+readonly server_name=''
+readonly ca_bundle=''
+readonly config_root=''
+readonly root_mount=pki
+readonly istio_namespace=istio-system
+readonly istiod=istiod
+readonly ca_address=cert-manager-istio-csr.cert-manager.svc:443
+readonly also_trust=''
+readonly root_kind=Secret
+readonly root_namespace=cert-manager
+readonly root_name=istio-root-ca
+readonly root_data_key=ca.cert.pem
+readonly root_todo='run setup.sh'
+readonly drop_todo='run setup.sh after: kubectl --context cluster-1 delete secret istio-root-ca -n cert-manager'
+readonly switch_todo='merge control-plane.partial.yaml, by section 5 of README.md'
+readonly step_count=8
+readonly needs='{
+  "adopt/trust": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"]}},
+  "adopt/istiod": {},
+  "adopt/trusted": {},
+  "adopt/renewed": {},
+  "adopt/istio-csr": {},
+  "adopt/switch": {},
+  "adopt/workloads": {},
+  "adopt/old-root": {}
+}'
+
+steps() {
+  # As Secret cert-manager/istio-root-ca has them, since istiod and istio-csr both write istio-ca-root-cert for a time. What signs stays the same:
+  # where istiod has made its CA itself, its key goes from istio-ca-secret to cacerts through a pipe.
+  step adopt/trust 'Have istiod hand out both roots, by Secret istio-system/cacerts'
+  unless handed_out
+  run hand_out
+
+  step adopt/istiod 'Restart istiod, which reads its roots once, at its start'
+  unless restarted
+  run restart
+
+  step adopt/trusted 'See both roots in istio-ca-root-cert of every namespace, and note the time'
+  unless trusted
+  run note_trusted
+
+  # A sidecar's ROOTCA is the end of the last answer to its own request: it learns of a root by nothing else.
+  step adopt/renewed 'Wait until every workload certificate was renewed since then'
+  unless renewed
+  run refuse_early
+
+  step adopt/istio-csr 'See istio-csr serve, with both roots, in the trust domain and the cluster ID that the mesh has'
+  unless live root issuer istio-csr 'istio-csr arguments' 'istio-csr root file' 'istiod certificate' istiod-tls 'istio-ca-root-cert in istio-system' 'istiod cluster ID' 'sidecar cluster ID' 'trust domain'
+  run see 'install istio-csr, by sections 3 and 4 of README.md'
+
+  step adopt/switch 'See istiod sign no more, and note the time'
+  unless switched
+  run note_switched
+
+  step adopt/workloads 'See every sidecar ask cert-manager-istio-csr.cert-manager.svc:443'
+  unless moved
+  run refuse_unmoved
+
+  step adopt/old-root 'Wait until the last certificate below the old root has ended'
+  unless old_ended
+  run refuse_old_root
+}
+
+# ---------------------------------------------------------------------------------------------------------------------------------
+# From here on the text is the same in every setup script: what the words above mean. The values are all above.
+# ---------------------------------------------------------------------------------------------------------------------------------
+
+set -o errexit -o nounset -o pipefail
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf '%s: error: it needs Bash 4.4 or later, this is %s\n' "$0" "$BASH_VERSION" >&2
+  exit 2
+fi
+umask 077
+export LC_ALL=C VAULT_CLI_NO_COLOR=1
+# what a user may have set for himself, and what would change the answers that are read here.
+unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
+# an exported variable of such a name would hand what it comes to hold to every program.
+unset root_key client_key trial_token wrapping_token token secret_id secret response found held
+
+usage() {
+  printf 'usage: bash %s [--plan | %s--print-policy]%s\n\n%s\n\n' "$0" "${repair_example:+--check | --repair STEP | }" "$options_usage" "$about"
+  printf '  --plan              print each step and whether it is done; change nothing\n'
+  if [[ -n $repair_example ]]; then
+    printf '  --check             compare Vault and the cluster with the plan, field by field, by reading alone; exit 3 where they differ\n'
+    printf '  --repair STEP       put back what one step makes, e.g. %s, and nothing else\n' "$repair_example"
+  fi
+  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server%s\n' "${repair_example:+. With --check: that reads alone}"
+  printf '%s' "$options_help"
+  printf '  --help              print this\n\n'
+  printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
+  printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again.\n'
+}
+
+# what a server says goes to the terminal without control characters.
+plain() { tr -d '\000-\010\013-\037\177' <<<"$*"; }
+say() { plain "$*" >&3; }
+note() { say "      note: $*"; }
+complain() { plain "$0: error: $*" >&2; }
+last_error() { tr '\n' ' ' <"$work/error"; }
+die() {
+  complain "$*"
+  exit 1
+}
+# whether the end is for what was asked, not for what went wrong.
+refused=false
+# refuse WHAT: what was asked is wrong, and nothing was changed.
+refuse() {
+  complain "$*"
+  refused=true
+  exit 2
+}
+bad_usage() {
+  printf '%s: error: %s\n\n' "$0" "$*" >&2
+  usage >&2
+  refused=true
+  exit 2
+}
+
+# --- steps -----------------------------------------------------------------------------------------------------------------------
+
+step_number=0
+step_id=
+state=todo
+wanted='{}'
+doing=false
+to_do=()
+# what else --check has found, beside steps that differ.
+strays=()
+drifted=false
+# the steps that this run is about, by their names; none: all of them.
+only=
+total=$step_count
+# what a step that is done is called.
+settled=
+# the one step that --repair names; none: this repairs nothing.
+repair=
+# a step that the help names for --repair; none: this script has neither --check nor --repair.
+repair_example=
+
+# step ID TITLE: begins a step.
+step() {
+  step_id=$1
+  state=todo
+  wanted='{}'
+  settled='done already'
+  if [[ -n $only && " $only " != *" $1 "* ]]; then
+    state=skipped
+    return
+  fi
+  step_number=$((step_number + 1))
+  say "[$step_number/$total] $1: $2"
+}
+
+# choose_steps NAME...: from here on it is about these alone.
+choose_steps() {
+  only="$*"
+  total=$#
+}
+
+# fields JSON: what the step compares and writes.
+fields() { wanted=$1; }
+
+# unless CHECK ARGUMENT...: the step is done where the check succeeds. A check says 0 done, 1 not done; what it can't tell ends the script.
+unless() {
+  local rc=0
+  [[ $state != skipped ]] || return 0
+  "$@" || rc=$?
+  # what stops a script is a difference like others to one that compares, unless it is a server that does not answer.
+  if ((rc > 1)) && [[ $mode == check && ! -e $work/unanswered ]]; then rc=1; fi
+  case $rc in
+    0) state=complete && say "      $([[ $mode == check ]] && printf 'as planned' || printf '%s' "$settled")" ;;
+    1)
+      to_do+=("$step_id")
+      case $mode in
+        plan) say '      to do' ;;
+        check) say '      DIFFERS' ;;
+      esac
+      ;;
+    *) die "step $step_number ($step_id) could not be checked, and was not begun" ;;
+  esac
+}
+
+# stray WHAT: notes what is beside the plan. No step makes or removes it; a check counts it.
+stray() {
+  note "$*"
+  strays+=("$*")
+}
+
+# report_drift: the end of --check: 0 where nothing differs, else 3.
+report_drift() {
+  if ((${#to_do[@]} == 0 && ${#strays[@]} == 0)); then
+    say 'no drift: all is as planned'
+    return 0
+  fi
+  ((${#strays[@]} == 0)) || say "beside the plan, noted above: ${#strays[@]}"
+  ((${#to_do[@]} == 0)) || say "drift: ${#to_do[@]} of $step_count steps differ: ${to_do[*]}. to put one back: bash $0 --repair ${to_do[0]}"
+  drifted=true
+  exit 3
+}
+
+# run COMMAND ARGUMENT...: does it, where the step is not done.
+run() {
+  [[ $state == todo && $mode == run ]] || return 0
+  doing=true
+  "$@" >/dev/null
+  doing=false
+}
+
+# finish CODE: the end, whatever brought it about. A program's own code says nothing here: 1 is a failure.
+finish() {
+  rm -rf -- "$work"
+  [[ $drifted == false ]] || exit 3
+  [[ $refused == false ]] || exit 2
+  (($1 > 0 && $1 < 128)) || exit "$1"
+  [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
+  exit 1
+}
+
+# --- Vault -----------------------------------------------------------------------------------------------------------------------
+
+vault() { command "$cli" "$@"; }
+
+# vault as the holder of another token.
+vault_as() {
+  local -x VAULT_TOKEN=$1 BAO_TOKEN=$1
+  shift
+  vault "$@"
+}
+
+# get PATH: prints what Vault holds there, as JSON; 1 where there is nothing. A Vault that can't answer ends the script: it is not "nothing".
+get() { ask read "$1"; }
+
+# keys_of PATH: sets `listed` to the keys below a path; 1 where there are none.
+keys_of() {
+  local list rc=0
+  listed=()
+  list=$(ask list "$1") || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || mapfile -t listed < <(jq -r '.[]' <<<"$list")
+  ((${#listed[@]} > 0))
+}
+
+ask() {
+  local answer rc=0
+  answer=$(vault "$1" -format=json "$2" 2>"$work/error") || rc=$?
+  if ((rc == 0)); then
+    printf '%s\n' "$answer"
+  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route' "$work/error"; then
+    return 1
+  else
+    complain "cannot read $2: $(last_error)"
+    # a subshell may be what asks.
+    : >"$work/unanswered"
+    return 2
+  fi
+}
+
+# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
+put() { vault write -format=json "$1" -; }
+
+# mount_is MOUNT TYPE, auth_is MOUNT TYPE
+mount_is() { type_is sys/mounts "$@"; }
+auth_is() { type_is sys/auth "$@"; }
+type_is() {
+  local table type
+  table=$(get "$1") || return 2
+  type=$(jq -r --arg mount "$2/" '(.data // .)[$mount].type // ""' <<<"$table") || return 2
+  [[ -n $type ]] || return 1
+  [[ $type == "$3" ]] || {
+    complain "$2 is a mount of type $type, the plan wants $3: choose another mount in the config"
+    return 2
+  }
+}
+
+# max_lease_ttl_is MOUNT DURATION
+max_lease_ttl_is() {
+  local table
+  table=$(get sys/mounts) || return 2
+  table=$(jq --arg mount "$1/" '{data: ((.data // .)[$mount].config // empty)}' <<<"$table") || return 2
+  [[ -n $table ]] || return 1
+  compare "$table" "$(jq -n --arg ttl "$2" '{max_lease_ttl: $ttl}')"
+}
+
+# mount_allows MOUNT SECONDS, auth_allows MOUNT SECONDS: whether it lets what it makes live for so long. A mount that others may use too
+# is only ever raised. 0 is the server's default, 768 hours.
+mount_allows() { allows sys/mounts "$@"; }
+auth_allows() { allows sys/auth "$@"; }
+allows() {
+  local table
+  table=$(get "$1") || return 2
+  # in jq: the shell's arithmetic would run what a server writes.
+  jq -e --arg mount "$2/" --argjson wanted "$3" '(.data // .)[$mount].config.max_lease_ttl // 0
+    | if type != "number" then error("max_lease_ttl is no number") elif . == 0 then 768 * 3600 else . end
+    | . >= $wanted' <<<"$table" >/dev/null
+}
+
+# same_fields PATH: whether Vault holds the step's fields there.
+same_fields() {
+  local found rc=0
+  found=$(get "$1") || rc=$?
+  ((rc == 0)) || return "$rc"
+  compare "$found" "$wanted"
+}
+
+# compare FOUND WANTED: field by field; says what differs. Vault keeps durations as seconds.
+compare() {
+  local differences
+  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" '
+    def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
+    def same($found; $wanted):
+      if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
+      elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
+      # what an older server does not know of, it does not do.
+      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
+      else $found == $wanted end;
+    .data as $found | $wanted | to_entries[] | select(same($found[.key]; .value) | not)
+    | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
+      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end' <<<"$1") || return 2
+  [[ -n $differences ]] || return 0
+  while IFS= read -r line; do say "      $line"; done <<<"$differences"
+  return 1
+}
+
+write_fields() { put "$1" <<<"$wanted"; }
+
+# --- certificates ----------------------------------------------------------------------------------------------------------------
+
+# first_certificate: the first PEM certificate of standard input, as OpenSSL writes it. It reads to the end, so that what feeds it never
+# meets a closed pipe.
+first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
+fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
+subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
+end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
+described() { printf "'%s', SHA-256 %s" "$(subject_cn <<<"$1")" "$(fingerprint <<<"$1")"; }
+
+# each_certificate COMMAND: runs it with each certificate of standard input.
+each_certificate() {
+  local line block=''
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    case $line in
+      '-----BEGIN CERTIFICATE-----') block=$line$'\n' ;;
+      '-----END CERTIFICATE-----') printf '%s' "$block$line"$'\n' | "$@" && block='' ;;
+      *) [[ -z $block ]] || block+=$line$'\n' ;;
+    esac
+  done
+}
+
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
+verified() {
+  printf '%s\n' "$1" >"$work/root.pem"
+  printf '%s\n' "$2" >"$work/certificate.pem"
+  printf '%s\n' "${3:-$2}" >"$work/chain.pem"
+  SSL_CERT_FILE=$work/none SSL_CERT_DIR=$work/none \
+    openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+}
+
+# is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
+is_root() {
+  if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
+    complain "$2 is no CA certificate"
+  elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
+    complain "$2 has ended: $(end_of <<<"$1")"
+  elif ! verified "$1" "$1"; then
+    complain "$2 is not self-signed, so it is no root"
+  else
+    return 0
+  fi
+  return 1
+}
+
+# lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
+lives_for() {
+  openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
+  complain "$3 ends ($(end_of <<<"$2")) before an intermediate of $1 s would: use a root that lives longer, or a shorter intermediate.ttl"
+  return 1
+}
+
+# issuer_of MOUNT: prints the default issuer of a mount as JSON; 1 where it has none.
+issuer_of() {
+  local config id rc=0
+  config=$(get "$1/config/issuers") || rc=$?
+  ((rc == 0)) || return "$rc"
+  id=$(jq -r '.data.default // ""' <<<"$config") || return 2
+  [[ -n $id ]] || return 1
+  get "$1/issuer/$id"
+}
+
+# --- the root --------------------------------------------------------------------------------------------------------------------
+
+known_root=$config_root
+known_root_source='the root.certificate of the config'
+
+# look_for_root_pem: what a former run wrote beside the config is known, and nothing else is trusted.
+look_for_root_pem() {
+  [[ -z $known_root && -f root.pem ]] || return 0
+  known_root=$(<root.pem)
+  known_root_source=./root.pem
+}
+
+# same_as_known PEM: whether a certificate is one of those of the known root file, which may hold two during a rotation.
+same_as_known() {
+  local print prints
+  print=$(fingerprint <<<"$1") || return 1
+  prints=$(each_certificate fingerprint <<<"$known_root") || return 1
+  grep -xF "$print" >/dev/null <<<"$prints"
+}
+
+# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none.
+root_from_vault() {
+  local issuer certificate rc=0
+  issuer=$(issuer_of "$root_mount") || rc=$?
+  ((rc == 0)) || return "$rc"
+  certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
+  if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
+    complain "$root_mount holds another CA ($(described "$certificate")) than $known_root_source"
+    return 2
+  fi
+  if [[ -z $(jq -r '.data.key_id // ""' <<<"$issuer") ]]; then
+    complain "$root_mount holds the root certificate without its key: import both"
+    return 2
+  fi
+  is_root "$certificate" "the CA in $root_mount ($(described "$certificate"))" || return 2
+  printf '%s\n' "$certificate"
+}
+
+# --- before the first step -------------------------------------------------------------------------------------------------------
+
+missing=()
+
+need_programs() {
+  local program
+  for program in "$cli" "$@"; do
+    command -v "$program" >/dev/null || missing+=("the program $program")
+  done
+}
+
+# need_answer: that Vault answers and is unsealed.
+need_answer() {
+  local status
+  # it fails for a sealed Vault too, and then says so; where there is none, it says nothing.
+  status=$(vault status -format=json 2>"$work/error") || true
+  if [[ -z $status ]]; then
+    missing+=("an answer from Vault at $VAULT_ADDR: $(last_error)")
+    return 1
+  fi
+  if [[ $(jq -r .initialized <<<"$status") == false ]]; then
+    missing+=("an initialized Vault at $VAULT_ADDR: it is new, run '$cli operator init'")
+    return 1
+  fi
+  if [[ $(jq -r .sealed <<<"$status") == true ]]; then
+    missing+=("an unsealed Vault at $VAULT_ADDR: it is sealed, run '$cli operator unseal'")
+    return 1
+  fi
+}
+
+# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
+need_vault() {
+  local answer undone=''
+  need_answer || return 0
+  answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
+    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
+    return 0
+  }
+  mapfile -t missing < <(lacking look "$only" <<<"$answer")
+  [[ $mode == run && -n $(lacking act "$only" <<<"$answer") ]] || return 0
+  # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
+  ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$answer")
+}
+
+# lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
+# what Vault says of its capabilities.
+lacking() {
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" '(.data // .) as $has
+    | [$needs | to_entries[] | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
+      | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
+      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+}
+
+step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
+
+# need_step: that there is the step that --repair names.
+need_step() {
+  local known
+  known=$(step_ids | paste -sd ' ')
+  [[ " $known " == *" $repair "* ]] || bad_usage "--repair: there is no step '$repair', they are $known"
+  choose_steps "$repair"
+}
+
+# print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
+# (sys/capabilities-self) is left out.
+print_policy() {
+  command -v jq >/dev/null || die 'this is missing: the program jq'
+  jq -r --arg mode "$mode" --arg only "$only" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[]))) | .value | .look, (if $mode == "check" then {} else .act end) | values | to_entries[]] | group_by(.key)[]
+    | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
+}
+
+# to_do_steps: goes through the steps without a word, and prints those that are to do.
+to_do_steps() {
+  mode=plan
+  look_around 3>/dev/null
+  stop_if_missing
+  steps 3>/dev/null
+  printf '%s ' none "${to_do[@]}"
+}
+
+# use_namespace VARIABLE: exports the plan's namespace of Vault. Where another one is set, the Issuer would ask elsewhere than the script makes.
+use_namespace() {
+  local given=${!1:-}
+  given=${given#/}
+  given=${given%/}
+  if [[ -n $given && -z $vault_namespace ]]; then
+    die "$1 is set to \"$given\", and the Issuer would ask without a namespace: unset it, or set vault.namespace in the config"
+  fi
+  [[ -z $given || $given == "$vault_namespace" ]] ||
+    die "$1 is set to \"$given\", and the Issuer would ask in \"$vault_namespace\" (vault.namespace): unset it"
+  if [[ -n $vault_namespace ]]; then export "$1=$vault_namespace"; else unset "$1"; fi
+}
+
+stop_if_missing() {
+  ((${#missing[@]} > 0)) || return 0
+  printf '%s: error: this is missing, and nothing was changed:\n' "$0" >&2
+  printf '  - %s\n' "${missing[@]}" >&2
+  exit 1
+}
+
+# main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.
+main() {
+  exec 3>&1
+  mode=run
+  print=false
+  cli=${MESH_CA_CLI:-}
+  if [[ -z $cli ]]; then
+    cli=vault
+    command -v vault >/dev/null || ! command -v bao >/dev/null || cli=bao
+  fi
+  while (($# > 0)); do
+    case $1 in
+      --plan) mode=plan ;;
+      --check | --repair)
+        [[ -n $repair_example ]] || bad_usage "unknown option '$1'"
+        if [[ $1 == --check ]]; then
+          mode=check
+        else
+          (($# >= 2)) || bad_usage "--repair needs a step, e.g. $repair_example"
+          repair=$2
+          shift
+        fi
+        ;;
+      --print-policy) print=true ;;
+      --help | -h) usage && return 0 ;;
+      *)
+        option "$@" || bad_usage "unknown option '$1'"
+        shift $((taken - 1))
+        ;;
+    esac
+    shift
+  done
+
+  [[ -z $repair ]] || need_step
+  [[ $print == false ]] || { print_policy && return 0; }
+  [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
+  work=$(mktemp -d)
+  trap 'finish $?' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  use_namespace VAULT_NAMESPACE
+  use_namespace BAO_NAMESPACE
+  # bao reads VAULT_* where its own are unset; vault knows nothing of BAO_*.
+  [[ ${cli##*/} == bao ]] || unset BAO_ADDR BAO_TOKEN
+  export VAULT_ADDR=${BAO_ADDR:-${VAULT_ADDR:-$server}}
+  if [[ -n $ca_bundle && -z ${VAULT_CACERT:-}${VAULT_CAPATH:-}${BAO_CACERT:-}${BAO_CAPATH:-} ]]; then
+    printf '%s\n' "$ca_bundle" >"$work/vault-ca.pem"
+    export VAULT_CACERT=$work/vault-ca.pem
+  fi
+  if [[ -n $server_name && -z ${VAULT_TLS_SERVER_NAME:-}${BAO_TLS_SERVER_NAME:-} ]]; then export VAULT_TLS_SERVER_NAME=$server_name; fi
+  before_steps
+  stop_if_missing
+  if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
+  steps
+  case $mode in
+    check) report_drift ;;
+    run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
+  esac
+}
+
+# --- what a cluster's scripts share
+
+# find_root: sets `root` to what Vault holds; 1, and says so among what is missing, where it holds none.
+find_root() {
+  local rc=0
+  # shellcheck disable=SC2034 # not every script goes on with it
+  root=$(root_from_vault) || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 0)) || missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first")
+  return "$rc"
+}
+
+kube() { kubectl --context "$context" "$@"; }
+
+# may WORDS...: whether the one who runs this may do that in the cluster.
+may() {
+  [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")
+}
+
+# secret_value NAMESPACE NAME KEY: prints a value of a Secret; 1 where there is none.
+secret_value() {
+  local secret
+  secret=$(kube get secret "$2" -n "$1" -o json --ignore-not-found) || return 2
+  [[ -n $secret ]] || return 1
+  printf '%s' "$secret" | jq -er --arg key "$3" '.data[$key] // empty | @base64d' || return 1
+}
+
+# secret_annotation NAMESPACE NAME ANNOTATION: prints it; nothing where there is none.
+secret_annotation() {
+  kube get secret "$2" -n "$1" -o json --ignore-not-found | jq -r --arg key "$3" '.metadata.annotations[$key] // ""' || return 2
+}
+
+# the annotation that says which cluster of the config a Secret was made for.
+readonly MAKER=cdk8s-mesh-ca/cluster
+
+# apply_secret NAMESPACE NAME KEY [ANNOTATION VALUE]: makes the Secret, its value from standard input, through pipes only. The annotation says
+# something of the value, where VALUE is not empty: both change in one call.
+apply_secret() {
+  jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" --arg maker "$MAKER" --arg cluster "$cluster" \
+    --arg annotation "${4:-}" --arg said "${5:-}" '{
+    apiVersion: "v1", kind: "Secret", type: "Opaque",
+    metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"},
+      annotations: ({($maker): $cluster} + if $said == "" then {} else {($annotation): $said} end)},
+    data: {($key): @base64}}' | kube apply --server-side --force-conflicts --field-manager=cdk8s-mesh-ca -f -
+}
+
+
+# --- it lies in a Secret
+
+# held_root: prints what lies there; 1 where there is none yet.
+held_root() { secret_value "$root_namespace" "$root_name" "$root_data_key"; }
+
+# carry_root: brings the certificate of standard input there.
+carry_root() { apply_secret "$root_namespace" "$root_name" "$root_data_key"; }
+
+# --- a mesh that runs: what its istiod signs with, what everybody trusts, and since when --------------------------------------------------
+
+# what the cluster is asked to remember, a ConfigMap beside istiod. Every time in it is the API server's own.
+readonly EVIDENCE=cdk8s-mesh-ca-adopt
+readonly ROOT_MAP=istio-ca-root-cert
+evidence_map=
+
+options_usage=
+options_help=
+taken=0
+option() { return 1; }
+
+look_for_evidence() { evidence_map=$(kube get configmap "$EVIDENCE" -n "$istio_namespace" -o json --ignore-not-found) || exit 1; }
+evidence() { [[ -z $evidence_map ]] || jq -r --arg key "$1" '.data[$key] // ""' <<<"$evidence_map"; }
+
+# note_down DATA: lays these words beside the evidence that there is; null takes one away.
+note_down() {
+  if [[ -z $evidence_map ]]; then
+    jq -n --argjson data "$1" --arg name "$EVIDENCE" --arg namespace "$istio_namespace" --arg maker "$MAKER" --arg cluster "$cluster" '{
+      apiVersion: "v1", kind: "ConfigMap",
+      metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"}, annotations: {($maker): $cluster}},
+      data: ($data | with_entries(select(.value != null)))}' | kube create -f -
+  else
+    kube patch configmap "$EVIDENCE" -n "$istio_namespace" --type=merge --patch "$(jq -n --argjson data "$1" '{$data}')"
+  fi
+  look_for_evidence
+}
+
+# server_time: the API server's own, which it gives to what it is asked to make and does not keep.
+server_time() { kube create configmap "$EVIDENCE-time" -n "$istio_namespace" --dry-run=server -o json | jq -er .metadata.creationTimestamp; }
+
+# later TIME SECONDS: so long after it.
+later() { jq -nr --arg time "$1" --argjson seconds "$2" '$time | fromdateiso8601 + $seconds | todateiso8601'; }
+
+in_hours() { jq -nr --argjson seconds "$1" '$seconds | if . % 3600 == 0 then "\(. / 3600)h" else "\(. / 60 | ceil)m" end'; }
+
+# what every question about the mesh is asked with.
+read -r -d '' mesh_questions <<'JQ' || true
+def objects: .items // [.] | .[];
+def is_ca: .data // {} | has("ca-key.pem") or has("tls.key");
+# the names that istiod looks for, in its order; the Secret that it makes for itself has the root as the CA. The key is never let out.
+def ca:
+  (.data | has("tls.crt")) as $tls | (.metadata.name == "cacerts") as $plugged
+  | (if $tls then ["ca.crt", "tls.crt", "tls.crt"] elif $plugged then ["root-cert.pem", "ca-cert.pem", "cert-chain.pem"]
+    else ["ca-cert.pem", "ca-cert.pem", "cert-chain.pem"] end) as [$roots, $certificate, $chain]
+  | ([.metadata.managedFields[]? | select(.manager == "cdk8s-mesh-ca") | .time] | max // null) as $ours
+  | {name: .metadata.name, key: $roots, maker: (.metadata.annotations[$ARGS.named.maker] // ""),
+    written: ($ours // ([.metadata.managedFields[]?.time] | max) // .metadata.creationTimestamp),
+    keeper: ([.metadata.ownerReferences[]?.kind, (.metadata.annotations // {} | keys[] | select(test("^(cert-manager.io/certificate-name|reconcile.external-secrets.io|argocd.argoproj.io)")))] | join(", ")),
+    roots: (.data[$roots] // "" | @base64d), certificate: (.data[$certificate] // "" | @base64d), chain: (.data[$chain] // "" | @base64d)};
+def discovery: .spec.template.spec.containers[]? | select(.name == "discovery");
+def signs: [discovery | .env[]? | select(.name == "ENABLE_CA_SERVER") | .value] | (last // "true") != "false";
+def rolled_out:
+  (.spec.replicas // 1) as $replicas | (.metadata.generation // 1) as $generation | .status // {}
+  | (.observedGeneration // 0) >= $generation and ([.updatedReplicas, .replicas, .availableReplicas] | all(. == $replicas));
+# a sidecar or a gateway, which may be an initContainer, and what it was told.
+def proxy: [.spec.containers[]?, .spec.initContainers[]?] | map(select(.name == "istio-proxy"))[0] // empty;
+def told($name): [.env[]? | select(.name == $name) | .value] | last // "";
+# as Go writes a duration; Istio takes 24h where it is not set, or is none.
+def seconds: [scan("([0-9.]+)(h|ms|m|s)") | (.[0] | tonumber) * {h: 3600, m: 60, s: 1, ms: 0.001}[.[1]]] | add // 86400 | ceil;
+def sidecars:
+  [objects | select(.status.phase | IN("Succeeded", "Failed") | not) | (.metadata | {namespace, name, creationTimestamp}) as $pod
+  | proxy | $pod + {seconds: (told("SECRET_TTL") | seconds), address: told("CA_ADDR")}];
+# by what they are asked with.
+def signs_itself: [objects | select(.kind == "Deployment" and .metadata.name == $ARGS.named.istiod) | signs] | if . == [] then empty else .[0] end;
+def names: objects | select(.kind == "Deployment") | .metadata.name;
+def made_after:
+  [objects] | (map(select(.kind == "Pod")) | length > 0 and all(.metadata.creationTimestamp > $ARGS.named.since))
+  and (map(select(.kind == "Deployment")) | all(rolled_out));
+def old: map(select(.creationTimestamp <= $ARGS.named.since));
+def elsewhere: map(select(.address != $ARGS.named.address));
+def asking: map(select(.address == $ARGS.named.address));
+def places: [.[].namespace] | group_by(.) | map("\(.[0]) (\(length))") | join(", ");
+JQ
+
+ask_mesh() {
+  local question=$1
+  shift
+  jq -r --arg maker "$MAKER" "$@" "$mesh_questions $question"
+}
+
+# look_at_ca: sets `ca` to what istiod signs with, or '' where there is no such Secret. The objects go straight into jq.
+look_at_ca() {
+  ca=$(kube get secret cacerts istio-ca-secret -n "$istio_namespace" --ignore-not-found --show-managed-fields -o json |
+    ask_mesh '[objects | select(is_ca) | ca] | sort_by(.name)[0] // empty | tojson') || die "Secrets cacerts and istio-ca-secret of namespace $istio_namespace cannot be read"
+}
+of_ca() { jq -r --arg key "$1" '.[$key]' <<<"$ca"; }
+
+# look_at_istiod: sets `istiods` to every revision's Deployment and pods, and `signs` to whether the planned one is a CA by itself.
+look_at_istiod() {
+  istiods=$(kube get deployments,pods -n "$istio_namespace" -l app=istiod -o json) || exit 1
+  signs=$(ask_mesh signs_itself --arg istiod "$istiod" <<<"$istiods")
+}
+
+# look_at_sidecars: sets `sidecars` to all of them: where, since when, for how long they ask, and whom.
+look_at_sidecars() {
+  sidecars=$(kube get pods -A -o json | ask_mesh 'sidecars | tojson') || die "the pods of context $context cannot be listed"
+}
+
+# prints_in TEXT: the fingerprints of its certificates, one a line, sorted.
+prints_in() { each_certificate fingerprint <<<"$1" | sort -u; }
+# beside PRINTS OTHERS: which of the first are not among the second.
+beside() { comm -23 <(printf '%s\n' "$1") <(printf '%s\n' "$2"); }
+
+# where_not PRINTS: the namespaces whose istio-ca-root-cert lacks one of these roots, or holds another where STRICT is given; each text once.
+where_not() {
+  local prints=$1 strict=${2:-} maps text places found
+  maps=$(kube get configmaps -A --field-selector="metadata.name=$ROOT_MAP" -o json) || return 2
+  while read -r text places; do
+    found=$(base64 -d <<<"$text" | each_certificate fingerprint | sort -u)
+    [[ -z $(beside "$prints" "$found") && (-z $strict || -z $(beside "$found" "$prints")) ]] || printf '%s\n' "$places"
+  done < <(jq -r '[.items[] | {namespace: .metadata.namespace, text: (.data["root-cert.pem"] // "" | @base64)}] | group_by(.text)[]
+    | "\(.[0].text) \([.[].namespace] | join(", "))"' <<<"$maps")
+  [[ $(jq '.items | length' <<<"$maps") != 0 ]] || printf 'every namespace\n'
+}
+
+# wait_for_roots PRINTS [STRICT]: istiod writes them within seconds of its start.
+wait_for_roots() {
+  local lacking='' i
+  for ((i = 0; i < 60; i++)); do
+    lacking=$(where_not "$@") || exit 1
+    [[ -n $lacking ]] || return 0
+    sleep 2
+  done
+  die "after two minutes $ROOT_MAP is not as it must be in: ${lacking//$'\n'/, }. Look at the log of istiod in $istio_namespace; is another program writing it?"
+}
+
+# restart_istiod SINCE: every revision's istiod, one after the other; until no pod is left that was made before.
+restart_istiod() {
+  local since=$1 name i
+  until [[ $(server_time) > $since ]]; do sleep 1; done
+  while IFS= read -r name; do
+    kube rollout restart "deployment/$name" -n "$istio_namespace"
+    kube rollout status "deployment/$name" -n "$istio_namespace" --timeout=10m
+  done < <(ask_mesh names <<<"$istiods")
+  for ((i = 0; i < 60; i++)); do
+    look_at_istiod
+    ! made_after "$since" || return 0
+    sleep 2
+  done
+  die "pods of istiod are left in $istio_namespace that were made before $since"
+}
+
+# made_after TIME: whether every istiod is of after it, and serves.
+made_after() { ask_mesh made_after -e --arg since "$1" <<<"$istiods" >/dev/null; }
+
+# --- adoption: from istiod's own CA to Vault, by a time in which both roots are trusted ---------------------------------------------------
+
+before_steps() {
+  need_programs jq openssl kubectl
+  stop_if_missing
+  look_for_root_pem
+  need_vault
+  kube get namespace "$istio_namespace" -o name >/dev/null 2>"$work/error" ||
+    missing+=("the namespace $istio_namespace in the cluster of context $context: $(last_error)")
+  [[ ${#missing[@]} -gt 0 || $mode != run ]] || need_mesh_rights
+  ((${#missing[@]} > 0)) || look_around
+}
+
+need_mesh_rights() {
+  may create secrets -n "$istio_namespace"
+  may patch secret/cacerts -n "$istio_namespace"
+  may create configmaps -n "$istio_namespace"
+  may patch deployments.apps -n "$istio_namespace"
+}
+
+# look_around: what is trusted today has to be named in the config before anything is changed.
+look_around() {
+  find_root || return 0
+  look_at_roots || return 0
+  look_for_evidence
+  look_at_istiod
+  [[ -n $signs ]] || {
+    missing+=("a running istiod, Deployment $istio_namespace/$istiod in context $context")
+    return 0
+  }
+  if [[ $signs == true ]]; then
+    look_at_present
+  elif [[ -z $(evidence trusted-since) ]]; then
+    die "there is nothing to adopt: $istio_namespace/$istiod is no CA (ENABLE_CA_SERVER is false), and no run of this script has prepared that"
+  fi
+  look_at_sidecars
+}
+
+# look_at_roots: sets `roots` to istio-csr's root file as it is, and `roots_wanted` to its fingerprints: the planned ones have to be in it.
+look_at_roots() {
+  local rc=0 lacking
+  roots=$(held_root) || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 0)) || {
+    missing+=("istio-csr's root file, $root_kind $root_namespace/$root_name: $root_todo")
+    return 1
+  }
+  roots_wanted=$(prints_in "$roots")
+  lacking=$(beside "$(prints_in "$root"$'\n'"$also_trust")" "$roots_wanted")
+  [[ -z $lacking ]] || {
+    missing+=("in $root_kind $root_namespace/$root_name the root with SHA-256 ${lacking//$'\n'/, }: $root_todo")
+    return 1
+  }
+}
+
+# look_at_present: sets `ca` and `present`, what the mesh trusts today. istiod has to sign with what it will sign with after a restart.
+look_at_present() {
+  local unknown
+  look_at_ca
+  [[ -n $ca ]] || {
+    missing+=("istiod's CA: neither Secret cacerts nor istio-ca-secret of namespace $istio_namespace holds a CA with its key")
+    return 0
+  }
+  present=$(kube get configmap "$ROOT_MAP" -n "$istio_namespace" -o json --ignore-not-found | jq -r '.data["root-cert.pem"] // ""') || exit 1
+  [[ -n $present ]] || {
+    missing+=("ConfigMap $istio_namespace/$ROOT_MAP, in which istiod says what the mesh trusts")
+    return 0
+  }
+  unknown=$(beside "$(prints_in "$present"$'\n'"$(of_ca roots)")" "$roots_wanted")
+  if [[ -n $unknown ]]; then
+    missing+=("in root.alsoTrust of mesh-ca.yaml the root that the mesh trusts today, SHA-256 ${unknown//$'\n'/, }. This writes it to a file, it is public; name that file there, synthesize, and $root_todo:
+      kubectl --context $context get $(if [[ -z $(beside "$unknown" "$(prints_in "$present")") ]]; then
+      printf "configmap %s -n %s -o 'jsonpath={.data.root-cert\\\\.pem}'" "$ROOT_MAP" "$istio_namespace"
+    else
+      printf "secret %s -n %s -o 'jsonpath={.data.%s}' | base64 -d" "$(of_ca name)" "$istio_namespace" "$(of_ca key | sed 's/\./\\./g')"
+    fi) >mesh-root.pem")
+    return 0
+  fi
+  verified "$present" "$(first_certificate < <(of_ca certificate))" "$(of_ca chain)"$'\n'"$(of_ca certificate)" ||
+    die "the CA in Secret $istio_namespace/$(of_ca name) does not verify to what the mesh trusts today ($ROOT_MAP): istiod does not sign with it, and would after a restart ($(last_error))"
+  [[ -z $(of_ca keeper) ]] ||
+    note "Secret $(of_ca name) is kept by another program ($(of_ca keeper)), which may put back what is written there: change it at its source too"
+}
+
+# handed_out: whether istiod reads both roots.
+handed_out() {
+  # an istiod that signs no more reads none.
+  [[ $signs == true ]] || return 0
+  look_at_ca
+  [[ $(of_ca name) == cacerts && -z $(beside "$roots_wanted" "$(prints_in "$(of_ca roots)")") ]]
+}
+
+# hand_out: as istio-csr's root file has it, byte by byte: while both write istio-ca-root-cert, they must write the same. The key goes from
+# one Secret to the other through a pipe. What was there is kept first.
+hand_out() {
+  local forget='{"trusted-since": null, "undo": null}'
+  if [[ $(of_ca name) == cacerts ]]; then
+    [[ $(of_ca maker) == "$cluster" ]] || forget=$(jq --arg roots "$(of_ca roots)" --arg key "$(of_ca key)" '. + {former: $key, "former-roots": $roots}' <<<"$forget")
+    note_down "$forget"
+    jq -n --arg key "$(of_ca key)" --arg roots "$roots" --arg maker "$MAKER" --arg cluster "$cluster" \
+      '{metadata: {annotations: {($maker): $cluster}}, data: {($key): ($roots + "\n" | @base64)}}' |
+      kube patch secret cacerts -n "$istio_namespace" --type=merge --field-manager=cdk8s-mesh-ca --patch-file=/dev/stdin
+  else
+    note_down "$(jq '. + {former: "none", "former-roots": null}' <<<"$forget")"
+    kube get secret istio-ca-secret -n "$istio_namespace" -o json | jq --arg roots "$roots" --arg maker "$MAKER" --arg cluster "$cluster" '{
+      apiVersion: "v1", kind: "Secret", type: "Opaque",
+      metadata: {name: "cacerts", namespace: .metadata.namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"},
+        annotations: {($maker): $cluster}},
+      data: {"ca-cert.pem": .data["ca-cert.pem"], "ca-key.pem": .data["ca-key.pem"], "cert-chain.pem": "", "root-cert.pem": ($roots + "\n" | @base64)}}' |
+      kube create --field-manager=cdk8s-mesh-ca -f -
+  fi
+  handed_out || die 'Secret cacerts does not hold what was just written'
+}
+
+# restarted: whether every istiod was started after what it reads was written; one that signs no more reads none of it.
+restarted() {
+  [[ $signs == true ]] || return 0
+  look_at_ca
+  [[ $(of_ca name) == cacerts ]] || return 1
+  made_after "$(of_ca written)"
+}
+
+restart() { restart_istiod "$(of_ca written)"; }
+
+# trusted: whether it was noted since when these roots are trusted, and they still are.
+trusted() {
+  local lacking
+  [[ -n $(evidence trusted-since) && -z $(beside "$roots_wanted" "$(evidence roots)") ]] || return 1
+  lacking=$(where_not "$roots_wanted") || return 2
+  [[ -z $lacking ]] || {
+    note "$ROOT_MAP lacks one of the roots in: ${lacking//$'\n'/, }"
+    return 1
+  }
+  note "both roots are trusted since $(evidence trusted-since)"
+}
+
+note_trusted() {
+  wait_for_roots "$roots_wanted"
+  note_down "$(jq -n --arg since "$(server_time)" --arg roots "$roots_wanted" --arg lifetime "$(longest)" '{"trusted-since": $since, $roots, $lifetime}')"
+}
+
+# longest: the longest time, in seconds, that a workload's certificate lives; Istio's own 24 h where nobody says another.
+longest() { jq -r 'map(.seconds) | max // 86400' <<<"$sidecars"; }
+
+# renewed: whether no workload can hold an answer of before: it was made after, or its certificate of then has ended.
+renewed() {
+  local since old
+  since=$(evidence trusted-since)
+  [[ -n $since ]] || return 1
+  old=$(old_sidecars "$since")
+  [[ $(jq length <<<"$old") != 0 ]] || return 0
+  due=$(later "$since" "$(jq 'map(.seconds) | max' <<<"$old")")
+  [[ ! $(server_time) < $due ]] && return 0
+  note "$(jq length <<<"$old") of $(jq length <<<"$sidecars") sidecars may hold an answer of before $since, until $due: the longest SECRET_TTL among them is $(in_hours "$(jq 'map(.seconds) | max' <<<"$old")")"
+  return 1
+}
+
+# old_sidecars TIME: those of before it.
+old_sidecars() { ask_mesh 'old | tojson' --arg since "$1" <<<"$sidecars"; }
+
+# refuse_early: no failure, so it does not count as a step that did not get through.
+refuse_early() {
+  doing=false
+  [[ $signs == true ]] || note 'istiod was switched too early: take our overlay out of the ControlPlane again until then'
+  die "too early: every workload's certificate has to be renewed once more. Run this again at $due or later, or restart these workloads, which renews at once: $(ask_mesh places < <(old_sidecars "$(evidence trusted-since)"))"
+}
+
+# live CHECK...: whether verify.sh, beside this script, finds these right. It is asked once.
+live() {
+  [[ -e $work/live ]] || bash "${0%/*}/verify.sh" --json >"$work/live" 2>/dev/null || true
+  wrong=$(jq -rs '(map({(.check): .}) | add // {}) as $found | $ARGS.positional[] as $check | $found[$check] // {status: "missing", message: "not checked"}
+    | select(.status != "ok") | "\($check): \(.message)"' --args "$@" <"$work/live")
+  [[ -n $wrong ]] || return 0
+  while IFS= read -r line; do note "$line"; done <<<"$wrong"
+  return 1
+}
+
+# see SECTION: what the runbook is for.
+see() {
+  doing=false
+  die "not yet: $1. then run this again. verify.sh says: ${wrong//$'\n'/; }"
+}
+
+# switched: whether istiod signs no more, and since when that was seen.
+switched() { live 'istiod CA server' 'CA address' && [[ -n $(evidence switched-since) ]]; }
+
+note_switched() {
+  live 'istiod CA server' 'CA address' || see "$switch_todo. From then on a sidecar that was made before fails to renew, and its certificate ends half its lifetime later at the earliest: restart every workload within $(in_hours "$(jq 'map(.seconds) | (min // 86400) / 2 | floor' <<<"$sidecars")")"
+  note_down "$(jq -n --arg since "$(server_time)" '{"switched-since": $since}')"
+}
+
+# moved: whether every sidecar asks istio-csr.
+moved() {
+  local old
+  [[ -n $(evidence switched-since) ]] || return 1
+  old=$(ask_mesh 'elsewhere | tojson' --arg address "$ca_address" <<<"$sidecars")
+  [[ $(jq length <<<"$old") != 0 ]] || return 0
+  left=$(ask_mesh places <<<"$old")
+  note "$(jq length <<<"$old") of $(jq length <<<"$sidecars") sidecars ask another CA than $ca_address: $left"
+  return 1
+}
+
+refuse_unmoved() {
+  doing=false
+  [[ -n $(evidence switched-since) ]] || die 'istiod has to be switched first'
+  die "restart these workloads: they renew at istiod, which signs no more since $(evidence switched-since); the first certificates end at $(later "$(evidence switched-since)" "$(jq 'map(.seconds) | (min // 86400) / 2 | floor' <<<"$sidecars")"): $left"
+}
+
+# old_ended: whether the last certificate that istiod signed has ended, wherever it is.
+old_ended() {
+  local since
+  since=$(evidence switched-since)
+  [[ -n $since ]] || return 1
+  due=$(later "$since" "$(jq -n --arg lifetime "$(evidence lifetime)" --argjson now "$(longest)" '[$now, ($lifetime | tonumber)] | max')")
+  [[ $(server_time) < $due ]] || return 0
+  note "the last certificate below the old root ends at $due"
+  return 1
+}
+
+refuse_old_root() {
+  doing=false
+  die "too early: the old root has to be trusted until $due, when the last certificate below it ends. Run this again then"
+}
+
+after_steps() {
+  if [[ -n $(beside "$roots_wanted" "$(prints_in "$root")") ]]; then
+    say "cluster $cluster is adopted, and the old root may be dropped: take it out of root.alsoTrust in mesh-ca.yaml, synthesize, and $drop_todo"
+  else
+    say "cluster $cluster is adopted, and the old root is trusted no more. What is left of the old CA, with its key: Secrets cacerts and istio-ca-secret of namespace $istio_namespace"
+  fi
+}
+
+main "$@"

@@ -1,0 +1,162 @@
+import { CHART } from '../plan/istio-csr';
+import { ClusterPlan } from '../plan/plan';
+import { words } from './bash';
+import { CarryScript } from './carry';
+import { reaches, script } from './setup';
+import { Step } from './step';
+import { readsCa } from './ca-steps';
+
+/** What the mesh is checked for before istiod is switched, by the names of verify.sh's checks. */
+const serving = (cluster: ClusterPlan) => [
+  ...['root', 'issuer', 'istio-csr', 'istio-csr arguments', 'istio-csr root file', 'istiod certificate', 'istiod-tls'],
+  `istio-ca-root-cert in ${cluster.istio.namespace}`,
+  ...['istiod cluster ID', 'sidecar cluster ID', 'trust domain'],
+];
+
+/** Steps that move a running mesh from istiod's own CA to Vault, with a time in which both roots are trusted. */
+export function adoptSteps(cluster: ClusterPlan): Step[] {
+  const { istio, root, istioCsr } = cluster;
+  const place = `${istio.namespace}/cacerts`;
+  return [
+    {
+      id: 'adopt/trust',
+      title: `Have istiod hand out both roots, by Secret ${place}`,
+      why: [
+        `As ${istioCsr.rootCa.kind} ${istioCsr.rootCa.namespace}/${istioCsr.rootCa.name} has them, since istiod and istio-csr both write istio-ca-root-cert for a time. What signs stays the same:`,
+        'where istiod has made its CA itself, its key goes from istio-ca-secret to cacerts through a pipe.',
+      ],
+      unless: ['handed_out'],
+      run: [['hand_out']],
+      needs: { look: readsCa(root.mount) },
+    },
+    {
+      id: 'adopt/istiod',
+      title: 'Restart istiod, which reads its roots once, at its start',
+      unless: ['restarted'],
+      run: [['restart']],
+      needs: {},
+    },
+    {
+      id: 'adopt/trusted',
+      title: 'See both roots in istio-ca-root-cert of every namespace, and note the time',
+      unless: ['trusted'],
+      run: [['note_trusted']],
+      needs: {},
+    },
+    {
+      id: 'adopt/renewed',
+      title: 'Wait until every workload certificate was renewed since then',
+      why: ["A sidecar's ROOTCA is the end of the last answer to its own request: it learns of a root by nothing else."],
+      unless: ['renewed'],
+      run: [['refuse_early']],
+      needs: {},
+    },
+    {
+      id: 'adopt/istio-csr',
+      title: 'See istio-csr serve, with both roots, in the trust domain and the cluster ID that the mesh has',
+      unless: ['live', ...serving(cluster)],
+      run: [['see', 'install istio-csr, by sections 3 and 4 of README.md']],
+      needs: {},
+    },
+    {
+      id: 'adopt/switch',
+      title: 'See istiod sign no more, and note the time',
+      unless: ['switched'],
+      run: [['note_switched']],
+      needs: {},
+    },
+    {
+      id: 'adopt/workloads',
+      title: `See every sidecar ask ${istioCsr.caAddress}`,
+      unless: ['moved'],
+      run: [['refuse_unmoved']],
+      needs: {},
+    },
+    {
+      id: 'adopt/old-root',
+      title: 'Wait until the last certificate below the old root has ended',
+      unless: ['old_ended'],
+      run: [['refuse_old_root']],
+      needs: {},
+    },
+  ];
+}
+
+/** Steps that take back what `adopt/trust` has done. */
+export function undoSteps({ istio }: ClusterPlan): Step[] {
+  return [
+    {
+      id: 'undo/trust',
+      title: `Put Secret ${istio.namespace}/cacerts back as it was, or take it away where there was none`,
+      unless: ['put_back'],
+      run: [['put_roots_back']],
+      needs: {},
+    },
+    { id: 'undo/istiod', title: 'Restart istiod', unless: ['undone'], run: [['restart']], needs: {} },
+    {
+      id: 'undo/trusted',
+      title: 'See the former roots in istio-ca-root-cert of every namespace, and forget the rest',
+      unless: ['forgotten'],
+      run: [['forget']],
+      needs: {},
+    },
+  ];
+}
+
+/** The scripts that adopt a running mesh, and take it back; none where istio-csr hands out no root. */
+export function adoptScripts(cluster: ClusterPlan): CarryScript[] {
+  const { name, istioCsr } = cluster;
+  if (istioCsr.rootFile !== 'root') return [];
+  const held = istioCsr.rootCa.kind === 'Secret' ? 'root-in-secret.sh' : 'root-in-config-map.sh';
+  const adopt = `Moves the running mesh of cluster ${name} from istiod's own CA to Vault: what can be checked by a program, and the waiting.`;
+  const undo = `Takes back what adopt.sh has changed in cluster ${name}: istiod hands out what it did before.`;
+  return [
+    {
+      file: 'adopt.sh',
+      content: script(adopt, [], adoptSteps(cluster), ['kube.sh', held, 'mesh.sh', 'adopt.sh'], adoptConstants(cluster)),
+      about: "moves a running mesh from istiod's own CA to Vault; a new mesh needs it not",
+    },
+    {
+      file: 'adopt-undo.sh',
+      content: script(undo, [], undoSteps(cluster), ['kube.sh', 'mesh.sh', 'adopt-undo.sh'], undoConstants(cluster)),
+      about: 'takes back what adopt.sh has changed',
+    },
+  ];
+}
+
+function meshConstants({ name, context, vault, root, istio, istioCsr }: ClusterPlan): Record<string, string> {
+  return {
+    cluster: name,
+    context,
+    ...reaches(vault),
+    config_root: root.certificate?.trim() ?? '',
+    root_mount: root.mount,
+    istio_namespace: istio.namespace,
+    istiod: istio.deployment,
+    ca_address: istioCsr.caAddress,
+  };
+}
+
+function adoptConstants(cluster: ClusterPlan): Record<string, string> {
+  const { root, istioCsr, tsb } = cluster;
+  const { kind, namespace, name, key, delivered } = istioCsr.rootCa;
+  return {
+    ...meshConstants(cluster),
+    also_trust: root.alsoTrust.join('').trim(),
+    root_kind: kind,
+    root_namespace: namespace,
+    root_name: name,
+    root_data_key: key,
+    root_todo: delivered ? 'run setup.sh' : 'apply manifests/2-istio-csr',
+    // setup.sh adds, and takes nothing away.
+    drop_todo: delivered
+      ? `run setup.sh after: ${words(['kubectl', '--context', cluster.context, 'delete', delivered.kind.toLowerCase(), delivered.name, '-n', delivered.namespace])}`
+      : 'apply manifests/2-istio-csr',
+    switch_todo: `${tsb ? 'apply manifests/3-control-plane' : 'merge control-plane.partial.yaml'}, by section 5 of README.md`,
+  };
+}
+
+function undoConstants(cluster: ClusterPlan): Record<string, string> {
+  const { release, namespace } = cluster.istioCsr;
+  return { ...meshConstants(cluster), csr: CHART, csr_release: release, csr_namespace: namespace };
+}
