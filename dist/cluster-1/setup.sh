@@ -32,6 +32,11 @@ readonly cas='{
     }
   }
 }'
+readonly generation=1
+readonly issuer_prefix=cluster-1-g
+readonly first_common_name='cluster-1 Mesh Intermediate CA'
+readonly reuse_key=false
+readonly leaf_seconds=3600
 readonly sign_path=istioca-cluster-1/sign/cluster-1
 readonly role_path=istioca-cluster-1/roles/cluster-1
 readonly policy_path=sys/policies/acl/cert-manager-cluster-1
@@ -53,12 +58,14 @@ readonly root_file=root
 readonly key_type=rsa
 readonly key_bits=2048
 readonly trial_ttl=1h
-readonly step_count=10
+readonly step_count=12
 readonly needs='{
   "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1":["create","update"]}},
   "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca-cluster-1/intermediate/generate/internal":["update"],"istioca-cluster-1/intermediate/set-signed":["update"],"istioca-cluster-1/config/issuers":["update"]}},
-  "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["create","update"]}},
+  "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
+  "issuer/default": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+/sign/cluster-1":["update"],"istioca-cluster-1/config/issuers":["update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
+  "issuer/retire": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+":["delete"],"istioca-cluster-1/key/+":["delete"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["create","update"]}},
   "jwt/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/jwt-cluster-1":["create","update","sudo"]}},
   "jwt/config": {"look":{"auth/jwt-cluster-1/config":["read"]},"act":{"auth/jwt-cluster-1/config":["create","update"]}},
@@ -141,7 +148,19 @@ steps() {
     "generate_lease": false
   }'
   unless same_fields istioca-cluster-1/roles/cluster-1
+  run note_longer_leaves
   run write_fields istioca-cluster-1/roles/cluster-1
+
+  # Tried first, then moved, then recorded in the description of the mount: until when certificates under the one before can live,
+  # by Vault's own time. Recorded too late does no harm.
+  step issuer/default 'Let the CA of generation 1 sign at istioca-cluster-1'
+  unless default_is_planned
+  run move_default URI:spiffe://cluster.local/ns/mesh-ca-trial/sa/default
+
+  # Only with --retire. Until then the way back is to set intermediate.generation back.
+  step issuer/retire 'Remove the CAs of other generations from istioca-cluster-1, once the last certificate under them has ended'
+  unless retired
+  run retire_issuers
 
   # cert-manager may ask for a signature, and nothing else.
   step policy/write 'Write the policy cert-manager-cluster-1'
@@ -279,6 +298,8 @@ total=$step_count
 settled=
 # the one step that --repair names; none: this repairs nothing.
 repair=
+# a step that is done only where an option asks for it; its policy is printed only then.
+unasked=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
 repair_example=
 
@@ -637,7 +658,8 @@ need_step() {
 # (sys/capabilities-self) is left out.
 print_policy() {
   command -v jq >/dev/null || die 'this is missing: the program jq'
-  jq -r --arg mode "$mode" --arg only "$only" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[]))) | .value | .look, (if $mode == "check" then {} else .act end) | values | to_entries[]] | group_by(.key)[]
+  jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
+    | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
     | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
 }
 
@@ -703,6 +725,7 @@ main() {
     shift
   done
 
+  [[ ${retire:-true} == true ]] || unasked=issuer/retire
   [[ -z $repair ]] || need_step
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
@@ -766,6 +789,14 @@ evidence_of() {
   jq -nr --arg description "$description" --arg key "$2" "$EVIDENCE"' $description | evidence.words[$key] // ""'
 }
 
+# evidence_keys MOUNT: prints the keys, a line each.
+evidence_keys() {
+  local description rc=0
+  description=$(description_of sys/mounts "$1") || rc=$?
+  ((rc == 0)) || return "$rc"
+  jq -nr --arg description "$description" "$EVIDENCE"' $description | evidence.words | keys_unsorted[]'
+}
+
 # record MOUNT KEY=VALUE...: writes words beside those that are there, an empty value removes one. It asks Vault to write only what changes.
 record() {
   local mount=$1 before after
@@ -793,8 +824,11 @@ vault_time() {
 repair_example=role/write
 exported_key_file=
 take_over=false
-options_usage=' [--take-over]'
+retire=false
+options_usage=' [--take-over] [--retire]'
 options_help='  --take-over         write over what has a planned name and is of another maker
+  --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
+                      --print-policy: what that needs too
 '
 if [[ $intermediate_key == exported ]]; then
   options_usage+=' [--exported-key FILE]'
@@ -807,6 +841,8 @@ option() {
   taken=1
   if [[ $1 == --take-over ]]; then
     take_over=true
+  elif [[ $1 == --retire ]]; then
+    retire=true
   elif [[ $1 == --exported-key && $intermediate_key == exported ]]; then
     (($# >= 2)) || bad_usage "$1 needs a file"
     exported_key_file=$2
@@ -840,13 +876,15 @@ look_around() {
   find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
+  forget_signers
   find_ca "$intermediate_mount" || rc=$?
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
     lives_for "$ca_seconds" "$root" "the root in $root_mount" || exit 1
-    [[ $take_over == true || $mode == check ]] || need_free_names
+    [[ $take_over == true || $mode == check ]] || has_former || need_free_names
     need_key_file
   fi
+  need_retirable "$rc"
   look_at_way_in
 }
 
@@ -895,11 +933,38 @@ use_ca() {
   signer=${of[5]} signer_path=${of[6]} sign_fields=${of[7]}
 }
 
-# find_ca MOUNT: sets `issuer` and `ca` where the mount's default issuer is the planned CA, with its key, below the root.
+# the issuers of a mount that have a key, an object a line in Vault's words, the default first; read once, until something is written.
+signers=
+signers_of=
+default_id=
+follows_latest=
+forget_signers() { signers_of=; }
+
+# read_signers: sets them for the CA's mount; 1 where there is no such mount.
+read_signers() {
+  local id answer rc=0
+  [[ $signers_of != "$mount" ]] || return 0
+  answer=$(get "$mount/config/issuers") || rc=$?
+  ((rc == 0)) || return "$rc"
+  default_id=$(jq -r '.data.default // ""' <<<"$answer") || return 2
+  follows_latest=$(jq -r '.data.default_follows_latest_issuer // false' <<<"$answer") || return 2
+  signers=
+  keys_of "$mount/issuers" || true
+  for id in "${listed[@]}"; do
+    answer=$(get "$mount/issuer/$id") || return 2
+    # the certificates above stand here too, without their keys.
+    signers+=$(jq -c '.data | select((.key_id // "") != "")' <<<"$answer")$'\n'
+  done
+  signers=$(jq -c -s --arg id "$default_id" 'sort_by(.issuer_id != $id)[]' <<<"$signers") || return 2
+  signers_of=$mount
+}
+
+# find_ca MOUNT: sets `issuer` and `ca` where the mount holds the planned CA, with its key, below the root.
 find_ca() {
   local rc=0
   use_ca "$1"
-  issuer=$(issuer_of "$mount") || rc=$?
+  # a cluster's mount may hold further CAs of ours: there the default need not be the planned one.
+  if [[ -n ${generation:-} ]]; then find_generation || rc=$?; else issuer=$(issuer_of "$mount") || rc=$?; fi
   ((rc == 0)) || return "$rc"
   is_planned_ca "$issuer" || return 2
   ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate)
@@ -910,6 +975,7 @@ ca_present() {
   local rc=0
   find_ca "$1" || rc=$?
   ((rc == 0)) || return "$rc"
+  [[ -z ${generation:-} ]] || has_its_name || return 1
   note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
   report_other_signers
@@ -950,15 +1016,15 @@ report_differences() {
 report_other_signers() {
   local used id other
   used=" $(jq -r .data.key_id <<<"$issuer")"
-  keys_of "$mount/issuers" || true
-  for id in "${listed[@]}"; do
-    [[ $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
-    other=$(get "$mount/issuer/$id") || return 2
-    # the root's certificate stands here too, without its key.
-    [[ -n $(jq -r '.data.key_id // ""' <<<"$other") ]] || continue
-    used+=" $(jq -r .data.key_id <<<"$other")"
-    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)")"
-  done
+  read_signers || return 2
+  while IFS= read -r other; do
+    id=$(jq -r '.issuer_id // ""' <<<"$other")
+    [[ -n $id && $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
+    used+=" $(jq -r .key_id <<<"$other")"
+    # of those of other generations the step issuer/retire speaks.
+    [[ -z ${generation:-} ]] || ! is_own_name "$(jq -r .issuer_name <<<"$other")" || continue
+    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .certificate <<<"$other" | first_certificate)")"
+  done <<<"$signers"
   keys_of "$mount/keys" || true
   for id in "${listed[@]}"; do
     [[ " $used " == *" $id "* ]] || stray "key $id has no certificate, a stopped run left it; to remove it: $cli delete $mount/key/$id"
@@ -972,9 +1038,21 @@ report_other_signers() {
 
 # issue_ca MOUNT: key, signature and import are one step, so that a rerun never replaces a CA that a mesh trusts.
 issue_ca() {
-  local response csr bundle imported
+  local response csr bundle imported former_key='' rc=0
   use_ca "$1"
-  response=$(put "$mount/intermediate/generate/$key_mode" <<<"$wanted")
+  if ((${generation:-1} > 1)); then
+    prepare_generation
+    # one that a stopped run has left needs its name alone.
+    find_ca "$1" || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 1)) || { name_issuer "$(jq -c .data <<<"$issuer")" "$issuer_name" && ca_present "$1" && return 0; }
+  fi
+  if [[ -n $former_key ]]; then
+    # Vault takes no type and bits for a key that is there.
+    response=$(jq --arg key "$former_key" 'del(.key_type, .key_bits) + {key_ref: $key}' <<<"$wanted" | put "$mount/intermediate/generate/existing")
+  else
+    response=$(put "$mount/intermediate/generate/$key_mode" <<<"$wanted")
+  fi
   csr=$(printf '%s' "$response" | jq -r .data.csr)
   if [[ $key_mode == exported ]]; then
     (set -o noclobber && printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
@@ -986,6 +1064,8 @@ issue_ca() {
   verified "$root" "$ca" "$bundle" || die "what $signer signed does not verify to the root"
   imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$bundle")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
+  forget_signers
+  if ((${generation:-1} > 1)); then find_ca "$mount" && name_issuer "$(jq -c .data <<<"$issuer")" "$issuer_name"; fi
   ca_present "$mount" || die "$mount does not hold the CA that was just imported"
 }
 
@@ -995,6 +1075,298 @@ set_first_issuer() {
   local config
   config=$(get "$mount/config/issuers")
   [[ -n $(jq -r '.data.default // ""' <<<"$config") ]] || jq -n --arg id "$1" '{default: $id}' | put "$mount/config/issuers"
+}
+
+# --- generations: the CAs of a cluster, as issuers beside each other on its mount ----------------------------------------------------
+#
+# The issuer of generation N is called PREFIXN. The only one of a mount, which is the first, has no name until there is a second.
+
+readonly issuer_name=$issuer_prefix$generation
+
+# issuer_named NAME: prints it.
+issuer_named() { jq -c --arg name "$1" 'select(.issuer_name == $name)' <<<"$signers"; }
+
+# is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there.
+is_own_name() { [[ $1 == "$issuer_prefix"* && ${1#"$issuer_prefix"} =~ ^[1-9][0-9]{0,2}$ ]]; }
+own_names() {
+  local name
+  while IFS= read -r name; do
+    if is_own_name "$name"; then printf '%s\n' "$name"; fi
+  done < <(jq -r .issuer_name <<<"$signers")
+}
+
+# nameless COMMON-NAME: prints the CA of this name, below the root, that is not called as ours are: the first, or what a stopped run left.
+nameless() {
+  local one certificate
+  while IFS= read -r one; do
+    [[ -n $one ]] || continue
+    ! is_own_name "$(jq -r .issuer_name <<<"$one")" || continue
+    certificate=$(jq -r .certificate <<<"$one" | first_certificate)
+    [[ $(subject_cn <<<"$certificate") == "$1" ]] || continue
+    verified "$root" "$certificate" "$(jq -r '.ca_chain // [] | .[]' <<<"$one")" || continue
+    printf '%s\n' "$one"
+    return 0
+  done <<<"$signers"
+}
+
+# find_generation: sets `issuer` to the CA of the planned generation; 1 where it is to be made.
+find_generation() {
+  local found rc=0
+  read_signers || rc=$?
+  ((rc == 0)) || return "$rc"
+  found=$(issuer_named "$issuer_name")
+  [[ -n $found ]] || found=$(nameless "$common_name")
+  if [[ -n $found ]]; then
+    issuer=$(jq '{data: .}' <<<"$found")
+    return 0
+  fi
+  may_be_made || return 2
+  return 1
+}
+
+# may_be_made: whether a CA of the planned generation can be made beside what is there. Says what is wrong.
+may_be_made() {
+  local highest
+  highest=$(own_names | sed "s/^$issuer_prefix//" | sort -n | tail -n 1)
+  if [[ -n $highest ]] && ((highest > generation)); then
+    complain "the CA of generation $generation is not in $mount (any more), and that of generation $highest is: none is made again. Set intermediate.generation to $highest, or to $((highest + 1)) for a new one"
+    return 1
+  fi
+  [[ -z $highest && -n $default_id ]] || return 0
+  # a mount from before there were generations.
+  ((generation == 1)) || [[ -z $(nameless "$first_common_name") ]] || return 0
+  issuer=$(get "$mount/issuer/$default_id") || return 1
+  is_planned_ca "$issuer"
+}
+
+# has_former: whether a CA of another generation is there, so that the mount is ours.
+has_former() { [[ -n $(own_names) ]] || { ((generation > 1)) && [[ -n $(nameless "$first_common_name") ]]; }; }
+
+# has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
+has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer") == "$issuer_name" ]]; }
+
+# prepare_generation: a second CA is about to be made: the first one gets its name, and the default stays where it is until it is moved. Sets
+# `former_key` where the new one takes the key of the one before.
+prepare_generation() {
+  local former
+  forget_signers
+  read_signers || return 0
+  [[ -n $(own_names) ]] || name_issuer "$(nameless "$first_common_name")" "${issuer_prefix}1"
+  [[ $follows_latest == false ]] || set_default "$default_id"
+  [[ $reuse_key == true ]] || return 0
+  # of the default, where it is one of ours; else of the last one.
+  former=$(called "$default_id")
+  is_own_name "$former" || former=$issuer_prefix$(own_names | sed "s/^$issuer_prefix//" | sort -n | tail -n 1)
+  former_key=$(issuer_named "$former" | jq -r .key_id)
+  [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
+}
+
+# set_default ID
+set_default() {
+  jq -n --arg id "$1" '{default: $id, default_follows_latest_issuer: false}' | put "$mount/config/issuers"
+  forget_signers
+}
+
+# name_issuer ISSUER NAME: its other fields stay as they are; where ISSUER is none, there is nothing to do.
+name_issuer() {
+  local other
+  [[ -n $1 ]] || return 0
+  other=$(jq -r '.issuer_name // ""' <<<"$1")
+  [[ -z $other ]] || die "the CA in $mount is called '$other' by another maker, and who uses that name would lose it; rename it yourself: $cli patch $mount/issuer/$other issuer_name=$2"
+  jq -n --arg name "$2" '{issuer_name: $name}' | vault patch -format=json "$mount/issuer/$(jq -r .issuer_id <<<"$1")" -
+  forget_signers
+  read_signers
+}
+
+# --- which of them signs
+
+# default_is_planned: whether the planned CA signs, and of each other one of ours it is recorded until when certificates under it can live.
+default_is_planned() {
+  local found words rc=0
+  find_ca "$intermediate_mount" || rc=$?
+  ((rc == 0)) || return "$rc"
+  found=$(jq -n --arg default "$(called "$default_id")" --argjson follows "$follows_latest" \
+    '{data: {$default, default_follows_latest_issuer: $follows}}')
+  compare "$found" "$(jq -n --arg default "$(called "$(jq -r .data.issuer_id <<<"$issuer")")" \
+    '{$default, default_follows_latest_issuer: false}')" || return "$?"
+  words=$(unrecorded) || return 2
+  [[ -z $words ]] || {
+    note 'it is not recorded yet until when certificates under the one before can live'
+    return 1
+  }
+}
+
+# called ID: prints the name of an issuer, or its ID where it has none.
+called() { jq -rn --arg id "$1" '[inputs | select(.issuer_id == $id) | .issuer_name | select(. != "")][0] // $id' <<<"$signers"; }
+
+# former_names: those of ours that are not the planned one.
+former_names() { own_names | grep -vxF "$issuer_name" || true; }
+
+# unrecorded: prints what is to be recorded, in words: an end for each former one that has none, and none for the planned one.
+unrecorded() {
+  local name end
+  [[ -z $(evidence_of "$mount" "$issuer_name.until") ]] || printf '%s.until=\n' "$issuer_name"
+  while IFS= read -r name; do
+    [[ -n $name ]] || continue
+    end=$(evidence_of "$mount" "$name.until") || return 2
+    is_time "$end" || printf '%s.until=end\n' "$name"
+  done < <(former_names)
+}
+
+is_time() { [[ $1 =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$ ]]; }
+
+# move_default NAMES: tries the planned CA, makes it the default, and records until when certificates under the one before can live. The
+# record is made after the move: stopped in between, the next run makes it, later. So nothing may be recorded of both before the move.
+move_default() {
+  local id end
+  local -a words
+  find_ca "$intermediate_mount" || die "there is no CA of generation $generation"
+  id=$(jq -r .data.issuer_id <<<"$issuer")
+  if [[ $default_id != "$id" ]]; then
+    try_issuer "$id" "$1"
+    record "$mount" "$issuer_name.until=" "$(called "$default_id").until="
+  fi
+  if [[ $default_id != "$id" || $follows_latest != false ]]; then
+    set_default "$id"
+    find_ca "$intermediate_mount"
+  fi
+  end=$(last_end)
+  mapfile -t words < <(unrecorded)
+  ((${#words[@]} == 0)) || record "$mount" "${words[@]/%=end/=$end}"
+}
+
+# margin: for the clocks of the servers of Vault, and for what is being signed while the default moves.
+readonly MARGIN=600
+
+# last_end: prints when the last certificate ends that can have been signed by now, in Vault's words and by its time.
+last_end() {
+  local now longer
+  now=$(vault_time) || return 2
+  longer=$(evidence_of "$mount" leaves.until) || return 2
+  jq -nr --argjson now "$now" --argjson seconds "$((leaf_seconds + MARGIN))" --arg longer "$longer" '[$now + $seconds | todateiso8601, $longer] | max'
+}
+
+# note_longer_leaves: a role that signs for longer than planned is about to be changed: what it has signed lives on.
+note_longer_leaves() {
+  local found longest now before rc=0
+  use_ca "$intermediate_mount"
+  found=$(get "$role_path") || rc=$?
+  ((rc != 1)) || return 0
+  # 0 is what the mount allows.
+  longest=$(jq --argjson mount "$ca_seconds" '.data | [.max_ttl, .ttl] | max | if . == 0 then $mount else . end' <<<"$found")
+  [[ $(jq -n --argjson found "$longest" --argjson planned "$leaf_seconds" '$found > $planned') == true ]] || return 0
+  now=$(vault_time)
+  before=$(evidence_of "$mount" leaves.until)
+  record "$mount" "leaves.until=$(jq -nr --argjson now "$now" --argjson longest "$longest" --argjson margin "$MARGIN" --arg before "$before" \
+    '[$now + $longest + $margin | todateiso8601, $before] | max')"
+}
+
+# try_issuer ID NAMES: one signature, before the mesh depends on it.
+try_issuer() {
+  local answer leaf chain
+  trial_key
+  answer=$(sign_at "$mount/issuer/$1/sign/${role_path##*/}" "$2" vault) ||
+    die "$issuer_name does not sign, so the default issuer is left: $(last_error)"
+  leaf=$(jq -r .data.certificate <<<"$answer")
+  chain=$(jq -r '(.data.ca_chain // [.data.issuing_ca])[]' <<<"$answer")
+  verified "$root" "$leaf" "$chain" || die "what $issuer_name signs does not verify to the root, so the default issuer is left"
+  rm -f -- "$work/trial.key"
+  say "      signed by $issuer_name, verified to the root: a workload"
+}
+
+# --- those that nothing needs any more
+
+# gone_names: those of which something is recorded, and which are not there: a stopped run has removed them.
+gone_names() {
+  local name
+  while IFS= read -r name; do
+    if is_own_name "$name" && [[ -z $(issuer_named "$name") ]]; then printf '%s\n' "$name"; fi
+  done < <(evidence_keys "$mount" | sed -n 's/[.]until$//p; s/[.]key$//p' | sort -u)
+}
+
+# ended NAME NOW: whether its recorded end has passed.
+ended() {
+  local until past
+  until=$(evidence_of "$mount" "$1.until") || return 2
+  is_time "$until" || return 1
+  past=$(jq -n --arg until "$until" --argjson now "$2" '$now >= ($until | fromdateiso8601)') || return 2
+  [[ $past == true ]]
+}
+
+# retirable: prints the names of the former ones that can go; the default never can.
+retirable() {
+  local name now
+  now=$(vault_time) || return 2
+  while IFS= read -r name; do
+    if [[ -n $name && $(called "$default_id") != "$name" ]] && ended "$name" "$now"; then printf '%s\n' "$name"; fi
+  done < <(former_names)
+}
+
+# retired: whether nothing is to be removed: always, where --retire does not ask for it. Says what could be.
+retired() {
+  local name end rc=0 gone can
+  find_ca "$intermediate_mount" || rc=$?
+  ((rc <= 1)) || return "$rc"
+  # where the planned one is to be made first, nothing can go.
+  ((rc == 0)) || return 0
+  [[ -n $(former_names)$(evidence_keys "$mount") ]] || return 0
+  can=$(retirable) || return 2
+  while IFS= read -r name; do
+    [[ -n $name ]] || continue
+    end=$(evidence_of "$mount" "$name.until")
+    if [[ $(called "$default_id") == "$name" ]]; then
+      note "$name signs until the default issuer is moved"
+    elif grep -xF "$name" >/dev/null <<<"$can"; then
+      [[ $retire == true ]] || note "no certificate under $name lives any more, since $end: it can be removed by --retire"
+    else
+      note "$name is kept: certificates under it can live until ${end:-a time that is not recorded yet}"
+    fi
+  done < <(former_names)
+  gone=$(gone_names)
+  [[ -z $gone ]] || note "what a stopped run has left of ${gone//$'\n'/, } can be removed by --retire"
+  [[ $retire == false || -z $can$gone ]]
+}
+
+# need_retirable CODE: --retire, where the planned CA was found (0) or was not, is refused before the time has come, and before anything is changed.
+need_retirable() {
+  local can name ends=''
+  [[ $retire == true && $mode != check ]] || return 0
+  [[ $1 == 0 && ($(called "$default_id") == "$issuer_name" || -z $(own_names)) ]] ||
+    die "--retire: the default issuer of $mount is not the planned one yet: run this without --retire first"
+  can=$(retirable) || exit 1
+  [[ -z $can && -z $(gone_names) ]] || return 0
+  [[ -n $(former_names) ]] || {
+    note "--retire: there is no CA of another generation in $mount, so there is nothing to remove"
+    return 0
+  }
+  while IFS= read -r name; do ends+=" $name until $(evidence_of "$mount" "$name.until"),"; done < <(former_names)
+  die "--retire: certificates can live:${ends%,}; by Vault's clock it is $(vault_time | jq -r todateiso8601). Nothing was changed"
+}
+
+# retire_issuers: the issuer, then its key, unless another issuer has it; the key is recorded first, so that a stopped run is finished.
+retire_issuers() {
+  local name
+  forget_signers
+  find_ca "$intermediate_mount"
+  while IFS= read -r name; do
+    record "$mount" "$name.key=$(issuer_named "$name" | jq -r .key_id)"
+    vault delete "$mount/issuer/$(issuer_named "$name" | jq -r .issuer_id)"
+    say "      removed: the CA $name"
+  done < <(retirable)
+  forget_signers
+  read_signers
+  while IFS= read -r name; do remove_key "$name"; done < <(gone_names)
+}
+
+# remove_key NAME: the key of an issuer that was removed, then what is recorded of it.
+remove_key() {
+  local key
+  key=$(evidence_of "$mount" "$1.key")
+  if [[ -n $key && -z $(jq -r --arg key "$key" 'select(.key_id == $key) | .issuer_name' <<<"$signers") ]]; then
+    vault delete "$mount/key/$key"
+    say "      removed: its key"
+  fi
+  record "$mount" "$1.until=" "$1.key="
 }
 
 # --- what a cluster's scripts share
@@ -1213,15 +1585,24 @@ trial_done=0
 trial_login() {
   log_in || return 0
   [[ -n $trial_token ]] || die 'the login gave no token'
+  trial_key
+}
+
+# trial_key: makes the key that trials ask with.
+trial_key() {
   case $key_type in
     rsa) openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:$key_bits" -out "$work/trial.key" 2>/dev/null ;;
     ec) openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:P-$key_bits" -out "$work/trial.key" 2>/dev/null ;;
   esac
 }
 
-# sign NAMES: asks Vault as cert-manager does, with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words.
-sign() {
-  local names=$1 cn=''
+# sign NAMES: asks Vault as cert-manager does, with its token.
+sign() { sign_at "$sign_path" "$1" vault_as "$trial_token"; }
+
+# sign_at PATH NAMES VAULT...: asks with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words; VAULT asks.
+sign_at() {
+  local path=$1 names=$2 cn=''
+  shift 2
   if [[ $names == CN=* ]]; then
     cn=${names%%,*}
     cn=${cn#CN=}
@@ -1231,7 +1612,7 @@ sign() {
   jq -n --rawfile csr "$work/trial.csr" --arg cn "$cn" --arg names "$names" --arg ttl "$trial_ttl" '
     def of($kind): [$names | split(",")[] | select(startswith($kind + ":")) | ltrimstr($kind + ":")] | join(",");
     {common_name: $cn, alt_names: of("DNS"), ip_sans: of("IP"), uri_sans: of("URI"), $ttl, $csr, exclude_cn_from_sans: "true"}' |
-    vault_as "$trial_token" write -format=json "$sign_path" - 2>"$work/error"
+    "$@" write -format=json "$path" - 2>"$work/error"
 }
 
 # signs WHAT NAMES: it has to be signed, with these names, for client and server, and to verify to the root.

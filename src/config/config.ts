@@ -404,7 +404,7 @@ export interface IntermediateConfig {
   readonly mount?: string;
 
   /**
-   * Common name.
+   * Common name; from the second generation on followed by its number, e.g. ` G2`.
    *
    * @format commonName
    * @default - `CLUSTER Mesh Intermediate CA`
@@ -446,6 +446,24 @@ export interface IntermediateConfig {
    * @default 0
    */
   readonly maxPathLength?: 0 | 1 | -1;
+
+  /**
+   * Which CA of the mount signs. One more, and setup.sh makes a new one beside it and moves the default issuer there; one less, within the time
+   * that the old one is kept, and it moves back.
+   *
+   * @minimum 1
+   * @maximum 999
+   * @asType integer
+   * @default 1
+   */
+  readonly generation?: number;
+
+  /**
+   * Whether the next generation takes the key of the one before, so that only the certificate is new. For a key that may have leaked: false.
+   *
+   * @default false
+   */
+  readonly reuseKey?: boolean;
 }
 
 /** The PKI role. Names and lifetimes follow from the trust domain, istiod, istio-csr and `certificates`; the keys here only widen them. */

@@ -53,6 +53,34 @@ export interface CaPlan {
 
   /** What signs it. */
   readonly signer: SignerPlan;
+
+  /**
+   * Which of the mount's own CAs it is.
+   *
+   * @default - the mount has one CA
+   */
+  readonly generation?: GenerationPlan;
+}
+
+/** A cluster's intermediate CA. */
+export interface IntermediatePlan extends CaPlan {
+  /** Which of the mount's own CAs it is. */
+  readonly generation: GenerationPlan;
+}
+
+/** One of the CAs that follow each other on a mount, as issuers beside each other. */
+export interface GenerationPlan {
+  /** Its number, from 1. */
+  readonly number: number;
+
+  /** What the issuers of the mount are called in Vault, before the number, e.g. `cluster-1-g`. */
+  readonly prefix: string;
+
+  /** Common name of the first. */
+  readonly firstCommonName: string;
+
+  /** Whether it takes the key of the one before. */
+  readonly reuseKey: boolean;
 }
 
 /** A CA that signs one of ours. */
@@ -188,14 +216,37 @@ export function refuseEarlyRoot(
 }
 
 /** Decides a cluster's intermediate CA. */
-export function planIntermediate({ name, intermediate = {}, refuse }: Settings, root: RootPlan, rootSeconds?: number): CaPlan {
+export function planIntermediate(
+  { name, intermediate = {}, istioCsr = {}, refuse }: Settings,
+  root: RootPlan,
+  rootSeconds?: number,
+): IntermediatePlan {
   const ttl = intermediate.ttl ?? INTERMEDIATE_TTL;
   const keyType = intermediate.keyType ?? 'rsa';
   const keyBits = intermediate.keyBits ?? (keyType === 'rsa' ? 3072 : 256);
-  const commonName = intermediate.commonName ?? `${name} Mesh Intermediate CA`.slice(-64);
+  const number = intermediate.generation ?? 1;
+  const reuseKey = intermediate.reuseKey ?? false;
+  // a name of its own, so that nobody who builds a chain can take one for the other.
+  const called = (suffix: string) => `${intermediate.commonName ?? `${name} Mesh Intermediate CA`}${suffix}`;
+  const commonName = number === 1 ? called('').slice(-64) : called(` G${number}`).slice(-64);
 
   const wrong = refuseKeyBits(keyType, keyBits);
   if (wrong) refuse(['intermediate', 'keyBits'], wrong);
+  if (number > 1 && intermediate.commonName !== undefined && called(` G${number}`).length > 64) {
+    const right = JSON.stringify(intermediate.commonName.slice(0, 64 - ` G${number}`.length).trimEnd());
+    const message = `'commonName' and " G${number}" of its generation must have at most 64 characters, e.g. ${right}`;
+    refuse(['intermediate', 'commonName'], `${message}, got "${intermediate.commonName}"`);
+  }
+  if (reuseKey && number === 1) {
+    refuse(['intermediate', 'reuseKey'], `'reuseKey' is for a generation after the first; remove it, or write generation: 2, got true`);
+  } else if (reuseKey && intermediate.key === 'exported') {
+    const message = `'reuseKey' takes a key that is in Vault, and Vault hands out new ones only; write false, or key: internal, got true`;
+    refuse(['intermediate', 'reuseKey'], message);
+  }
+  if (number > 1 && istioCsr.rootFile === 'intermediate') {
+    const message = `'generation' must be 1 where istioCsr.rootFile is "intermediate", since the workloads trust that one alone; write rootFile: root`;
+    refuse(['intermediate', 'generation'], `${message}, got ${number}`);
+  }
 
   const end = endOf(root, rootSeconds);
   // where it says none, refuseEarlyRoot finds what is written.
@@ -211,6 +262,7 @@ export function planIntermediate({ name, intermediate = {}, refuse }: Settings, 
     keyBits,
     maxPathLength: intermediate.maxPathLength ?? 0,
     signer: { mount: root.mount, signPath: `${root.mount}/root/sign-intermediate` },
+    generation: { number, prefix: `${name}-g`, firstCommonName: called('').slice(-64), reuseKey },
   };
 }
 

@@ -8,7 +8,7 @@ import { IssuerPlan, planIssuer } from './issuer';
 import { IstioPlan, planIstio } from './istio';
 import { IstioCsrPlan, planIstioCsr } from './istio-csr';
 import { NetworkPlan, planNetwork } from './network';
-import { CaPlan, CertificatesPlan, RootPlan, planCertificates, planIntermediate, planRoot, refuseEarlyRoot } from './pki';
+import { CertificatesPlan, IntermediatePlan, RootPlan, planCertificates, planIntermediate, planRoot, refuseEarlyRoot } from './pki';
 import { PolicyPlan, planPolicy } from './policy';
 import { RolePlan, planRole } from './role';
 import { refuseSharedNames } from './rules';
@@ -55,7 +55,7 @@ export interface ClusterPlan {
   readonly certificates: CertificatesPlan;
 
   /** The intermediate CA. */
-  readonly intermediate: CaPlan;
+  readonly intermediate: IntermediatePlan;
 
   /** The PKI role. */
   readonly role: RolePlan;

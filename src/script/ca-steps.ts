@@ -56,11 +56,17 @@ export function pkiMountSteps(
   ];
 }
 
+/** What makes a further generation: it takes the key of the one before, and each has its name. */
+const rotates = ({ mount, generation }: CaPlan): Capabilities => ({
+  ...(generation?.reuseKey ? { [`${mount}/intermediate/generate/existing`]: ['update'] } : {}),
+  ...((generation?.number ?? 1) > 1 ? { [`${mount}/issuer/+`]: ['patch'] } : {}),
+});
+
 function issueStep(id: string, ca: CaPlan, root: RootPlan): Step {
   const { mount, commonName, ttl, key, keyType, keyBits, signer } = ca;
   return {
     id: `${id}/issue`,
-    title: `Issue the CA of ${mount} from the ${signer.mount === root.mount ? 'root ' : ''}CA in ${signer.mount}`,
+    title: `Issue the CA of ${mount}${ca.generation && ca.generation.number > 1 ? `, generation ${ca.generation.number},` : ''} from the ${signer.mount === root.mount ? 'root ' : ''}CA in ${signer.mount}`,
     why: [
       'Key, signature and import are one step: a rerun never replaces a CA that a mesh trusts.',
       ...(key === 'internal' ? ['internal: the key never leaves Vault.'] : ['WARNING: exported: the key leaves Vault.']),
@@ -81,6 +87,7 @@ function issueStep(id: string, ca: CaPlan, root: RootPlan): Step {
         [`${mount}/intermediate/generate/${key}`]: ['update'],
         [`${mount}/intermediate/set-signed`]: ['update'],
         [`${mount}/config/issuers`]: ['update'],
+        ...rotates(ca),
       },
     },
   };

@@ -8,6 +8,7 @@ import { Warning } from '../plan/warnings';
 import { comment, constants, stepsFunction } from './bash';
 import { ownAuth } from './auth-steps';
 import { caConstants } from './ca-steps';
+import { generationConstants } from './generation-steps';
 import { clusterSteps, policyPath, rootSteps } from './steps';
 import runtime from './runtime.json';
 import { Step } from './step';
@@ -33,7 +34,7 @@ export function clusterScript(cluster: ClusterPlan): string {
     about,
     cluster.warnings,
     clusterSteps(cluster),
-    ['mark.sh', 'cluster.sh', 'ca.sh', 'kube.sh', ...rootTexts(cluster), ...wayIn(auth), 'trial.sh'],
+    ['mark.sh', 'cluster.sh', 'ca.sh', 'generation.sh', 'kube.sh', ...rootTexts(cluster), ...wayIn(auth), 'trial.sh'],
     {
       cluster: name,
       context: cluster.context,
@@ -44,6 +45,7 @@ export function clusterScript(cluster: ClusterPlan): string {
       intermediate_mount: intermediate.mount,
       intermediate_key: intermediate.key,
       cas: caConstants([intermediate]),
+      ...generationConstants(cluster),
       sign_path: role.signPath,
       role_path: role.path,
       policy_path: policyPath(cluster.policy),

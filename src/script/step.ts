@@ -65,7 +65,7 @@ export interface Needs {
 export type Capabilities = Readonly<Record<string, readonly Capability[]>>;
 
 /** Vault's capabilities. */
-export type Capability = 'create' | 'read' | 'update' | 'delete' | 'list' | 'sudo';
+export type Capability = 'create' | 'read' | 'update' | 'patch' | 'delete' | 'list' | 'sudo';
 
 /** What the description of each mount that our scripts enable begins with: a mount without it was there before. */
 export const MARK = 'cdk8s-mesh-ca: ';

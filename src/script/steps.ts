@@ -5,6 +5,7 @@ import { authSteps } from './auth-steps';
 import { caSteps, pkiMountSteps, readsCa } from './ca-steps';
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
+import { generationSteps, roleFields } from './generation-steps';
 import { fieldsAt, Step } from './step';
 import { removes } from './undo';
 
@@ -62,9 +63,10 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
           ? "It signs istiod's and istio-csr's own names and the workloads' SPIFFE IDs, and nothing else."
           : 'WARNING: it signs more than the mesh asks for, see the warnings above.',
       ],
-      ...fieldsAt(cluster.role.path, { ...cluster.role.fields }),
+      ...roleFields(cluster),
       undo: removes(cluster.role.path, `the PKI role ${cluster.role.path}`, ['Then nothing more is signed at it, whoever asks.']),
     },
+    ...generationSteps(cluster),
     {
       id: 'policy/write',
       title: `Write the policy ${cluster.policy.name}`,

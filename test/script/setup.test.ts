@@ -58,6 +58,8 @@ test.each<[name: keyof typeof plans, wayIn: string[], delivery: string[]]>([
     'intermediate/tune',
     'intermediate/issue',
     'role/write',
+    'issuer/default',
+    'issuer/retire',
     'policy/write',
     ...wayIn,
     'cluster/root-ca',

@@ -8,11 +8,38 @@ use_ca() {
   signer=${of[5]} signer_path=${of[6]} sign_fields=${of[7]}
 }
 
-# find_ca MOUNT: sets `issuer` and `ca` where the mount's default issuer is the planned CA, with its key, below the root.
+# the issuers of a mount that have a key, an object a line in Vault's words, the default first; read once, until something is written.
+signers=
+signers_of=
+default_id=
+follows_latest=
+forget_signers() { signers_of=; }
+
+# read_signers: sets them for the CA's mount; 1 where there is no such mount.
+read_signers() {
+  local id answer rc=0
+  [[ $signers_of != "$mount" ]] || return 0
+  answer=$(get "$mount/config/issuers") || rc=$?
+  ((rc == 0)) || return "$rc"
+  default_id=$(jq -r '.data.default // ""' <<<"$answer") || return 2
+  follows_latest=$(jq -r '.data.default_follows_latest_issuer // false' <<<"$answer") || return 2
+  signers=
+  keys_of "$mount/issuers" || true
+  for id in "${listed[@]}"; do
+    answer=$(get "$mount/issuer/$id") || return 2
+    # the certificates above stand here too, without their keys.
+    signers+=$(jq -c '.data | select((.key_id // "") != "")' <<<"$answer")$'\n'
+  done
+  signers=$(jq -c -s --arg id "$default_id" 'sort_by(.issuer_id != $id)[]' <<<"$signers") || return 2
+  signers_of=$mount
+}
+
+# find_ca MOUNT: sets `issuer` and `ca` where the mount holds the planned CA, with its key, below the root.
 find_ca() {
   local rc=0
   use_ca "$1"
-  issuer=$(issuer_of "$mount") || rc=$?
+  # a cluster's mount may hold further CAs of ours: there the default need not be the planned one.
+  if [[ -n ${generation:-} ]]; then find_generation || rc=$?; else issuer=$(issuer_of "$mount") || rc=$?; fi
   ((rc == 0)) || return "$rc"
   is_planned_ca "$issuer" || return 2
   ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate)
@@ -23,6 +50,7 @@ ca_present() {
   local rc=0
   find_ca "$1" || rc=$?
   ((rc == 0)) || return "$rc"
+  [[ -z ${generation:-} ]] || has_its_name || return 1
   note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
   report_other_signers
@@ -63,15 +91,15 @@ report_differences() {
 report_other_signers() {
   local used id other
   used=" $(jq -r .data.key_id <<<"$issuer")"
-  keys_of "$mount/issuers" || true
-  for id in "${listed[@]}"; do
-    [[ $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
-    other=$(get "$mount/issuer/$id") || return 2
-    # the root's certificate stands here too, without its key.
-    [[ -n $(jq -r '.data.key_id // ""' <<<"$other") ]] || continue
-    used+=" $(jq -r .data.key_id <<<"$other")"
-    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)")"
-  done
+  read_signers || return 2
+  while IFS= read -r other; do
+    id=$(jq -r '.issuer_id // ""' <<<"$other")
+    [[ -n $id && $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
+    used+=" $(jq -r .key_id <<<"$other")"
+    # of those of other generations the step issuer/retire speaks.
+    [[ -z ${generation:-} ]] || ! is_own_name "$(jq -r .issuer_name <<<"$other")" || continue
+    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .certificate <<<"$other" | first_certificate)")"
+  done <<<"$signers"
   keys_of "$mount/keys" || true
   for id in "${listed[@]}"; do
     [[ " $used " == *" $id "* ]] || stray "key $id has no certificate, a stopped run left it; to remove it: $cli delete $mount/key/$id"
@@ -85,9 +113,21 @@ report_other_signers() {
 
 # issue_ca MOUNT: key, signature and import are one step, so that a rerun never replaces a CA that a mesh trusts.
 issue_ca() {
-  local response csr bundle imported
+  local response csr bundle imported former_key='' rc=0
   use_ca "$1"
-  response=$(put "$mount/intermediate/generate/$key_mode" <<<"$wanted")
+  if ((${generation:-1} > 1)); then
+    prepare_generation
+    # one that a stopped run has left needs its name alone.
+    find_ca "$1" || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 1)) || { name_issuer "$(jq -c .data <<<"$issuer")" "$issuer_name" && ca_present "$1" && return 0; }
+  fi
+  if [[ -n $former_key ]]; then
+    # Vault takes no type and bits for a key that is there.
+    response=$(jq --arg key "$former_key" 'del(.key_type, .key_bits) + {key_ref: $key}' <<<"$wanted" | put "$mount/intermediate/generate/existing")
+  else
+    response=$(put "$mount/intermediate/generate/$key_mode" <<<"$wanted")
+  fi
   csr=$(printf '%s' "$response" | jq -r .data.csr)
   if [[ $key_mode == exported ]]; then
     (set -o noclobber && printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
@@ -99,6 +139,8 @@ issue_ca() {
   verified "$root" "$ca" "$bundle" || die "what $signer signed does not verify to the root"
   imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$bundle")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
+  forget_signers
+  if ((${generation:-1} > 1)); then find_ca "$mount" && name_issuer "$(jq -c .data <<<"$issuer")" "$issuer_name"; fi
   ca_present "$mount" || die "$mount does not hold the CA that was just imported"
 }
 

@@ -3,8 +3,11 @@
 repair_example=role/write
 exported_key_file=
 take_over=false
-options_usage=' [--take-over]'
+retire=false
+options_usage=' [--take-over] [--retire]'
 options_help='  --take-over         write over what has a planned name and is of another maker
+  --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
+                      --print-policy: what that needs too
 '
 if [[ $intermediate_key == exported ]]; then
   options_usage+=' [--exported-key FILE]'
@@ -17,6 +20,8 @@ option() {
   taken=1
   if [[ $1 == --take-over ]]; then
     take_over=true
+  elif [[ $1 == --retire ]]; then
+    retire=true
   elif [[ $1 == --exported-key && $intermediate_key == exported ]]; then
     (($# >= 2)) || bad_usage "$1 needs a file"
     exported_key_file=$2
@@ -50,13 +55,15 @@ look_around() {
   find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
+  forget_signers
   find_ca "$intermediate_mount" || rc=$?
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
     lives_for "$ca_seconds" "$root" "the root in $root_mount" || exit 1
-    [[ $take_over == true || $mode == check ]] || need_free_names
+    [[ $take_over == true || $mode == check ]] || has_former || need_free_names
     need_key_file
   fi
+  need_retirable "$rc"
   look_at_way_in
 }
 
