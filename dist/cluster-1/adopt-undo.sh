@@ -113,6 +113,8 @@ total=$step_count
 settled=
 # the one step that --repair names; none: this repairs nothing.
 repair=
+# a step that is done only where an option asks for it; its policy is printed only then.
+unasked=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
 repair_example=
 
@@ -471,7 +473,8 @@ need_step() {
 # (sys/capabilities-self) is left out.
 print_policy() {
   command -v jq >/dev/null || die 'this is missing: the program jq'
-  jq -r --arg mode "$mode" --arg only "$only" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[]))) | .value | .look, (if $mode == "check" then {} else .act end) | values | to_entries[]] | group_by(.key)[]
+  jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
+    | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
     | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
 }
 
@@ -537,6 +540,7 @@ main() {
     shift
   done
 
+  [[ ${retire:-true} == true ]] || unasked=issuer/retire
   [[ -z $repair ]] || need_step
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'

@@ -1086,13 +1086,13 @@ readonly issuer_name=$issuer_prefix$generation
 # issuer_named NAME: prints it.
 issuer_named() { jq -c --arg name "$1" 'select(.issuer_name == $name)' <<<"$signers"; }
 
-# is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there.
+# is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there, by number.
 is_own_name() { [[ $1 == "$issuer_prefix"* && ${1#"$issuer_prefix"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 own_names() {
   local name
   while IFS= read -r name; do
     if is_own_name "$name"; then printf '%s\n' "$name"; fi
-  done < <(jq -r .issuer_name <<<"$signers")
+  done < <(jq -r .issuer_name <<<"$signers" | sort -V)
 }
 
 # nameless COMMON-NAME: prints the CA of this name, below the root, that is not called as ours are: the first, or what a stopped run left.
@@ -1127,7 +1127,7 @@ find_generation() {
 # may_be_made: whether a CA of the planned generation can be made beside what is there. Says what is wrong.
 may_be_made() {
   local highest
-  highest=$(own_names | sed "s/^$issuer_prefix//" | sort -n | tail -n 1)
+  highest=$(own_names | sed "s/^$issuer_prefix//" | tail -n 1)
   if [[ -n $highest ]] && ((highest > generation)); then
     complain "the CA of generation $generation is not in $mount (any more), and that of generation $highest is: none is made again. Set intermediate.generation to $highest, or to $((highest + 1)) for a new one"
     return 1
@@ -1156,8 +1156,8 @@ prepare_generation() {
   [[ $reuse_key == true ]] || return 0
   # of the default, where it is one of ours; else of the last one.
   former=$(called "$default_id")
-  is_own_name "$former" || former=$issuer_prefix$(own_names | sed "s/^$issuer_prefix//" | sort -n | tail -n 1)
-  former_key=$(issuer_named "$former" | jq -r .key_id)
+  is_own_name "$former" || former=$(own_names | tail -n 1)
+  [[ -z $former ]] || former_key=$(issuer_named "$former" | jq -r .key_id)
   [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
 }
 
