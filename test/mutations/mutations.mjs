@@ -42,6 +42,40 @@ export const mutations = [
     red: 'CA, role, policy, way in, delivery',
   },
 
+  // generations
+  {
+    name: 'generation: the default moves without a record',
+    file: 'src/script/runtime/generation.sh',
+    from: '  ((${#words[@]} == 0)) || record "$mount" "${words[@]/%=end/=$end}"',
+    to: '  true',
+    test: 'test/live/rotate-intermediate.test.ts',
+    red: 'what it signed verifies at every later one',
+  },
+  {
+    name: 'generation: the default is left where it is',
+    file: 'src/script/runtime/generation.sh',
+    from: '    set_default "$id"\n',
+    to: '',
+    test: 'test/live/rotate-intermediate.test.ts',
+    red: 'what it signed verifies at every later one',
+  },
+  {
+    name: 'generation: one is retired before its time',
+    file: 'src/script/runtime/generation.sh',
+    from: '  [[ $past == true ]]',
+    to: '  true',
+    test: 'test/live/rotate-intermediate.test.ts',
+    red: 'what it signed verifies at every later one',
+  },
+  {
+    name: 'generation: a key goes that another issuer has',
+    file: 'src/script/runtime/generation.sh',
+    from: `  if [[ -n $key && -z $(jq -r --arg key "$key" 'select(.key_id == $key) | .issuer_name' <<<"$signers") ]]; then`,
+    to: '  if [[ -n $key ]]; then',
+    test: 'test/live/rotate-intermediate.test.ts',
+    red: 'what it signed verifies at every later one',
+  },
+
   // marks and evidence
   {
     name: 'mark: a description that speaks of us counts for it',
