@@ -8,9 +8,12 @@ import { seconds } from '../plan/ttl';
 import { fieldsAt, marked, Step } from './step';
 import { removes } from './undo';
 
+/** What a mount of a cluster's own is marked as. */
+export const loginsOf = (cluster: string) => `logins of cert-manager in ${cluster}`;
+
 /** Steps that make cert-manager's way in. */
 export function authSteps({ name, auth }: Pick<ClusterPlan, 'name' | 'auth'>): Step[] {
-  const logins = `logins of cert-manager in ${name}`;
+  const logins = loginsOf(name);
   switch (auth.method) {
     case 'jwt':
       return [mountStep(auth, 'jwt', logins), jwtConfigStep(auth), serviceAccountRoleStep(auth)];
@@ -161,10 +164,22 @@ function appRoleSteps(auth: AppRolePlan): Step[] {
     // the path that the CLI tunes an auth method by.
     needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/mounts/auth/${mount}/tune`]: ['create', 'update'] } },
   };
+  const lockout: Step = {
+    id: 'approle/lockout',
+    title: `Have failed logins lock no AppRole of ${mount}`,
+    why: [
+      'After five, Vault would refuse a role ID for 15 minutes, and a role ID is no secret: whoever knows it could stop the mesh, and',
+      "cert-manager's own attempts with a destroyed secret ID do. A secret ID is too long to be guessed. A mount that is not ours is left alone.",
+    ],
+    unless: ['never_locks', mount],
+    run: [['vault', 'auth', 'tune', '-user-lockout-disable=true', mount]],
+    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/mounts/auth/${mount}/tune`]: ['create', 'update'] } },
+  };
   return [
     // the one mount that clusters may share.
     mountStep(auth, 'approle', 'logins of cert-manager'),
     ...(seconds(ttl) > SERVER_MAX_TTL ? [tune] : []),
+    lockout,
     {
       id: 'approle/write',
       title: `Write the AppRole ${role}`,

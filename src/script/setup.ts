@@ -6,11 +6,11 @@ import { seconds } from '../plan/ttl';
 import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
 import { comment, constants, stepsFunction } from './bash';
-import { ownAuth } from './auth-steps';
+import { loginsOf, ownAuth } from './auth-steps';
 import { caConstants } from './ca-steps';
 import { clusterSteps, policyPath, rootSteps } from './steps';
 import runtime from './runtime.json';
-import { Step } from './step';
+import { markOf, Step } from './step';
 
 /** The script that brings the root CA into Vault. */
 export function rootScript({ root, vault, clusters }: MeshCaPlan): string {
@@ -50,6 +50,9 @@ export function clusterScript(cluster: ClusterPlan): string {
       role_is_exact: String(role.exact),
       issuer_namespace: issuer.namespace,
       own_auth: ownAuth(auth),
+      login_path: auth.path,
+      login_mount: auth.mount,
+      login_mark: markOf(loginsOf(name)),
       token_type: auth.fields.token_type,
       ...authConstants(auth),
       ...deliveryConstants(auth),

@@ -50,7 +50,7 @@ const setUpTo = (world: World, script: string, args: readonly string[], after: n
   stopAfter(killers, world, after, env => world.script(script, args, env));
 
 /** What is the same for every run, whatever its names: the fields, and how many issuers there are. */
-async function outcome(world: World): Promise<unknown> {
+export async function outcome(vault: Vault, world: World): Promise<unknown> {
   const { intermediate, root } = world.cluster;
   const state = await stateOf(vault, world.cluster);
   const issuers = async (mount: string) =>
@@ -60,7 +60,7 @@ async function outcome(world: World): Promise<unknown> {
 }
 
 /** A cluster of its own for each stop, so that one Vault and one API server serve them all. */
-function configOf(config: MeshCaConfig, name: string): MeshCaConfig {
+export function configOf(config: MeshCaConfig, name: string): MeshCaConfig {
   const [cluster] = config.clusters;
   return {
     ...config,
@@ -116,7 +116,7 @@ export function testKilledCluster(name: 'recommended' | 'guide'): void {
     const whole = await at('whole');
     const { calls, stdout } = await setUpTo(whole, `${name}-whole`, keyFile('whole'), 0);
     const trials = /\d+ trials passed/.exec(stdout)?.[0] ?? 'no trial';
-    const expected = await outcome(whole);
+    const expected = await outcome(vault, whole);
     expect(calls).toBeGreaterThan(30);
     let orphans = 0;
     for (let n = 1; n <= calls; n++) {
@@ -125,7 +125,7 @@ export function testKilledCluster(name: 'recommended' | 'guide'): void {
       const again = await world.script(`${name}-${n}`, keyFile('2'));
       expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
       expect([n, again.stdout]).toEqual([n, expect.stringContaining(trials)]);
-      expect([n, await outcome(world)]).toEqual([n, expected]);
+      expect([n, await outcome(vault, world)]).toEqual([n, expected]);
       // what the stopped run left is reported, not guessed at.
       const keys = dataOf((await vault.request('LIST', `istioca-${name}-${n}/keys`)).body).keys as string[];
       if (keys.length > 1) {

@@ -51,7 +51,7 @@ test.each<[name: keyof typeof plans, wayIn: string[], delivery: string[]]>([
   // the reviewer's token is tried by a login, which needs the role.
   ['kubernetes', ['kubernetes/mount', 'kubernetes/role', 'kubernetes/config'], []],
   ['outside', ['kubernetes/mount', 'kubernetes/role', 'kubernetes/config'], []],
-  ['appRole', ['approle/mount', 'approle/tune', 'approle/write', 'approle/role-id'], ['cluster/secret-id']],
+  ['appRole', ['approle/mount', 'approle/tune', 'approle/lockout', 'approle/write', 'approle/role-id'], ['cluster/secret-id']],
 ])('a cluster (%s): CA, role, policy, way in, delivery, and the trial last', (name, wayIn, delivery) => {
   expect(clusterSteps(clusterOf(name)).map(step => step.id)).toEqual([
     'intermediate/mount',

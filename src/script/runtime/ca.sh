@@ -90,7 +90,12 @@ issue_ca() {
   response=$(put "$mount/intermediate/generate/$key_mode" <<<"$wanted")
   csr=$(printf '%s' "$response" | jq -r .data.csr)
   if [[ $key_mode == exported ]]; then
-    (set -o noclobber && printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
+    (set -o noclobber && : >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
+    printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file" || {
+      # what is cut off is no key, and would be in the way of the next run.
+      rm -f -- "$exported_key_file"
+      die "cannot write $exported_key_file: the key that it was for is not used"
+    }
     note "the key of the CA is in $exported_key_file: keep it in a safe place"
   fi
   response=

@@ -27,17 +27,13 @@ option() {
 }
 
 before_steps() {
-  local namespace
   local -a namespaces
   need_programs jq openssl kubectl
   stop_if_missing
   look_for_root_pem
   need_vault
   mapfile -t namespaces < <(printf '%s\n' "$issuer_namespace" "$csr_namespace" "$root_namespace" | sort -u)
-  for namespace in "${namespaces[@]}"; do
-    kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
-      missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
-  done
+  need_namespaces "${namespaces[@]}"
   # a check does nothing in the cluster.
   [[ ${#missing[@]} -gt 0 || $mode == check ]] || need_rights
   [[ ${#missing[@]} -gt 0 || $mode == check || -z $root_kind ]] || need_root_place
@@ -56,19 +52,53 @@ look_around() {
     lives_for "$ca_seconds" "$root" "the root in $root_mount" || exit 1
     [[ $take_over == true || $mode == check ]] || need_free_names
     need_key_file
+  elif ((rc == 0)) && [[ $take_over == false && $mode != check ]]; then
+    need_own_names
   fi
   look_at_way_in
 }
 
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
 need_free_names() {
-  local pair
-  keys_of "$intermediate_mount/roles" && not_ours "the mount $intermediate_mount, with its role ${listed[0]}" intermediate.mount
-  keys_of "$intermediate_mount/issuers" && not_ours "the mount $intermediate_mount, with its issuers" intermediate.mount
+  local pair rc=0
+  mount_is "$intermediate_mount" pki || rc=$?
+  ((rc <= 1)) || exit 1
+  if ((rc == 0)); then
+    keys_of "$intermediate_mount/roles" && not_ours "the mount $intermediate_mount, with its role ${listed[0]}" intermediate.mount
+    keys_of "$intermediate_mount/issuers" && not_ours "the mount $intermediate_mount, with its issuers" intermediate.mount
+  fi
   for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done
   return 0
+}
+
+# need_own_names: with the CA in place, a name that was changed in the config may have become one of another maker's. The login is ours where
+# it gives the planned policy, has the planned role ID, or stands in a mount that was enabled for this cluster; the policy is, where our login
+# gives it, or where it is about our mount.
+need_own_names() {
+  local login policy rc=0
+  login=$(get "$login_path") || rc=$?
+  ((rc <= 1)) || exit 1
+  if ((rc == 0)) && jq -e --arg policy "${policy_path##*/}" '.data.token_policies // [] | index($policy)' <<<"$login" >/dev/null; then return 0; fi
+  if ((rc == 0)) || found_at "${own_auth% *}"; then
+    is_own_login || not_ours "${own_auth% *}" "${own_auth##* }"
+  fi
+  rc=0
+  policy=$(get "$policy_path") || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || [[ $(jq -r '.data.policy // ""' <<<"$policy") == *"\"$intermediate_mount/"* ]] || not_ours "$policy_path" policy.name
+}
+
+# is_own_login: by what is not the policy.
+is_own_login() {
+  local found description
+  if [[ -z ${role_id:-} ]]; then
+    description=$(description_of sys/auth "$login_mount") || return 1
+    [[ $description == "$login_mark" ]]
+  else
+    found=$(get "$login_path/role-id") && [[ $(jq -r '.data.role_id // ""' <<<"$found") == "$role_id" ]]
+  fi
 }
 
 # found_at PATH: whether Vault holds anything there.

@@ -38,6 +38,8 @@ evidence_of() {
 record() {
   local mount=$1 before after
   shift
+  # another run may have recorded something since.
+  forget
   before=$(description_of sys/mounts "$mount") || return 2
   after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
     | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)

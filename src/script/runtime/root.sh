@@ -112,9 +112,13 @@ root_written() {
 }
 
 write_root() {
-  root_from_vault >root.pem.new
-  chmod 644 root.pem.new
-  mv root.pem.new root.pem
+  local certificate
+  certificate=$(root_from_vault)
+  # the words that it does not say by itself go to the user: a full disk, a folder that is not his.
+  { printf '%s\n' "$certificate" >root.pem.new && chmod 644 root.pem.new && mv root.pem.new root.pem; } 2>"$work/error" || {
+    rm -f -- root.pem.new
+    die "cannot write root.pem in $PWD: $(last_error)"
+  }
 }
 
 after_steps() { say "the root CA is ready in $root_mount. next: the clusters' setup.sh"; }

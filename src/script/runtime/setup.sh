@@ -155,7 +155,14 @@ finish() {
 
 # --- Vault -----------------------------------------------------------------------------------------------------------------------
 
-vault() { command "$cli" "$@"; }
+# vault WORDS...: the CLI. What it writes may change anything that was read before.
+vault() {
+  case $1 in
+    read | list | status) ;;
+    *) forget ;;
+  esac
+  command "$cli" "$@"
+}
 
 # vault as the holder of another token.
 vault_as() {
@@ -165,18 +172,43 @@ vault_as() {
 }
 
 # get PATH: prints what Vault holds there, as JSON; 1 where there is nothing. A Vault that can't answer ends the script: it is not "nothing".
-get() { ask read "$1"; }
+get() { known read "$1"; }
+
+# get_anew PATH: the same, always from Vault, and kept nowhere: what holds a secret, or what another run may have made since.
+get_anew() { ask read "$1"; }
 
 # keys_of PATH: sets `listed` to the keys below a path; 1 where there are none.
 keys_of() {
   local list rc=0
   listed=()
-  list=$(ask list "$1") || rc=$?
+  list=$(known list "$1") || rc=$?
   ((rc <= 1)) || exit 1
   ((rc == 1)) || mapfile -t listed < <(jq -r '.[]' <<<"$list")
   ((${#listed[@]} > 0))
 }
 
+# known VERB PATH: as `ask`, but for what Vault has answered since this run last wrote: a call of the CLI takes a tenth of a second. In files,
+# since subshells ask too. What is not there is never known, as another run may make it at any time.
+known() {
+  local answer file=$work/known.$1.${2//\//,}
+  if [[ -s $file ]]; then
+    printf '%s\n' "$(<"$file")"
+  else
+    answer=$(ask "$@") || return $?
+    # on a full disk, it is asked again the next time.
+    { printf '%s\n' "$answer" >"$file"; } 2>/dev/null || rm -f -- "$file"
+    printf '%s\n' "$answer"
+  fi
+}
+
+# forget: so that the next question goes to Vault.
+# shellcheck disable=SC2317 # it is not called where no Vault is asked
+forget() {
+  local -a files=("$work"/known.*)
+  [[ ! -e ${files[0]} ]] || rm -f -- "${files[@]}"
+}
+
+# ask VERB PATH
 ask() {
   local answer rc=0
   answer=$(vault "$1" -format=json "$2" 2>"$work/error") || rc=$?
@@ -185,11 +217,17 @@ ask() {
   elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route' "$work/error"; then
     return 1
   else
-    complain "cannot read $2: $(last_error)"
+    complain "cannot read $2: $(last_error)$(token_ended)"
     # a subshell may be what asks.
     : >"$work/unanswered"
     return 2
   fi
+}
+
+# token_ended: the rights were looked at before the first step, so what is forbidden after that was allowed then.
+token_ended() {
+  grep -q 'Code: 403' "$work/error" || return 0
+  printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
 # put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
@@ -202,7 +240,10 @@ type_is() {
   local table type
   table=$(get "$1") || return 2
   type=$(jq -r --arg mount "$2/" '(.data // .)[$mount].type // ""' <<<"$table") || return 2
-  [[ -n $type ]] || return 1
+  [[ -n $type ]] || {
+    forget
+    return 1
+  }
   [[ $type == "$3" ]] || {
     complain "$2 is a mount of type $type, the plan wants $3: choose another mount in the config"
     return 2
@@ -319,7 +360,10 @@ issuer_of() {
   config=$(get "$1/config/issuers") || rc=$?
   ((rc == 0)) || return "$rc"
   id=$(jq -r '.data.default // ""' <<<"$config") || return 2
-  [[ -n $id ]] || return 1
+  [[ -n $id ]] || {
+    forget
+    return 1
+  }
   get "$1/issuer/$id"
 }
 
@@ -372,6 +416,12 @@ need_programs() {
   done
 }
 
+# need_room: what is compared is laid into files, and a file that is cut off would be another certificate.
+need_room() {
+  { printf '%262144s' '' >"$work/room"; } 2>/dev/null || die "there is no room below ${TMPDIR:-/tmp} to work in, and nothing was changed: free some, or set TMPDIR"
+  rm -f -- "$work/room"
+}
+
 # need_answer: that Vault answers and is unsealed.
 need_answer() {
   local status
@@ -391,12 +441,13 @@ need_answer() {
   fi
 }
 
-# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
+# need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local answer undone=''
-  need_answer || return 0
+  local answer undone='' reason
   answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
-    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
+    reason=$(last_error)
+    need_answer || return 0
+    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
   mapfile -t missing < <(lacking look "$only" <<<"$answer")
@@ -498,8 +549,9 @@ main() {
   [[ -z $repair ]] || need_step
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
-  work=$(mktemp -d)
+  work=$(mktemp -d) || die "cannot make a folder to work in, below ${TMPDIR:-/tmp}: free some room there, or set TMPDIR"
   trap 'finish $?' EXIT
+  need_room
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   use_namespace VAULT_NAMESPACE

@@ -9,7 +9,7 @@ before_steps() {
   stop_if_missing
   look_for_root_pem
   need_answer || stop_if_missing
-  need_secret_namespace
+  need_namespaces "$secret_namespace"
   ((${#missing[@]} > 0)) || may patch "secret/$secret_name" -n "$secret_namespace"
   ((${#missing[@]} > 0)) || look_around
 }

@@ -48,6 +48,9 @@ readonly policy_path=sys/policies/acl/cert-manager
 readonly role_is_exact=false
 readonly issuer_namespace=istio-system
 readonly own_auth='auth/approle/role/cert-manager appRole.name'
+readonly login_path=auth/approle/role/cert-manager
+readonly login_mount=approle
+readonly login_mark='cdk8s-mesh-ca: logins of cert-manager in cluster-1'
 readonly token_type=default
 readonly auth_mount=approle
 readonly auth_path=auth/approle/role/cert-manager
@@ -68,7 +71,7 @@ readonly root_file=intermediate
 readonly key_type=rsa
 readonly key_bits=2048
 readonly trial_ttl=1h
-readonly step_count=11
+readonly step_count=12
 readonly needs='{
   "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca":["create","update"]}},
   "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]}},
@@ -76,6 +79,7 @@ readonly needs='{
   "role/write": {"look":{"istioca/roles/cluster-local":["read"]},"act":{"istioca/roles/cluster-local":["create","update"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager":["read"]},"act":{"sys/policies/acl/cert-manager":["create","update"]}},
   "approle/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/approle":["create","update","sudo"]}},
+  "approle/lockout": {"look":{"sys/auth":["read"]},"act":{"sys/mounts/auth/approle/tune":["create","update"]}},
   "approle/write": {"look":{"auth/approle/role/cert-manager":["read"]},"act":{"auth/approle/role/cert-manager":["create","update"]}},
   "approle/role-id": {"look":{"auth/approle/role/cert-manager/role-id":["read"]},"act":{"auth/approle/role/cert-manager/role-id":["create","update"]}},
   "cluster/root-ca": {},
@@ -169,6 +173,12 @@ steps() {
   step approle/mount 'Enable the approle auth method at approle'
   unless auth_is approle approle
   run vault auth enable '-description=cdk8s-mesh-ca: logins of cert-manager' -path=approle approle
+
+  # After five, Vault would refuse a role ID for 15 minutes, and a role ID is no secret: whoever knows it could stop the mesh, and
+  # cert-manager's own attempts with a destroyed secret ID do. A secret ID is too long to be guessed. A mount that is not ours is left alone.
+  step approle/lockout 'Have failed logins lock no AppRole of approle'
+  unless never_locks approle
+  run vault auth tune -user-lockout-disable=true approle
 
   # cert-manager logs in anew for each signature: a count of uses would end the mesh at that count.
   step approle/write 'Write the AppRole cert-manager'
@@ -384,7 +394,14 @@ finish() {
 
 # --- Vault -----------------------------------------------------------------------------------------------------------------------
 
-vault() { command "$cli" "$@"; }
+# vault WORDS...: the CLI. What it writes may change anything that was read before.
+vault() {
+  case $1 in
+    read | list | status) ;;
+    *) forget ;;
+  esac
+  command "$cli" "$@"
+}
 
 # vault as the holder of another token.
 vault_as() {
@@ -394,18 +411,43 @@ vault_as() {
 }
 
 # get PATH: prints what Vault holds there, as JSON; 1 where there is nothing. A Vault that can't answer ends the script: it is not "nothing".
-get() { ask read "$1"; }
+get() { known read "$1"; }
+
+# get_anew PATH: the same, always from Vault, and kept nowhere: what holds a secret, or what another run may have made since.
+get_anew() { ask read "$1"; }
 
 # keys_of PATH: sets `listed` to the keys below a path; 1 where there are none.
 keys_of() {
   local list rc=0
   listed=()
-  list=$(ask list "$1") || rc=$?
+  list=$(known list "$1") || rc=$?
   ((rc <= 1)) || exit 1
   ((rc == 1)) || mapfile -t listed < <(jq -r '.[]' <<<"$list")
   ((${#listed[@]} > 0))
 }
 
+# known VERB PATH: as `ask`, but for what Vault has answered since this run last wrote: a call of the CLI takes a tenth of a second. In files,
+# since subshells ask too. What is not there is never known, as another run may make it at any time.
+known() {
+  local answer file=$work/known.$1.${2//\//,}
+  if [[ -s $file ]]; then
+    printf '%s\n' "$(<"$file")"
+  else
+    answer=$(ask "$@") || return $?
+    # on a full disk, it is asked again the next time.
+    { printf '%s\n' "$answer" >"$file"; } 2>/dev/null || rm -f -- "$file"
+    printf '%s\n' "$answer"
+  fi
+}
+
+# forget: so that the next question goes to Vault.
+# shellcheck disable=SC2317 # it is not called where no Vault is asked
+forget() {
+  local -a files=("$work"/known.*)
+  [[ ! -e ${files[0]} ]] || rm -f -- "${files[@]}"
+}
+
+# ask VERB PATH
 ask() {
   local answer rc=0
   answer=$(vault "$1" -format=json "$2" 2>"$work/error") || rc=$?
@@ -414,11 +456,17 @@ ask() {
   elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route' "$work/error"; then
     return 1
   else
-    complain "cannot read $2: $(last_error)"
+    complain "cannot read $2: $(last_error)$(token_ended)"
     # a subshell may be what asks.
     : >"$work/unanswered"
     return 2
   fi
+}
+
+# token_ended: the rights were looked at before the first step, so what is forbidden after that was allowed then.
+token_ended() {
+  grep -q 'Code: 403' "$work/error" || return 0
+  printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
 # put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
@@ -431,7 +479,10 @@ type_is() {
   local table type
   table=$(get "$1") || return 2
   type=$(jq -r --arg mount "$2/" '(.data // .)[$mount].type // ""' <<<"$table") || return 2
-  [[ -n $type ]] || return 1
+  [[ -n $type ]] || {
+    forget
+    return 1
+  }
   [[ $type == "$3" ]] || {
     complain "$2 is a mount of type $type, the plan wants $3: choose another mount in the config"
     return 2
@@ -548,7 +599,10 @@ issuer_of() {
   config=$(get "$1/config/issuers") || rc=$?
   ((rc == 0)) || return "$rc"
   id=$(jq -r '.data.default // ""' <<<"$config") || return 2
-  [[ -n $id ]] || return 1
+  [[ -n $id ]] || {
+    forget
+    return 1
+  }
   get "$1/issuer/$id"
 }
 
@@ -601,6 +655,12 @@ need_programs() {
   done
 }
 
+# need_room: what is compared is laid into files, and a file that is cut off would be another certificate.
+need_room() {
+  { printf '%262144s' '' >"$work/room"; } 2>/dev/null || die "there is no room below ${TMPDIR:-/tmp} to work in, and nothing was changed: free some, or set TMPDIR"
+  rm -f -- "$work/room"
+}
+
 # need_answer: that Vault answers and is unsealed.
 need_answer() {
   local status
@@ -620,12 +680,13 @@ need_answer() {
   fi
 }
 
-# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
+# need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local answer undone=''
-  need_answer || return 0
+  local answer undone='' reason
   answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
-    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
+    reason=$(last_error)
+    need_answer || return 0
+    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
   mapfile -t missing < <(lacking look "$only" <<<"$answer")
@@ -727,8 +788,9 @@ main() {
   [[ -z $repair ]] || need_step
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
-  work=$(mktemp -d)
+  work=$(mktemp -d) || die "cannot make a folder to work in, below ${TMPDIR:-/tmp}: free some room there, or set TMPDIR"
   trap 'finish $?' EXIT
+  need_room
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   use_namespace VAULT_NAMESPACE
@@ -791,6 +853,8 @@ evidence_of() {
 record() {
   local mount=$1 before after
   shift
+  # another run may have recorded something since.
+  forget
   before=$(description_of sys/mounts "$mount") || return 2
   after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
     | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)
@@ -838,17 +902,13 @@ option() {
 }
 
 before_steps() {
-  local namespace
   local -a namespaces
   need_programs jq openssl kubectl
   stop_if_missing
   look_for_root_pem
   need_vault
   mapfile -t namespaces < <(printf '%s\n' "$issuer_namespace" "$csr_namespace" "$root_namespace" | sort -u)
-  for namespace in "${namespaces[@]}"; do
-    kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
-      missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
-  done
+  need_namespaces "${namespaces[@]}"
   # a check does nothing in the cluster.
   [[ ${#missing[@]} -gt 0 || $mode == check ]] || need_rights
   [[ ${#missing[@]} -gt 0 || $mode == check || -z $root_kind ]] || need_root_place
@@ -867,19 +927,53 @@ look_around() {
     lives_for "$ca_seconds" "$root" "the root in $root_mount" || exit 1
     [[ $take_over == true || $mode == check ]] || need_free_names
     need_key_file
+  elif ((rc == 0)) && [[ $take_over == false && $mode != check ]]; then
+    need_own_names
   fi
   look_at_way_in
 }
 
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
 need_free_names() {
-  local pair
-  keys_of "$intermediate_mount/roles" && not_ours "the mount $intermediate_mount, with its role ${listed[0]}" intermediate.mount
-  keys_of "$intermediate_mount/issuers" && not_ours "the mount $intermediate_mount, with its issuers" intermediate.mount
+  local pair rc=0
+  mount_is "$intermediate_mount" pki || rc=$?
+  ((rc <= 1)) || exit 1
+  if ((rc == 0)); then
+    keys_of "$intermediate_mount/roles" && not_ours "the mount $intermediate_mount, with its role ${listed[0]}" intermediate.mount
+    keys_of "$intermediate_mount/issuers" && not_ours "the mount $intermediate_mount, with its issuers" intermediate.mount
+  fi
   for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done
   return 0
+}
+
+# need_own_names: with the CA in place, a name that was changed in the config may have become one of another maker's. The login is ours where
+# it gives the planned policy, has the planned role ID, or stands in a mount that was enabled for this cluster; the policy is, where our login
+# gives it, or where it is about our mount.
+need_own_names() {
+  local login policy rc=0
+  login=$(get "$login_path") || rc=$?
+  ((rc <= 1)) || exit 1
+  if ((rc == 0)) && jq -e --arg policy "${policy_path##*/}" '.data.token_policies // [] | index($policy)' <<<"$login" >/dev/null; then return 0; fi
+  if ((rc == 0)) || found_at "${own_auth% *}"; then
+    is_own_login || not_ours "${own_auth% *}" "${own_auth##* }"
+  fi
+  rc=0
+  policy=$(get "$policy_path") || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || [[ $(jq -r '.data.policy // ""' <<<"$policy") == *"\"$intermediate_mount/"* ]] || not_ours "$policy_path" policy.name
+}
+
+# is_own_login: by what is not the policy.
+is_own_login() {
+  local found description
+  if [[ -z ${role_id:-} ]]; then
+    description=$(description_of sys/auth "$login_mount") || return 1
+    [[ $description == "$login_mark" ]]
+  else
+    found=$(get "$login_path/role-id") && [[ $(jq -r '.data.role_id // ""' <<<"$found") == "$role_id" ]]
+  fi
 }
 
 # found_at PATH: whether Vault holds anything there.
@@ -998,7 +1092,12 @@ issue_ca() {
   response=$(put "$mount/intermediate/generate/$key_mode" <<<"$wanted")
   csr=$(printf '%s' "$response" | jq -r .data.csr)
   if [[ $key_mode == exported ]]; then
-    (set -o noclobber && printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
+    (set -o noclobber && : >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
+    printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file" || {
+      # what is cut off is no key, and would be in the way of the next run.
+      rm -f -- "$exported_key_file"
+      die "cannot write $exported_key_file: the key that it was for is not used"
+    }
     note "the key of the CA is in $exported_key_file: keep it in a safe place"
   fi
   response=
@@ -1031,6 +1130,16 @@ find_root() {
 }
 
 kube() { kubectl --context "$context" "$@"; }
+
+# need_namespaces NAME...: that they are there.
+need_namespaces() {
+  local namespace found
+  found=$(kube get namespace "$@" -o name 2>"$work/error") && return 0
+  for namespace in "$@"; do
+    grep -xF "namespace/$namespace" >/dev/null <<<"$found" ||
+      missing+=("the namespace $namespace in the cluster of context $context: $(grep -F "\"$namespace\"" "$work/error" || last_error)")
+  done
+}
 
 # may WORDS...: whether the one who runs this may do that in the cluster.
 may() {
@@ -1157,6 +1266,22 @@ need_own_secret() {
   missing+=("another name than $secret_namespace/$secret_name for the Secret: context $context has one of $maker; set secret.name in the config; or --take-over")
 }
 
+# never_locks MOUNT: whether failed logins lock none of its AppRoles. A mount that was there before us may serve others: it is not tuned.
+never_locks() {
+  local table rc=0
+  table=$(get sys/auth) || return 2
+  table=$(jq --arg mount "$1/" '{data: ((.data // .)[$mount].config.user_lockout_config // {})}' <<<"$table") || return 2
+  if [[ $(jq .data.user_lockout_disable <<<"$table") != true ]]; then
+    is_marked sys/auth "$1" || rc=$?
+    ((rc <= 1)) || return "$rc"
+    if ((rc == 1)) && auth_is "$1" approle; then
+      note "five failed logins lock an AppRole of $1 for 15 minutes, and with it the mesh. The mount is not one that these scripts enabled, so it is left as it is; to end that: $cli auth tune -user-lockout-disable=true $1"
+      return 0
+    fi
+  fi
+  compare "$table" '{"user_lockout_disable": true}'
+}
+
 # whether this run has made one that is not in the cluster yet.
 handed_over=false
 
@@ -1235,6 +1360,7 @@ report_other_secret_ids() {
 log_in() {
   local secret_id rc=0 response
   [[ $handed_over == true ]] || secret_id=$(held_secret_id) || rc=$?
+  ((rc <= 1)) || die "cannot read the secret ID in $secret_place"
   if ((rc != 0)) || [[ $handed_over == true ]]; then
     say "      not tried: $([[ $handed_over == false ]] || printf 'the new secret ID of ')$secret_namespace/$secret_name is not in the cluster yet. $secret_todo, then run this again"
     return 1
@@ -1248,7 +1374,7 @@ log_in() {
 # comes with it. It says no more than this.
 locked_out() {
   grep -q 'permission denied' "$work/error" || return 0
-  printf '%s' "it may be that failed logins have locked the role ID: wait 15 minutes, or $cli write -force sys/locked-users/ACCESSOR/unlock/$role_id with the accessor of $auth_mount/ in $cli auth list; then run this again"
+  printf '%s' "it may be that failed logins have locked the role ID: wait 15 minutes, or $cli auth tune -user-lockout-disable=true $auth_mount, or $cli write -force sys/locked-users/ACCESSOR/unlock/$role_id with the accessor of $auth_mount/ in $cli auth list; then run this again"
 }
 
 # --- the secret ID lies in a Secret of the cluster
