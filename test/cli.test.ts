@@ -47,7 +47,7 @@ describe('synth', () => {
   test('writes the whole folder and says what to read next', () => {
     expect(run(['synth'])).toStrictEqual({
       status: 0,
-      stdout: 'wrote 15 files for 1 cluster to dist/\nnext: read dist/README.md\n',
+      stdout: 'wrote 17 files for 1 cluster to dist/\nnext: read dist/README.md\n',
       stderr: '',
     });
     expect(Object.keys(tree('dist'))).toStrictEqual([
@@ -63,9 +63,11 @@ describe('synth', () => {
       'cluster-1/manifests/1-issuer/issuer.yaml',
       'cluster-1/sample/sample.yaml',
       'cluster-1/setup.sh',
+      'cluster-1/teardown.sh',
       'cluster-1/verify.sh',
       'index.json',
       'root/setup.sh',
+      'root/teardown.sh',
     ]);
     expect(list('.')).toStrictEqual(['dist', 'mesh-ca.yaml']);
   });
@@ -81,8 +83,10 @@ describe('synth', () => {
       'cluster-1/adopt.sh',
       'cluster-1/emergency.sh',
       'cluster-1/setup.sh',
+      'cluster-1/teardown.sh',
       'cluster-1/verify.sh',
       'root/setup.sh',
+      'root/teardown.sh',
     ]);
   });
 

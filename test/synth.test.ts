@@ -41,6 +41,8 @@ test('index.json lists every other file in its order', () => {
     'one/adopt.md',
     'one/adopt.sh',
     'one/adopt-undo.sh',
+    'one/teardown.sh',
+    'root/teardown.sh',
     'index.json',
   ]);
 });

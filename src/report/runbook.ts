@@ -5,6 +5,7 @@ import { words } from '../script/bash';
 import { rootSteps } from '../script/steps';
 import { code, command, fingerprints, output, setting, shell, table } from './markdown';
 import { fileTable, leastPolicy, warningList } from './parts';
+import { rootTeardown } from './taking-back';
 
 export { clusterRunbook } from './cluster-runbook';
 
@@ -37,6 +38,7 @@ export function runbook(plan: MeshCaPlan, files: readonly FileEntry[]): string {
       clusters.map(({ name, context }) => [name, code(context), `[dist/${name}/README.md](${name}/README.md)`]),
     ),
     ...gitOps(files),
+    ...rootTeardown(plan),
     '## The files',
     '',
     ...fileTable(files),

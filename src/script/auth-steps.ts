@@ -6,7 +6,7 @@ import { ClusterPlan } from '../plan/plan';
 import { JwtPlan, KubernetesPlan } from '../plan/service-account';
 import { seconds } from '../plan/ttl';
 import { fieldsAt, marked, Step } from './step';
-import { removes } from './undo';
+import { disablesAuth, forgets, removes } from './undo';
 
 /** Steps that make cert-manager's way in. */
 export function authSteps({ name, auth }: Pick<ClusterPlan, 'name' | 'auth'>): Step[] {
@@ -42,13 +42,14 @@ export function ownAuth(auth: AuthPlan): string {
   }
 }
 
-function mountStep({ mount }: AuthPlan, type: string, what: string): Step {
+function mountStep({ mount, path }: AuthPlan, type: string, what: string): Step {
   return {
     id: `${type}/mount`,
     title: `Enable the ${type} auth method at ${mount}`,
     unless: ['auth_is', mount, type],
     run: [['vault', 'auth', 'enable', marked(what), `-path=${mount}`, type]],
     needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${mount}`]: ['create', 'update', 'sudo'] } },
+    undo: disablesAuth(mount, type, path),
   };
 }
 
@@ -94,6 +95,7 @@ function kubernetesConfigStep({ mount, host, reviewer }: KubernetesPlan): Step {
     unless: ['reviews_tokens'],
     run: [['review_tokens']],
     needs: { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } },
+    undo: forgets('serviceaccount', reviewer, 'cdk8s-mesh-ca/token-ends'),
   };
 }
 

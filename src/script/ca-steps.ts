@@ -1,6 +1,7 @@
 import { CaPlan, RootPlan } from '../plan/pki';
 import { seconds } from '../plan/ttl';
 import { Capabilities, marked, Step } from './step';
+import { disables, losesCa } from './undo';
 
 /** Steps that make a CA on a mount of its own. `id` is what their names begin with, `what` what the mount is marked as. */
 export function caSteps(id: string, what: string, ca: CaPlan, root: RootPlan): Step[] {
@@ -45,6 +46,7 @@ export function pkiMountSteps(
       unless: ['mount_is', mount, 'pki'],
       run: [['vault', 'secrets', 'enable', marked(what), `-path=${mount}`, 'pki']],
       needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}`]: ['create', 'update'] } },
+      undo: disables(mount),
     },
     {
       id: `${id}/tune`,
@@ -83,5 +85,6 @@ function issueStep(id: string, ca: CaPlan, root: RootPlan): Step {
         [`${mount}/config/issuers`]: ['update'],
       },
     },
+    undo: losesCa(mount),
   };
 }

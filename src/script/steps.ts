@@ -6,7 +6,7 @@ import { caSteps, pkiMountSteps, readsCa } from './ca-steps';
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
 import { fieldsAt, Step } from './step';
-import { removes } from './undo';
+import { deletes, losesCa, removes } from './undo';
 
 export { policyText };
 import { trialCommands } from './trial';
@@ -23,6 +23,7 @@ export function rootSteps(root: RootPlan): Step[] {
           unless: ['root_present'],
           run: [['import_root']],
           needs: { look: readsCa(mount), act: { [`${mount}/config/ca`]: ['update'] } },
+          undo: losesCa(mount),
         }
       : {
           id: 'root/generate',
@@ -32,6 +33,7 @@ export function rootSteps(root: RootPlan): Step[] {
           unless: ['root_present'],
           run: [['generate_root']],
           needs: { look: readsCa(mount), act: { [`${mount}/root/generate/internal`]: ['update'] } },
+          undo: losesCa(mount),
         };
   const write: Step = {
     id: 'root/write',
@@ -40,6 +42,13 @@ export function rootSteps(root: RootPlan): Step[] {
     unless: ['root_written'],
     run: [['write_root']],
     needs: {},
+    undo: {
+      title: 'Remove ./root.pem',
+      why: ['Another root that is made here would be held against it.'],
+      unless: ['root_pem_gone'],
+      run: [['remove_root_pem']],
+      needs: { look: readsCa(mount) },
+    },
   };
   // the mount may be there already, and serve others: it is never made to allow less.
   return [
@@ -104,6 +113,7 @@ function rootFileSteps({ istioCsr: { rootFile, rootCa } }: ClusterPlan): Step[] 
       unless: ['root_delivered'],
       run: [['deliver_root']],
       needs: {},
+      undo: deletes(delivered),
     },
   ];
 }

@@ -840,4 +840,42 @@ export const mutations = [
     test: 'test/live/emergency.test.ts',
     red: 'stands in the CRL of the root',
   },
+
+  // taking it all back
+  {
+    name: 'teardown: a mount without the mark is disabled too',
+    file: 'src/script/runtime/teardown.sh',
+    from: '  is_marked "$1" "$2" || rc=$?\n  case $rc in',
+    to: '  case $rc in',
+    project: 'live',
+    test: 'test/live/teardown.test.ts',
+    red: 'what was there before stays',
+  },
+  {
+    name: 'teardown: a mount goes with what others have added to it',
+    file: 'src/script/runtime/teardown.sh',
+    from: '((${#others[@]} > 0)) || return 1',
+    to: 'return 1',
+    project: 'live',
+    test: 'test/live/teardown.test.ts',
+    red: 'taken back and made anew',
+  },
+  {
+    name: 'teardown: a key is not named before its issuer goes',
+    file: 'src/script/runtime/teardown.sh',
+    from: '| put "$1/key/$id"; done',
+    to: '>/dev/null; done',
+    project: 'live',
+    test: 'test/live/teardown.test.ts',
+    red: 'killed after each',
+  },
+  {
+    name: 'teardown: it begins while the mesh runs',
+    file: 'src/script/runtime/teardown-cluster.sh',
+    from: '  [[ $mesh_is_gone == false ]] || return 0\n',
+    to: '  return 0\n',
+    project: 'live',
+    test: 'test/live/teardown.test.ts',
+    red: 'if the mesh still runs',
+  },
 ];

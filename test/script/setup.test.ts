@@ -6,6 +6,7 @@ import { ClusterPlan, planMeshCa } from '../../src/plan/plan';
 import { RootCarrier } from '../../src/plan/root-ca';
 import { caConstants } from '../../src/script/ca-steps';
 import { emergencyScript } from '../../src/script/emergency';
+import { rootTeardownScript, teardownScript } from '../../src/script/teardown';
 import { clusterScript, rootScript } from '../../src/script/setup';
 import { clusterSteps, policyText, rootSteps } from '../../src/script/steps';
 import { trialCommands } from '../../src/script/trial';
@@ -136,6 +137,8 @@ test.each<[carrier: RootCarrier, place: string, why: string[] | undefined, text:
   ],
 ])('an unknown root is delivered to where the carrier %s takes it from', (rootCarrier, place, why, text) => {
   const [cluster] = load('mesh-ca.yaml', { istioCsr: { rootCarrier } }).clusters;
+  const [kind = '', at = ''] = place.split(' ');
+  const object = [kind.toLowerCase(), ...at.split('/')];
   expect(clusterSteps(cluster!).find(({ id }) => id === 'cluster/root-ca')).toEqual({
     id: 'cluster/root-ca',
     title: `Deliver the root certificate to ${place}`,
@@ -143,6 +146,7 @@ test.each<[carrier: RootCarrier, place: string, why: string[] | undefined, text:
     unless: ['root_delivered'],
     run: [['deliver_root']],
     needs: {},
+    undo: { title: `Delete ${place}`, unless: ['object_gone', ...object], run: [['remove_object', ...object]], needs: {} },
   });
   expect(clusterScript(cluster!)).toContain(readFileSync(`src/script/runtime/${text}`, 'utf8'));
 });
@@ -197,6 +201,8 @@ describe.each([
   ...(['recommended', 'guide'] as const).map(name => [`root (${name})`, rootScript(plans[name])] as const),
   ...names.map(name => [`cluster (${name})`, clusterScript(clusterOf(name))] as const),
   ...names.map(name => [`emergency (${name})`, emergencyScript(clusterOf(name))] as const),
+  ...names.map(name => [`teardown (${name})`, teardownScript(clusterOf(name))] as const),
+  ['teardown of the root', rootTeardownScript(plans.recommended)] as const,
 ])('the script of the %s', (_name, input) => {
   test('is Bash', () => {
     execFileSync('bash', ['-n'], { input });
