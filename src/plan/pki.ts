@@ -1,15 +1,23 @@
 import { RootConfig } from '../config/config';
 import { Problem } from '../config/problem';
+import { refuseOtherSources, RootSource } from './root-source';
 import { Settings } from './settings';
-import { longest, seconds } from './ttl';
+import { hours, longest, seconds } from './ttl';
 
 /** The root CA. */
 export interface RootPlan {
-  /** Mount of the PKI secrets engine. */
-  readonly mount: string;
+  /**
+   * Mount of the PKI secrets engine.
+   *
+   * @default - none: an offline root is not in Vault
+   */
+  readonly mount?: string;
 
-  /** Whether it is imported from PEM files or generated in Vault. */
-  readonly source: 'import' | 'generate';
+  /** Whether it is imported from PEM files, generated in Vault, there already, or not in Vault at all. */
+  readonly source: RootSource;
+
+  /** Which issuer of the mount it is: a name, an ID, or "default". */
+  readonly issuer: string;
 
   /**
    * PEM text of the root certificate, where it is known before the script runs.
@@ -28,7 +36,7 @@ export interface RootPlan {
   readonly generate: { readonly commonName: string; readonly ttl: string; readonly keyType: KeyType; readonly keyBits: number };
 }
 
-/** A CA that the scripts make, on a mount of its own: a cluster's intermediate. */
+/** A CA that the scripts make, on a mount of its own: a policy CA, or a cluster's intermediate. */
 export interface CaPlan {
   /** Mount of the PKI secrets engine. */
   readonly mount: string;
@@ -51,8 +59,12 @@ export interface CaPlan {
   /** How many CAs may stand below it; -1: any number. */
   readonly maxPathLength: number;
 
-  /** What signs it. */
-  readonly signer: SignerPlan;
+  /**
+   * What signs it in Vault.
+   *
+   * @default - an offline root, by hand
+   */
+  readonly signer?: SignerPlan;
 }
 
 /** A CA that signs one of ours. */
@@ -60,9 +72,22 @@ export interface SignerPlan {
   /** Its mount. */
   readonly mount: string;
 
+  /** Which issuer of the mount it is: a name, an ID, or "default". */
+  readonly issuer: string;
+
   /** Where Vault signs with it, e.g. `pki/root/sign-intermediate`. */
   readonly signPath: string;
 }
+
+/** An issuer of a mount as what signs a CA. */
+export const signerOf = (mount: string, issuer = 'default'): SignerPlan => ({
+  mount,
+  issuer,
+  signPath: issuer === 'default' ? `${mount}/root/sign-intermediate` : `${mount}/issuer/${issuer}/sign-intermediate`,
+});
+
+/** The root as what signs a CA; none where it is not in Vault. */
+export const rootSigner = ({ mount, issuer }: RootPlan) => (mount === undefined ? undefined : signerOf(mount, issuer));
 
 /** The certificates that the mesh asks for. */
 export interface CertificatesPlan {
@@ -121,18 +146,11 @@ export function planRoot(root: RootConfig, problems: Problem[]): RootPlan {
       message: `'alsoTrust' must name other roots than root.certificate, which is trusted anyway; remove it`,
     });
   });
-  if (source === 'import') {
-    for (const key of ['commonName', 'ttl', 'keyType', 'keyBits'] as const) {
-      if (root[key] === undefined) continue;
-      problems.push({
-        path: ['root', key],
-        message: `'${key}' is of a root that Vault generates, and this one is imported; remove it, or write source: generate, got ${JSON.stringify(root[key])}`,
-      });
-    }
-  }
+  refuseOtherSources(root, source, problems);
   return {
-    mount: root.mount ?? 'pki',
+    mount: source === 'offline' ? undefined : (root.mount ?? 'pki'),
     source,
+    issuer: root.issuer ?? 'default',
     certificate: root.certificate,
     alsoTrust: root.alsoTrust ?? [],
     maxLeaseTtl,
@@ -141,22 +159,42 @@ export function planRoot(root: RootConfig, problems: Problem[]): RootPlan {
 }
 
 /** Lifetime of an intermediate that says none. */
-const INTERMEDIATE_TTL = '43800h';
+export const INTERMEDIATE_TTL = '43800h';
 
-/** When an intermediate must have ended. */
-interface End {
+/** When what an issuer signs must have ended. */
+export interface IssuerEnd {
+  /** Seconds from now. */
   readonly seconds: number;
+
+  /** A right lifetime. */
   readonly ttl: string;
+
+  /** The rule, in words that follow "must". */
   readonly rule: string;
+
+  /**
+   * Whether a certificate's date says it.
+   *
+   * @default false
+   */
   readonly isCertificate?: boolean;
+
+  /**
+   * Whether it must have ended before: what is signed is made later than its issuer.
+   *
+   * @default false
+   */
+  readonly isStrict?: boolean;
 }
 
-/** What no intermediate may outlive: Vault cuts what does without a word, or refuses it when the script is half through. */
-function endOf({ source, generate, maxLeaseTtl }: RootPlan, rootSeconds = Infinity): End {
+/** What no CA below the root may outlive: Vault cuts what does without a word, or refuses it when the script is half through. */
+export function rootEnd({ source, generate, maxLeaseTtl }: RootPlan, rootSeconds = Infinity): IssuerEnd {
   const isGenerated = source === 'generate' && seconds(generate.ttl) <= seconds(maxLeaseTtl);
   const [ttl, issuer] = isGenerated ? [generate.ttl, 'the root'] : [maxLeaseTtl, "the root mount's maxLeaseTtl"];
-  if (seconds(ttl) <= rootSeconds) return { seconds: seconds(ttl), ttl, rule: `be at most that of its issuer, ${issuer}` };
-  const left = rootSeconds >= 3600 ? `${Math.floor(rootSeconds / 3600)}h` : `${Math.max(rootSeconds, 1)}s`;
+  // of a root that is not ours to make, the certificate alone says it.
+  const bound = source === 'existing' || source === 'offline' ? Infinity : seconds(ttl);
+  if (bound <= rootSeconds) return { seconds: bound, ttl, rule: `be at most that of its issuer, ${issuer}` };
+  const left = rootSeconds >= 3600 ? hours(rootSeconds) : `${Math.max(rootSeconds, 1)}s`;
   return { seconds: rootSeconds, ttl: left, rule: 'end before the root certificate does', isCertificate: true };
 }
 
@@ -166,7 +204,7 @@ export function refuseEarlyRoot(
   settings: readonly Settings[],
   { root, rootSeconds, problems }: { readonly root: RootPlan; readonly rootSeconds?: number; readonly problems: Problem[] },
 ): void {
-  const end = endOf(root, rootSeconds);
+  const end = rootEnd(root, rootSeconds);
   const unwritten = settings.filter(({ intermediate }) => intermediate?.ttl === undefined);
   if (unwritten.length === 0 || end.seconds >= seconds(INTERMEDIATE_TTL)) return;
 
@@ -188,7 +226,10 @@ export function refuseEarlyRoot(
 }
 
 /** Decides a cluster's intermediate CA. */
-export function planIntermediate({ name, intermediate = {}, refuse }: Settings, root: RootPlan, rootSeconds?: number): CaPlan {
+export function planIntermediate(
+  { name, intermediate = {}, refuse }: Settings,
+  { signer, end, commonNames }: { readonly signer?: SignerPlan; readonly end: IssuerEnd; readonly commonNames: readonly string[] },
+): CaPlan {
   const ttl = intermediate.ttl ?? INTERMEDIATE_TTL;
   const keyType = intermediate.keyType ?? 'rsa';
   const keyBits = intermediate.keyBits ?? (keyType === 'rsa' ? 3072 : 256);
@@ -196,10 +237,18 @@ export function planIntermediate({ name, intermediate = {}, refuse }: Settings, 
 
   const wrong = refuseKeyBits(keyType, keyBits);
   if (wrong) refuse(['intermediate', 'keyBits'], wrong);
+  if (intermediate.key === 'exported' && signer === undefined) {
+    const message = `'key' must be "internal" where an offline root signs: Vault hands a key out once, and it waits for a signature; or write policyCas, got "exported"`;
+    refuse(['intermediate', 'key'], message);
+  }
+  if (commonNames.includes(commonName)) {
+    // a certificate whose issuer has its own name is taken for a self-signed one.
+    const message = `'commonName' must not be that of a CA above it, e.g. "${name} Mesh Intermediate CA", got "${commonName}"`;
+    refuse(['intermediate', 'commonName'], message);
+  }
 
-  const end = endOf(root, rootSeconds);
   // where it says none, refuseEarlyRoot finds what is written.
-  if (intermediate.ttl !== undefined && seconds(ttl) > end.seconds) {
+  if (intermediate.ttl !== undefined && (seconds(ttl) > end.seconds || (end.isStrict && seconds(ttl) === end.seconds))) {
     refuse(['intermediate', 'ttl'], `'ttl' must ${end.rule}, e.g. "${end.ttl}", got "${ttl}"`);
   }
   return {
@@ -210,7 +259,7 @@ export function planIntermediate({ name, intermediate = {}, refuse }: Settings, 
     keyType,
     keyBits,
     maxPathLength: intermediate.maxPathLength ?? 0,
-    signer: { mount: root.mount, signPath: `${root.mount}/root/sign-intermediate` },
+    signer,
   };
 }
 

@@ -3,7 +3,7 @@ import { ClusterPlan } from '../plan/plan';
 import { longest, seconds } from '../plan/ttl';
 import { readsCa } from './ca-steps';
 import { clusterSteps, policyPath } from './steps';
-import { reaches, script } from './setup';
+import { reaches, rootPlace, script } from './setup';
 import { Step } from './step';
 import { undoSteps } from './undo';
 
@@ -57,7 +57,7 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
       name: 'revoke-intermediate',
       about: `the CA of ${intermediate.mount}, '${intermediate.commonName}': it signs nothing more, for good`,
       effects: [
-        `Vault revokes the CA '${intermediate.commonName}' on its own mount ${intermediate.mount}, and its certificate in the list (CRL) of the mount that signed it, ${intermediate.signer.mount}. It cannot be undone.`,
+        `Vault revokes the CA '${intermediate.commonName}' on its own mount ${intermediate.mount}${intermediate.signer === undefined ? '; the offline root, which signed it, has to revoke its certificate by itself' : `, and its certificate in the list (CRL) of the mount that signed it, ${intermediate.signer.mount}`}. It cannot be undone.`,
         'Revoking cuts nobody off: Envoy, istiod, istio-csr and cert-manager look at no CRL. Who has stolen the key of this CA can go on signing what the mesh trusts: against that, only another root helps, in every cluster that shares this one.',
       ],
       next: `revoked. The way on is another CA beside it: raise intermediate.generation of ${name} in mesh-ca.yaml, with a key of its own (without intermediate.reuseKey), synthesize, and ${setup}`,
@@ -67,22 +67,20 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
 }
 
 /** Steps that revoke a cluster's CA. */
-function revokeSteps({
-  intermediate: {
-    mount,
-    commonName,
-    signer: { mount: signer },
-  },
-}: ClusterPlan): Step[] {
+function revokeSteps({ intermediate: { mount, commonName, signer: signedBy } }: ClusterPlan): Step[] {
+  const issuer: Step = {
+    id: 'issuer/revoke',
+    title: `Revoke the default issuer of ${mount}`,
+    why: ['First, since it is what ends the signing.'],
+    unless: ['issuer_revoked', mount, commonName],
+    run: [['revoke_issuer', mount, commonName]],
+    needs: { look: { ...readsCa(mount), [`${mount}/issuers`]: ['list'] }, act: { [`${mount}/issuer/+/revoke`]: ['update'] } },
+  };
+  // an offline root keeps its own list.
+  if (signedBy === undefined) return [issuer];
+  const signer = signedBy.mount;
   return [
-    {
-      id: 'issuer/revoke',
-      title: `Revoke the default issuer of ${mount}`,
-      why: ['First, since it is what ends the signing.'],
-      unless: ['issuer_revoked', mount, commonName],
-      run: [['revoke_issuer', mount, commonName]],
-      needs: { look: { ...readsCa(mount), [`${mount}/issuers`]: ['list'] }, act: { [`${mount}/issuer/+/revoke`]: ['update'] } },
-    },
+    issuer,
     {
       id: 'certificate/revoke',
       title: `Put its certificate into the list of what ${signer} has revoked`,
@@ -126,8 +124,7 @@ export function emergencyScript(cluster: ClusterPlan): string {
     {
       cluster: cluster.name,
       ...reaches(cluster.vault),
-      config_root: cluster.root.certificate?.trim() ?? '',
-      root_mount: cluster.root.mount,
+      ...rootPlace(cluster.root),
       options_usage: ` [--yes NAME] ${names.join(' | ')}`,
       options_help: [
         `  --yes NAME          the name of the cluster, ${cluster.name}, which is asked for at a terminal otherwise`,

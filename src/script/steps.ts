@@ -1,8 +1,8 @@
-import { ClusterPlan } from '../plan/plan';
+import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { RootPlan } from '../plan/pki';
 import { PolicyPlan } from '../plan/policy';
 import { authSteps } from './auth-steps';
-import { caSteps, pkiMountSteps, readsCa } from './ca-steps';
+import { caSteps, pkiMountSteps, readsRoot } from './ca-steps';
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
 import { fieldsAt, Step } from './step';
@@ -11,28 +11,8 @@ import { removes } from './undo';
 export { policyText };
 import { trialCommands } from './trial';
 
-/** Steps that bring the root CA into Vault. */
-export function rootSteps(root: RootPlan): Step[] {
-  const { mount, generate } = root;
-  const ca: Step =
-    root.source === 'import'
-      ? {
-          id: 'root/import',
-          title: `Import the root CA into ${mount}`,
-          why: ['The key goes to Vault through a pipe. A mount that holds another CA ends the script.'],
-          unless: ['root_present'],
-          run: [['import_root']],
-          needs: { look: readsCa(mount), act: { [`${mount}/config/ca`]: ['update'] } },
-        }
-      : {
-          id: 'root/generate',
-          title: `Generate the root CA in ${mount}`,
-          why: ['internal: the key never leaves Vault.'],
-          fields: { common_name: generate.commonName, ttl: generate.ttl, key_type: generate.keyType, key_bits: generate.keyBits },
-          unless: ['root_present'],
-          run: [['generate_root']],
-          needs: { look: readsCa(mount), act: { [`${mount}/root/generate/internal`]: ['update'] } },
-        };
+/** Steps that bring the root CA into Vault, or look at it, and those that make the policy CAs below it. */
+export function rootSteps({ root, policyCas }: Pick<MeshCaPlan, 'root' | 'policyCas'>): Step[] {
   const write: Step = {
     id: 'root/write',
     title: 'Write the public certificate to ./root.pem',
@@ -41,11 +21,53 @@ export function rootSteps(root: RootPlan): Step[] {
     run: [['write_root']],
     needs: {},
   };
-  // the mount may be there already, and serve others: it is never made to allow less.
   return [
-    ...pkiMountSteps('root', 'the root CA', mount, root.maxLeaseTtl, 'mount_allows'),
-    ca,
+    ...rootCaSteps(root),
     ...(root.certificate === undefined ? [write] : []),
+    ...policyCas.flatMap(ca => caSteps(ca.name, `policy CA ${ca.name}`, ca, root)),
+  ];
+}
+
+function rootCaSteps(root: RootPlan): Step[] {
+  const { source, mount, generate } = root;
+  if (mount === undefined || source === 'existing') {
+    return [
+      {
+        id: 'root/check',
+        title: mount === undefined ? 'Check the root CA of the config, which is not in Vault' : `Check the root CA in ${mount}`,
+        why: [mount === undefined ? 'What it has to sign is signed by hand.' : 'It was there before, so it is read and never written.'],
+        unless: ['root_fits'],
+        run: [['refuse_root']],
+        needs: mount === undefined ? {} : { look: { ...readsRoot(root), 'sys/mounts': ['read'] } },
+      },
+    ];
+  }
+  // the mount may be there already, and serve others: it is never made to allow less.
+  const mountSteps = pkiMountSteps('root', 'the root CA', mount, root.maxLeaseTtl, 'mount_allows');
+  if (source === 'import') {
+    return [
+      ...mountSteps,
+      {
+        id: 'root/import',
+        title: `Import the root CA into ${mount}`,
+        why: ['The key goes to Vault through a pipe. A mount that holds another CA ends the script.'],
+        unless: ['root_present'],
+        run: [['import_root']],
+        needs: { look: readsRoot(root), act: { [`${mount}/config/ca`]: ['update'] } },
+      },
+    ];
+  }
+  return [
+    ...mountSteps,
+    {
+      id: 'root/generate',
+      title: `Generate the root CA in ${mount}`,
+      why: ['internal: the key never leaves Vault.'],
+      fields: { common_name: generate.commonName, ttl: generate.ttl, key_type: generate.keyType, key_bits: generate.keyBits },
+      unless: ['root_present'],
+      run: [['generate_root']],
+      needs: { look: readsRoot(root), act: { [`${mount}/root/generate/internal`]: ['update'] } },
+    },
   ];
 }
 

@@ -56,7 +56,7 @@ async function outcome(world: World): Promise<unknown> {
   const issuers = async (mount: string) =>
     (dataOf((await vault.request('LIST', `${mount}/issuers`)).body).keys as string[] | undefined)?.length;
   const named = JSON.stringify({ ...state, issuer: undefined, root: undefined }).replaceAll(world.cluster.name, 'NAME');
-  return { named: JSON.parse(named) as unknown, issuers: await issuers(intermediate.mount), roots: await issuers(root.mount) };
+  return { named: JSON.parse(named) as unknown, issuers: await issuers(intermediate.mount), roots: await issuers(root.mount ?? '') };
 }
 
 /** A cluster of its own for each stop, so that one Vault and one API server serve them all. */
@@ -135,7 +135,8 @@ export function testKilledCluster(name: 'recommended' | 'guide'): void {
       const accessors = dataOf((await vault.request('LIST', `${world.cluster.auth.path}/secret-id`)).body).keys as string[] | undefined;
       if (accessors && accessors.length > 1) expect(again.stdout).toContain('secret IDs of the AppRole besides the delivered one');
     }
-    expect(orphans).toBeGreaterThan(0);
+    // a key that stays in Vault has a name, by which the next run finds it; one that is handed out is handed out once.
+    expect(orphans > 0).toBe(name === 'guide');
     process.stderr.write(`${name} cluster: killed at ${calls} of ${calls} boundaries\n`);
   });
 }

@@ -74,7 +74,7 @@ describe('what is there already and of another maker', () => {
     const wider = await makeWorld({ ...appRole, clusters: [later] }, vault, [kube()]);
     const { stdout, code } = await wider.script('cluster-1');
     expect(code).toBe(0);
-    expect(stdout).toContain('its key has not the 4096 bits of the plan; it is kept');
+    expect(stdout).toContain('its key is not rsa with 4096 bits, as the plan says; it is kept');
     expect(stdout).toContain('its path length is 0, the plan says -1; it is kept');
     expect((await stateOf(vault, world.cluster)).issuer).toEqual(state.issuer);
   });
@@ -132,7 +132,7 @@ describe('the root that is there', () => {
     ok(await vault.vault(['secrets', 'enable', 'pki']));
     const pem_bundle = readFileSync(cert, 'utf8') + readFileSync(key, 'utf8');
     await vault.request('POST', 'pki/config/ca', { pem_bundle });
-    expect(await world.script('cluster-1')).toMatchObject(refusal('before an intermediate of 157680000 s would'));
+    expect(await world.script('cluster-1')).toMatchObject(refusal('before what it is to sign for 157680000 s would'));
     expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).not.toHaveProperty(['istioca-cluster-1/']);
   });
 

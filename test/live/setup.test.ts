@@ -212,7 +212,7 @@ describe('the root', () => {
       [['--root-cert', at('leaf.crt'), '--root-key', at('leaf.key')], 'is no CA certificate'],
       [['--root-cert', cert, '--root-key', other.key], '--root-key is not the unencrypted private key of --root-cert'],
       [['--root-cert', cert, '--root-key', at('encrypted.key')], '--root-key is not the unencrypted private key of --root-cert'],
-      [['--root-cert', at('short.crt'), '--root-key', at('short.key')], 'before an intermediate of 157680000 s would'],
+      [['--root-cert', at('short.crt'), '--root-key', at('short.key')], 'before what it is to sign for 157680000 s would'],
     ];
     for (const [args, message] of refused) {
       expect(await world.script('root', args)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(message) as string });

@@ -36,8 +36,8 @@ export const mutations = [
   {
     name: 'steps: the role before the CA',
     file: 'src/script/ca-steps.ts',
-    from: "[...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), issueStep(id, ca, root)]",
-    to: "[issueStep(id, ca, root), ...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is')]",
+    from: "[...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), ...issue]",
+    to: "[...issue, ...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is')]",
     test: 'test/script/setup.test.ts',
     red: 'CA, role, policy, way in, delivery',
   },
@@ -252,8 +252,8 @@ export const mutations = [
   // what others made
   {
     name: 'another maker: a mount with roles is adopted',
-    file: 'src/script/runtime/cluster.sh',
-    from: '  keys_of "$intermediate_mount/roles" && not_ours',
+    file: 'src/script/runtime/ca.sh',
+    from: '  keys_of "$1/roles" && not_ours',
     to: '  false && not_ours',
     ...OTHERS,
     red: 'a PKI mount with roles is not written over',
@@ -300,9 +300,9 @@ export const mutations = [
   },
   {
     name: 'cluster: a root that ends too early will do',
-    file: 'src/script/runtime/cluster.sh',
-    from: '    lives_for "$ca_seconds" "$root"',
-    to: '    true "$ca_seconds" "$root"',
+    file: 'src/script/runtime/ca.sh',
+    from: '[[ -z $signer ]] || lives_for "$ca_seconds" "$signer_ca"',
+    to: '[[ -z $signer ]] || true "$ca_seconds" "$signer_ca"',
     ...OTHERS,
     red: 'one that ends before the intermediate would',
   },

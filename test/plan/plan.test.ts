@@ -40,7 +40,7 @@ test('a minimal config has every name after its cluster', () => {
       keyType: 'rsa',
       keyBits: 3072,
       maxPathLength: 0,
-      signer: { mount: 'pki', signPath: 'pki/root/sign-intermediate' },
+      signer: { mount: 'pki', issuer: 'default', signPath: 'pki/root/sign-intermediate' },
     },
     role: {
       name: 'cluster-1',

@@ -1,7 +1,6 @@
 # --- a cluster -------------------------------------------------------------------------------------------------------------------
 
 repair_example=role/write
-exported_key_file=
 take_over=false
 options_usage=' [--take-over]'
 options_help='  --take-over         write over what has a planned name and is of another maker
@@ -14,6 +13,7 @@ fi
 
 # option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
 option() {
+  if declare -F offline_option >/dev/null && offline_option "$@"; then return 0; fi
   taken=1
   if [[ $1 == --take-over ]]; then
     take_over=true
@@ -50,10 +50,10 @@ look_around() {
   find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
-  find_ca "$intermediate_mount" || rc=$?
+  look_at_ca "$intermediate_mount" || rc=$?
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
-    lives_for "$ca_seconds" "$root" "the root in $root_mount" || exit 1
+    [[ -n $signer_ca ]] || missing+=("the policy CA in Vault's mount $signer: run dist/root/setup.sh first")
     [[ $take_over == true || $mode == check ]] || need_free_names
     need_key_file
   fi
@@ -63,8 +63,7 @@ look_around() {
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
 need_free_names() {
   local pair
-  keys_of "$intermediate_mount/roles" && not_ours "the mount $intermediate_mount, with its role ${listed[0]}" intermediate.mount
-  keys_of "$intermediate_mount/issuers" && not_ours "the mount $intermediate_mount, with its issuers" intermediate.mount
+  need_free_mount "$intermediate_mount" intermediate.mount
   for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done

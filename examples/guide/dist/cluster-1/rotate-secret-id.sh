@@ -13,6 +13,7 @@ readonly server_name=''
 readonly ca_bundle=''
 readonly config_root=''
 readonly root_mount=pki
+readonly root_ref=default
 readonly sign_path=istioca/sign/cluster-local
 readonly role_is_exact=false
 readonly token_type=default
@@ -131,6 +132,8 @@ only=
 total=$step_count
 # what a step that is done is called.
 settled=
+# what somebody has to do outside of Vault before it goes on.
+waiting=false
 # the one step that --repair names; none: this repairs nothing.
 repair=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
@@ -210,6 +213,7 @@ finish() {
   rm -rf -- "$work"
   [[ $drifted == false ]] || exit 3
   [[ $refused == false ]] || exit 2
+  [[ $waiting == false ]] || exit 4
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -244,7 +248,7 @@ ask() {
   answer=$(vault "$1" -format=json "$2" 2>"$work/error") || rc=$?
   if ((rc == 0)); then
     printf '%s\n' "$answer"
-  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route' "$work/error"; then
+  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route|unable to find PKI (issuer|key) for reference' "$work/error"; then
     return 1
   else
     complain "cannot read $2: $(last_error)"
@@ -371,13 +375,24 @@ is_root() {
 # lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
 lives_for() {
   openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
-  complain "$3 ends ($(end_of <<<"$2")) before an intermediate of $1 s would: use a root that lives longer, or a shorter intermediate.ttl"
+  complain "$3 ends ($(end_of <<<"$2")) before what it is to sign for $1 s would: use one that lives longer, or a shorter ttl below it"
   return 1
 }
 
-# issuer_of MOUNT: prints the default issuer of a mount as JSON; 1 where it has none.
+# path_of CERTIFICATE: prints how many CAs may stand below it; -1: any number.
+path_of() {
+  local path
+  path=$(openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | sed -n 's/.*pathlen:\([0-9]*\).*/\1/p')
+  printf '%s' "${path:--1}"
+}
+
+# issuer_of MOUNT [REF]: prints an issuer of a mount as JSON, the default one where none is named; 1 where there is none.
 issuer_of() {
   local config id rc=0
+  if [[ ${2:-default} != default ]]; then
+    get "$1/issuer/$2"
+    return
+  fi
   config=$(get "$1/config/issuers") || rc=$?
   ((rc == 0)) || return "$rc"
   id=$(jq -r '.data.default // ""' <<<"$config") || return 2
@@ -387,6 +402,11 @@ issuer_of() {
 
 # --- the root --------------------------------------------------------------------------------------------------------------------
 
+# shellcheck disable=SC2034 # not every script looks for it.
+root=
+# where it is, in words; an offline root stands in the config alone.
+root_place=${root_mount:+in $root_mount}
+root_place=${root_place:-outside of Vault}
 known_root=$config_root
 known_root_source='the root.certificate of the config'
 
@@ -405,10 +425,17 @@ same_as_known() {
   grep -xF "$print" >/dev/null <<<"$prints"
 }
 
-# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none.
+# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
+# offline root stands in the config.
 root_from_vault() {
   local issuer certificate rc=0
-  issuer=$(issuer_of "$root_mount") || rc=$?
+  if [[ -z $root_mount ]]; then
+    certificate=$(first_certificate <<<"$known_root") || return 2
+    is_root "$certificate" "$known_root_source" || return 2
+    printf '%s\n' "$certificate"
+    return 0
+  fi
+  issuer=$(issuer_of "$root_mount" "$root_ref") || rc=$?
   ((rc == 0)) || return "$rc"
   certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
   if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
@@ -457,6 +484,8 @@ need_answer() {
 need_vault() {
   local answer undone=''
   need_answer || return 0
+  # an offline root alone needs nothing of Vault.
+  jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
   answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
     return 0

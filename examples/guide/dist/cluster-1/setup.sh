@@ -23,25 +23,29 @@ readonly vault_namespace=''
 readonly server_name=''
 readonly ca_bundle=''
 readonly config_root=''
-readonly also_trust=''
 readonly root_mount=pki
+readonly root_ref=default
 readonly intermediate_mount=istioca
 readonly intermediate_key=exported
-readonly cas='{
-  "istioca": {
+readonly cas='[
+  {
+    "mount": "istioca",
     "common_name": "test-subordinate.tetrate.info",
     "key": "exported",
+    "key_name": "mesh-ca",
+    "key_type": "rsa",
     "key_bits": 2048,
     "max_path_length": -1,
     "seconds": 157680000,
     "signer": "pki",
+    "signer_ref": "default",
     "sign_path": "pki/root/sign-intermediate",
     "sign": {
       "format": "pem_bundle",
       "ttl": "43800h"
     }
   }
-}'
+]'
 readonly sign_path=istioca/sign/cluster-local
 readonly role_path=istioca/roles/cluster-local
 readonly policy_path=sys/policies/acl/cert-manager
@@ -65,6 +69,7 @@ readonly root_namespace=cert-manager
 readonly root_name=istio-root-ca
 readonly root_data_key=ca.cert.pem
 readonly root_file=intermediate
+readonly also_trust=''
 readonly key_type=rsa
 readonly key_bits=2048
 readonly trial_ttl=1h
@@ -298,6 +303,8 @@ only=
 total=$step_count
 # what a step that is done is called.
 settled=
+# what somebody has to do outside of Vault before it goes on.
+waiting=false
 # the one step that --repair names; none: this repairs nothing.
 repair=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
@@ -377,6 +384,7 @@ finish() {
   rm -rf -- "$work"
   [[ $drifted == false ]] || exit 3
   [[ $refused == false ]] || exit 2
+  [[ $waiting == false ]] || exit 4
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -411,7 +419,7 @@ ask() {
   answer=$(vault "$1" -format=json "$2" 2>"$work/error") || rc=$?
   if ((rc == 0)); then
     printf '%s\n' "$answer"
-  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route' "$work/error"; then
+  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route|unable to find PKI (issuer|key) for reference' "$work/error"; then
     return 1
   else
     complain "cannot read $2: $(last_error)"
@@ -538,13 +546,24 @@ is_root() {
 # lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
 lives_for() {
   openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
-  complain "$3 ends ($(end_of <<<"$2")) before an intermediate of $1 s would: use a root that lives longer, or a shorter intermediate.ttl"
+  complain "$3 ends ($(end_of <<<"$2")) before what it is to sign for $1 s would: use one that lives longer, or a shorter ttl below it"
   return 1
 }
 
-# issuer_of MOUNT: prints the default issuer of a mount as JSON; 1 where it has none.
+# path_of CERTIFICATE: prints how many CAs may stand below it; -1: any number.
+path_of() {
+  local path
+  path=$(openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | sed -n 's/.*pathlen:\([0-9]*\).*/\1/p')
+  printf '%s' "${path:--1}"
+}
+
+# issuer_of MOUNT [REF]: prints an issuer of a mount as JSON, the default one where none is named; 1 where there is none.
 issuer_of() {
   local config id rc=0
+  if [[ ${2:-default} != default ]]; then
+    get "$1/issuer/$2"
+    return
+  fi
   config=$(get "$1/config/issuers") || rc=$?
   ((rc == 0)) || return "$rc"
   id=$(jq -r '.data.default // ""' <<<"$config") || return 2
@@ -554,6 +573,11 @@ issuer_of() {
 
 # --- the root --------------------------------------------------------------------------------------------------------------------
 
+# shellcheck disable=SC2034 # not every script looks for it.
+root=
+# where it is, in words; an offline root stands in the config alone.
+root_place=${root_mount:+in $root_mount}
+root_place=${root_place:-outside of Vault}
 known_root=$config_root
 known_root_source='the root.certificate of the config'
 
@@ -572,10 +596,17 @@ same_as_known() {
   grep -xF "$print" >/dev/null <<<"$prints"
 }
 
-# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none.
+# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
+# offline root stands in the config.
 root_from_vault() {
   local issuer certificate rc=0
-  issuer=$(issuer_of "$root_mount") || rc=$?
+  if [[ -z $root_mount ]]; then
+    certificate=$(first_certificate <<<"$known_root") || return 2
+    is_root "$certificate" "$known_root_source" || return 2
+    printf '%s\n' "$certificate"
+    return 0
+  fi
+  issuer=$(issuer_of "$root_mount" "$root_ref") || rc=$?
   ((rc == 0)) || return "$rc"
   certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
   if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
@@ -624,6 +655,8 @@ need_answer() {
 need_vault() {
   local answer undone=''
   need_answer || return 0
+  # an offline root alone needs nothing of Vault.
+  jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
   answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
     return 0
@@ -812,7 +845,6 @@ vault_time() {
 # --- a cluster -------------------------------------------------------------------------------------------------------------------
 
 repair_example=role/write
-exported_key_file=
 take_over=false
 options_usage=' [--take-over]'
 options_help='  --take-over         write over what has a planned name and is of another maker
@@ -825,6 +857,7 @@ fi
 
 # option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
 option() {
+  if declare -F offline_option >/dev/null && offline_option "$@"; then return 0; fi
   taken=1
   if [[ $1 == --take-over ]]; then
     take_over=true
@@ -861,10 +894,10 @@ look_around() {
   find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
-  find_ca "$intermediate_mount" || rc=$?
+  look_at_ca "$intermediate_mount" || rc=$?
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
-    lives_for "$ca_seconds" "$root" "the root in $root_mount" || exit 1
+    [[ -n $signer_ca ]] || missing+=("the policy CA in Vault's mount $signer: run dist/root/setup.sh first")
     [[ $take_over == true || $mode == check ]] || need_free_names
     need_key_file
   fi
@@ -874,8 +907,7 @@ look_around() {
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
 need_free_names() {
   local pair
-  keys_of "$intermediate_mount/roles" && not_ours "the mount $intermediate_mount, with its role ${listed[0]}" intermediate.mount
-  keys_of "$intermediate_mount/issuers" && not_ours "the mount $intermediate_mount, with its issuers" intermediate.mount
+  need_free_mount "$intermediate_mount" intermediate.mount
   for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done
@@ -908,12 +940,15 @@ after_steps() {
 
 # --- a CA that is made here, on a mount of its own
 
+exported_key_file=
+
 # use_ca MOUNT: what the plan says of the CA of this mount.
 use_ca() {
   local -a of
-  mapfile -t of < <(jq -r --arg mount "$1" '.[$mount] | .common_name, .key, .key_bits, .max_path_length, .seconds, .signer, .sign_path, (.sign | tojson)' <<<"$cas")
-  mount=$1 common_name=${of[0]} key_mode=${of[1]} ca_bits=${of[2]} max_path_length=${of[3]} ca_seconds=${of[4]}
-  signer=${of[5]} signer_path=${of[6]} sign_fields=${of[7]}
+  mapfile -t of < <(jq -r --arg mount "$1" '.[] | select(.mount == $mount)
+    | .common_name, .key, .key_type, .key_bits, .max_path_length, .seconds, .signer, .signer_ref, .sign_path, (.sign | tojson), .key_name' <<<"$cas")
+  mount=$1 common_name=${of[0]} key_mode=${of[1]} ca_type=${of[2]} ca_bits=${of[3]} max_path_length=${of[4]} ca_seconds=${of[5]}
+  signer=${of[6]} signer_ref=${of[7]} signer_path=${of[8]} sign_fields=${of[9]} key_name=${of[10]}
 }
 
 # find_ca MOUNT: sets `issuer` and `ca` where the mount's default issuer is the planned CA, with its key, below the root.
@@ -926,7 +961,38 @@ find_ca() {
   ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate)
 }
 
-# ca_present MOUNT: the same, and says what a reader should know of it.
+# look_at_ca MOUNT: the same; where it is to be made, what will sign it has to be fit for that, where it is there already: `signer_ca`.
+look_at_ca() {
+  local found rc=0 path
+  find_ca "$1" || rc=$?
+  ((rc == 1)) || return "$rc"
+  signer_ca=$root
+  if [[ $signer != "$root_mount" ]]; then
+    rc=0
+    signer_ca=
+    found=$(issuer_of "$signer" "$signer_ref") || rc=$?
+    ((rc <= 1)) || return 2
+    ((rc == 1)) || signer_ca=$(jq -r .data.certificate <<<"$found" | first_certificate) || return 2
+  fi
+  [[ -n $signer_ca ]] || return 1
+  # what an offline root signs is looked at when it comes.
+  [[ -z $signer ]] || lives_for "$ca_seconds" "$signer_ca" "the CA in $signer" || return 2
+  path=$(path_of "$signer_ca")
+  if ((path != -1 && path <= (max_path_length > 0 ? max_path_length : 0))); then
+    complain "${signer:-the root} ($(described "$signer_ca")) allows $path CAs below it, and $mount needs $(((max_path_length > 0 ? max_path_length : 0) + 1)): use a root that allows more, or fewer policyCas"
+    return 2
+  fi
+  return 1
+}
+
+# need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is of another maker.
+need_free_mount() {
+  keys_of "$1/roles" && not_ours "the mount $1, with its role ${listed[0]}" "$2"
+  keys_of "$1/issuers" && not_ours "the mount $1, with its issuers" "$2"
+  return 0
+}
+
+# ca_present MOUNT: whether it is there; says what a reader should know of it.
 ca_present() {
   local rc=0
   find_ca "$1" || rc=$?
@@ -947,7 +1013,7 @@ is_planned_ca() {
   elif [[ -z $(jq -r '.data.key_id // ""' <<<"$1") ]]; then
     reason="holds the certificate of '$cn' without its key"
   elif ! verified "$root" "$certificate" "$chain"; then
-    reason="holds a CA that does not verify to the root in $root_mount ($(last_error))"
+    reason="holds a CA that does not verify to the root $root_place ($(last_error))"
   else
     return 0
   fi
@@ -957,13 +1023,11 @@ is_planned_ca() {
 
 # report_differences: a CA that was made with other settings than those of today is kept.
 report_differences() {
-  local text path
-  text=$(openssl x509 -noout -text <<<"$ca")
-  grep -E "Public-Key: \($ca_bits bit" <<<"$text" >/dev/null ||
-    note "its key has not the $ca_bits bits of the plan; it is kept"
-  path=$(sed -n 's/.*CA:TRUE, pathlen:\([0-9]*\).*/\1/p' <<<"$text")
-  [[ ${path:--1} == "$max_path_length" ]] ||
-    note "its path length is ${path:-without a bound}, the plan says $max_path_length; it is kept"
+  local path
+  openssl x509 -noout -text <<<"$ca" | has_planned_key || note "its key is not $ca_type with $ca_bits bits, as the plan says; it is kept"
+  path=$(path_of "$ca")
+  [[ $path == "$max_path_length" ]] ||
+    note "its path length is ${path/#-1/without a bound}, the plan says $max_path_length; it is kept"
 }
 
 # report_other_signers: what else the mount can sign with: further issuers; keys without a certificate, which a stopped run leaves; further
@@ -991,21 +1055,50 @@ report_other_signers() {
   done
 }
 
-# issue_ca MOUNT: key, signature and import are one step, so that a rerun never replaces a CA that a mesh trusts.
-issue_ca() {
-  local response csr bundle imported
-  use_ca "$1"
-  response=$(put "$mount/intermediate/generate/$key_mode" <<<"$wanted")
-  csr=$(printf '%s' "$response" | jq -r .data.csr)
+# has_planned_key: whether the text of a certificate or of a request, on standard input, shows a key as the plan has it.
+has_planned_key() {
+  local text algorithm=rsaEncryption
+  text=$(cat)
+  [[ $ca_type == rsa ]] || algorithm='id-ecPublicKey'
+  grep "Public Key Algorithm: $algorithm" <<<"$text" >/dev/null && grep "Public-Key: ($ca_bits bit" <<<"$text" >/dev/null
+}
+
+# request_ca: sets `csr`. A key that a stopped run has left is used; else one is made. One that is handed out is always a new one.
+request_ca() {
+  local response rc=0
   if [[ $key_mode == exported ]]; then
+    response=$(put "$mount/intermediate/generate/exported" <<<"$wanted")
     (set -o noclobber && printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
     note "the key of the CA is in $exported_key_file: keep it in a safe place"
+    csr=$(printf '%s' "$response" | jq -r .data.csr)
+    return 0
   fi
-  response=
+  get "$mount/key/$key_name" >/dev/null || rc=$?
+  case $rc in
+    # Vault takes no type and bits for a key that is there.
+    0) response=$(jq --arg key "$key_name" 'del(.key_type, .key_bits) + {key_ref: $key}' <<<"$wanted" | put "$mount/intermediate/generate/existing") ;;
+    1) response=$(jq --arg key "$key_name" '. + {key_name: $key}' <<<"$wanted" | put "$mount/intermediate/generate/internal") ;;
+    *) exit 1 ;;
+  esac
+  csr=$(jq -r .data.csr <<<"$response")
+  openssl req -noout -text <<<"$csr" | has_planned_key ||
+    die "the key that waits in $mount for its CA is not $ca_type with $ca_bits bits, as the plan says: plan it so, or have another made: $cli delete $mount/key/$key_name"
+}
+
+# issue_ca MOUNT: key, signature and import are one step, so that a rerun never replaces a CA that a mesh trusts.
+issue_ca() {
+  local csr bundle
+  use_ca "$1"
+  request_ca
   bundle=$(jq -n --arg csr "$csr" --argjson sign "$sign_fields" '{$csr} + $sign' | put "$signer_path" | jq -r .data.certificate)
-  ca=$(first_certificate <<<"$bundle")
-  verified "$root" "$ca" "$bundle" || die "what $signer signed does not verify to the root"
-  imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$bundle")
+  verified "$root" "$(first_certificate <<<"$bundle")" "$bundle" || die "what $signer signed does not verify to the root"
+  import_ca "$bundle"
+}
+
+# import_ca BUNDLE: the CA first, then what is above it.
+import_ca() {
+  local imported
+  imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$1")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
   ca_present "$mount" || die "$mount does not hold the CA that was just imported"
 }
