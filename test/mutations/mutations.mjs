@@ -5,6 +5,8 @@ const WAYS = { project: 'live', test: 'test/live/ways-in.test.ts' };
 const APPROVER = { project: 'live', test: 'test/live/approver-policy.test.ts' };
 const OTHERS = { project: 'live', test: 'test/live/setup-others.test.ts' };
 
+const OFFLINE = { test: 'test/live/roots-offline.test.ts', project: 'live' };
+
 export const mutations = [
   // quoting
   {
@@ -839,5 +841,72 @@ export const mutations = [
     project: 'live',
     test: 'test/live/emergency.test.ts',
     red: 'stands in the CRL of the root',
+  },
+
+  // roots of other kinds, and policy CAs
+  {
+    name: 'offline: a certificate of another key is taken in',
+    file: 'src/script/runtime/offline.sh',
+    from: '  [[ $(openssl x509 -noout -pubkey <<<"$certificate") == "$(public_key_of_request <<<"$csr")" ]] ||',
+    to: '  true ||',
+    ...OFFLINE,
+    red: 'takes the right one after that',
+  },
+  {
+    name: 'offline: any path length will do',
+    file: 'src/script/runtime/offline.sh',
+    from: '  [[ $path == "$max_path_length" ]] ||',
+    to: '  true ||',
+    ...OFFLINE,
+    red: 'takes the right one after that',
+  },
+  {
+    name: 'offline: one that ends after the root will do',
+    file: 'src/script/runtime/offline.sh',
+    from: 'if (($(second_of_end <<<"$certificate") > $(second_of_end <<<"$root"))); then',
+    to: 'if false; then',
+    ...OFFLINE,
+    red: 'takes the right one after that',
+  },
+  {
+    name: 'offline: each run makes another key',
+    file: 'src/script/runtime/ca.sh',
+    from: '  get "$mount/key/$key_name" >/dev/null || rc=$?\n  case $rc in',
+    to: '  rc=1\n  key_name+=$RANDOM\n  case $rc in',
+    ...OFFLINE,
+    red: 'signs a policy CA by hand, and the cluster goes on from there',
+  },
+  {
+    name: 'offline: a request of another key is handed out',
+    file: 'src/script/runtime/offline.sh',
+    from: '  [[ $(public_key_of_request <"$(request_file)") ==',
+    to: '  [[ 1 == 1 || $(public_key_of_request <"$(request_file)") ==',
+    ...OFFLINE,
+    red: 'is not of the key that waits, and writes over nothing',
+  },
+  {
+    name: 'existing: one that may not sign will do',
+    file: 'src/script/runtime/root.sh',
+    from: '  elif ! jq -e \'.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")\' <<<"$found" >/dev/null; then',
+    to: '  elif false; then',
+    test: 'test/live/roots-existing.test.ts',
+    project: 'live',
+    red: 'before anything is changed',
+  },
+  {
+    name: 'existing: the default issuer signs, whichever is named',
+    file: 'src/plan/pki.ts',
+    from: "signPath: issuer === 'default' ?",
+    to: 'signPath: issuer !== "" ?',
+    test: 'test/plan/policy-cas.test.ts',
+    red: 'signs at its own path, and an offline root signs in no mount',
+  },
+  {
+    name: 'policy CAs: the path length is that of the last one',
+    file: 'src/plan/policy-cas.ts',
+    from: 'left + Math.max(...paths)',
+    to: '1 + Math.max(...paths)',
+    test: 'test/plan/policy-cas.test.ts',
+    red: 'allows as many CAs as stand below it',
   },
 ];
