@@ -4,9 +4,11 @@ import { ClusterPlan, MeshCaPlan } from './plan/plan';
 import { adoptRunbook } from './report/adopt-runbook';
 import { clusterRunbook, runbook } from './report/runbook';
 import { adoptScripts } from './script/adopt';
+import { timeline } from './report/timeline';
 import { carryScripts } from './script/carry';
 import { emergencyScript } from './script/emergency';
 import { clusterScript, rootScript } from './script/setup';
+import { hasTeardown, rootTeardownScript, teardownScript } from './script/teardown';
 import { verifyScript } from './script/verify';
 
 /** What a synthesis needs beside the plan. */
@@ -53,6 +55,9 @@ export function* renderFiles(plan: MeshCaPlan, { secretIds = {} }: SynthesizeOpt
   for (const cluster of plan.clusters) {
     yield* noted(filesOf(cluster, plan, Object.hasOwn(secretIds, cluster.name) ? secretIds[cluster.name] : undefined));
   }
+  yield* noted([timeline(plan)]);
+  const about = 'takes back what root/setup.sh made, after those of the clusters';
+  if (hasTeardown(plan)) yield* noted([{ path: 'root/teardown.sh', content: rootTeardownScript(plan), kind: 'script', about }]);
   const readme: FileEntry = { path: README, kind: 'doc', about: 'the runbook: begin here' };
   yield { ...readme, content: runbook(plan, used) };
   yield index([readme, ...used]);
@@ -81,6 +86,7 @@ function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | unde
     script('verify.sh', verifyScript(cluster), 'checks the live cluster against the plan'),
     script('emergency.sh', emergencyScript(cluster), 'closes at once what an attacker may use: the login, the PKI role, or the CA'),
     ...adoption(cluster).map(file => ({ ...file, path: `${name}/${file.path}`, cluster: name })),
+    script('teardown.sh', teardownScript(cluster), 'takes back what setup.sh made; what was there before stays'),
   ];
   const content = clusterRunbook(cluster, plan, used);
   return [

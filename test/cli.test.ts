@@ -47,7 +47,7 @@ describe('synth', () => {
   test('writes the whole folder and says what to read next', () => {
     expect(run(['synth'])).toStrictEqual({
       status: 0,
-      stdout: 'wrote 15 files for 1 cluster to dist/\nnext: read dist/README.md\n',
+      stdout: 'wrote 18 files for 1 cluster to dist/\nnext: read dist/README.md\n',
       stderr: '',
     });
     expect(Object.keys(tree('dist'))).toStrictEqual([
@@ -63,9 +63,12 @@ describe('synth', () => {
       'cluster-1/manifests/1-issuer/issuer.yaml',
       'cluster-1/sample/sample.yaml',
       'cluster-1/setup.sh',
+      'cluster-1/teardown.sh',
       'cluster-1/verify.sh',
       'index.json',
       'root/setup.sh',
+      'root/teardown.sh',
+      'timeline.md',
     ]);
     expect(list('.')).toStrictEqual(['dist', 'mesh-ca.yaml']);
   });
@@ -81,8 +84,10 @@ describe('synth', () => {
       'cluster-1/adopt.sh',
       'cluster-1/emergency.sh',
       'cluster-1/setup.sh',
+      'cluster-1/teardown.sh',
       'cluster-1/verify.sh',
       'root/setup.sh',
+      'root/teardown.sh',
     ]);
   });
 
@@ -90,7 +95,7 @@ describe('synth', () => {
     run(['synth']);
     write('mesh-ca.yaml', SOUND.replace('cluster-1', 'cluster-2'));
     run(['synth']);
-    expect(list('dist')).toStrictEqual(['README.md', 'cluster-2', 'index.json', 'root']);
+    expect(list('dist')).toStrictEqual(['README.md', 'cluster-2', 'index.json', 'root', 'timeline.md']);
   });
 
   test('writes where cdk8s wants it, unless --out is given', () => {

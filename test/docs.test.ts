@@ -109,7 +109,7 @@ describe('README.md', () => {
 
   test('shows configs that are in order', () => {
     const texts = fences(readme, 'yaml');
-    expect(texts).toHaveLength(2);
+    expect(texts).toHaveLength(3);
     for (const text of texts) expect(() => load(text)).not.toThrow();
   });
 
@@ -167,12 +167,14 @@ describe('README.md', () => {
 
 /** The steps of every way that a config can go. */
 function stepIds(): string[] {
-  const ways: MeshCaConfig[] = [config, kubernetes, appRole, guide, { ...config, root: { source: 'generate' } }];
+  const policyCas = [{ name: 'policy' }];
+  const roots: MeshCaConfig['root'][] = [{ source: 'generate' }, { source: 'existing' }, { source: 'offline', certificate: rootPem }];
+  const ways: MeshCaConfig[] = [config, kubernetes, appRole, guide, ...roots.map(root => ({ ...config, root, policyCas }))];
   return [
     ...new Set(
       ways
         .map(way => planMeshCa(way))
-        .flatMap(({ root, clusters }) => [...rootSteps(root), ...clusters.flatMap(clusterSteps)])
+        .flatMap(plan => [...rootSteps(plan), ...plan.clusters.flatMap(clusterSteps)])
         .map(({ id }) => id),
     ),
   ];

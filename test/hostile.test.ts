@@ -132,6 +132,9 @@ const ways = [
     appRole: { tokenMaxTtl: '720h', secretIdTtl: '8760h' },
     secret: { delivery, ...(delivery === 'sops' && { ageRecipient: formats.ageRecipient?.example }) },
   })),
+  // and for what a root has that is there already, what is between it and the intermediates, and what both are shorter than.
+  { ...sound, auth: 'jwt', root: { source: 'existing' } },
+  { ...sound, auth: 'jwt', intermediate: { ttl: '24h' }, policyCas: [{ name: 'policy' }] },
   // and for what alone reads the trust namespace.
   { ...sound, auth: 'jwt', istioCsr: { rootCarrier: 'bundle' } },
 ];
@@ -199,7 +202,7 @@ function readScripts(outputs: readonly (readonly string[])[]): unknown[] {
   const input = outputs.flatMap(scripts => [...scripts.map(script => `(\n${readerOf(script)}\n)`), `printf '%s\\0' ${mark}`]).join('\n');
   const words = execFileSync('bash', ['-u'], { cwd: folder, input, encoding: 'utf8', stdio: 'pipe', maxBuffer: 1 << 28 });
   const read = words.split(`${mark}\0`).slice(0, -1);
-  return read.map(text => text.split('\0').map(word => (word.startsWith('{') ? jsonOr(word) : word)));
+  return read.map(text => text.split('\0').map(word => (/^[[{]/.test(word) ? jsonOr(word) : word)));
 }
 
 function readerOf(script: string): string {

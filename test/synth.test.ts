@@ -41,6 +41,9 @@ test('index.json lists every other file in its order', () => {
     'one/adopt.md',
     'one/adopt.sh',
     'one/adopt-undo.sh',
+    'one/teardown.sh',
+    'timeline.md',
+    'root/teardown.sh',
     'index.json',
   ]);
 });

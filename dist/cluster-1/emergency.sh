@@ -12,6 +12,7 @@ readonly server_name=''
 readonly ca_bundle=''
 readonly config_root=''
 readonly root_mount=pki
+readonly root_ref=default
 readonly options_usage=' [--yes NAME] block-login | block-role | revoke-intermediate'
 readonly options_help='  --yes NAME          the name of the cluster, cluster-1, which is asked for at a terminal otherwise
 
@@ -157,8 +158,12 @@ only=
 total=$step_count
 # what a step that is done is called.
 settled=
+# what somebody has to do outside of Vault before it goes on.
+waiting=false
 # the one step that --repair names; none: this repairs nothing.
 repair=
+# a step that is done only where an option asks for it; its policy is printed only then.
+unasked=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
 repair_example=
 
@@ -236,6 +241,7 @@ finish() {
   rm -rf -- "$work"
   [[ $drifted == false ]] || exit 3
   [[ $refused == false ]] || exit 2
+  [[ $waiting == false ]] || exit 4
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -243,7 +249,14 @@ finish() {
 
 # --- Vault -----------------------------------------------------------------------------------------------------------------------
 
-vault() { command "$cli" "$@"; }
+# vault WORDS...: the CLI. What it writes may change anything that was read before.
+vault() {
+  case $1 in
+    read | list | status) ;;
+    *) forget ;;
+  esac
+  command "$cli" "$@"
+}
 
 # vault as the holder of another token.
 vault_as() {
@@ -253,31 +266,62 @@ vault_as() {
 }
 
 # get PATH: prints what Vault holds there, as JSON; 1 where there is nothing. A Vault that can't answer ends the script: it is not "nothing".
-get() { ask read "$1"; }
+get() { known read "$1"; }
+
+# get_anew PATH: the same, always from Vault, and kept nowhere: what holds a secret, or what another run may have made since.
+get_anew() { ask read "$1"; }
 
 # keys_of PATH: sets `listed` to the keys below a path; 1 where there are none.
 keys_of() {
   local list rc=0
   listed=()
-  list=$(ask list "$1") || rc=$?
+  list=$(known list "$1") || rc=$?
   ((rc <= 1)) || exit 1
   ((rc == 1)) || mapfile -t listed < <(jq -r '.[]' <<<"$list")
   ((${#listed[@]} > 0))
 }
 
+# known VERB PATH: as `ask`, but for what Vault has answered since this run last wrote: a call of the CLI takes a tenth of a second. In files,
+# since subshells ask too. What is not there is never known, as another run may make it at any time.
+known() {
+  local answer file=$work/known.$1.${2//\//,}
+  if [[ -s $file ]]; then
+    printf '%s\n' "$(<"$file")"
+  else
+    answer=$(ask "$@") || return $?
+    # on a full disk, it is asked again the next time.
+    { printf '%s\n' "$answer" >"$file"; } 2>/dev/null || rm -f -- "$file"
+    printf '%s\n' "$answer"
+  fi
+}
+
+# forget: so that the next question goes to Vault.
+# shellcheck disable=SC2317 # it is not called where no Vault is asked
+forget() {
+  local -a files=("$work"/known.*)
+  [[ ! -e ${files[0]} ]] || rm -f -- "${files[@]}"
+}
+
+# ask VERB PATH
 ask() {
   local answer rc=0
   answer=$(vault "$1" -format=json "$2" 2>"$work/error") || rc=$?
   if ((rc == 0)); then
     printf '%s\n' "$answer"
-  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route' "$work/error"; then
+  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route|unable to find PKI (issuer|key) for reference' "$work/error"; then
     return 1
   else
-    complain "cannot read $2: $(last_error)"
+    complain "cannot read $2: $(last_error)$(token_ended)"
     # a subshell may be what asks.
     : >"$work/unanswered"
     return 2
   fi
+}
+
+# token_ended: the rights were looked at before the first step, so what is forbidden after that was allowed then.
+token_ended() {
+  grep -q 'Code: 403' "$work/error" || return 0
+  printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
 # put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
@@ -290,7 +334,10 @@ type_is() {
   local table type
   table=$(get "$1") || return 2
   type=$(jq -r --arg mount "$2/" '(.data // .)[$mount].type // ""' <<<"$table") || return 2
-  [[ -n $type ]] || return 1
+  [[ -n $type ]] || {
+    forget
+    return 1
+  }
   [[ $type == "$3" ]] || {
     complain "$2 is a mount of type $type, the plan wants $3: choose another mount in the config"
     return 2
@@ -397,22 +444,41 @@ is_root() {
 # lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
 lives_for() {
   openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
-  complain "$3 ends ($(end_of <<<"$2")) before an intermediate of $1 s would: use a root that lives longer, or a shorter intermediate.ttl"
+  complain "$3 ends ($(end_of <<<"$2")) before what it is to sign for $1 s would: use one that lives longer, or a shorter ttl below it"
   return 1
 }
 
-# issuer_of MOUNT: prints the default issuer of a mount as JSON; 1 where it has none.
+# path_of CERTIFICATE: prints how many CAs may stand below it; -1: any number.
+path_of() {
+  local path
+  path=$(openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | sed -n 's/.*pathlen:\([0-9]*\).*/\1/p')
+  printf '%s' "${path:--1}"
+}
+
+# issuer_of MOUNT [REF]: prints an issuer of a mount as JSON, the default one where none is named; 1 where there is none.
 issuer_of() {
   local config id rc=0
+  if [[ ${2:-default} != default ]]; then
+    get "$1/issuer/$2"
+    return
+  fi
   config=$(get "$1/config/issuers") || rc=$?
   ((rc == 0)) || return "$rc"
   id=$(jq -r '.data.default // ""' <<<"$config") || return 2
-  [[ -n $id ]] || return 1
+  [[ -n $id ]] || {
+    forget
+    return 1
+  }
   get "$1/issuer/$id"
 }
 
 # --- the root --------------------------------------------------------------------------------------------------------------------
 
+# shellcheck disable=SC2034 # not every script looks for it
+root=
+# where it is, in words; an offline root stands in the config alone.
+root_place=${root_mount:+in $root_mount}
+root_place=${root_place:-outside of Vault}
 known_root=$config_root
 known_root_source='the root.certificate of the config'
 
@@ -431,10 +497,17 @@ same_as_known() {
   grep -xF "$print" >/dev/null <<<"$prints"
 }
 
-# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none.
+# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
+# offline root stands in the config.
 root_from_vault() {
   local issuer certificate rc=0
-  issuer=$(issuer_of "$root_mount") || rc=$?
+  if [[ -z $root_mount ]]; then
+    certificate=$(first_certificate <<<"$known_root") || return 2
+    is_root "$certificate" "$known_root_source" || return 2
+    printf '%s\n' "$certificate"
+    return 0
+  fi
+  issuer=$(issuer_of "$root_mount" "$root_ref") || rc=$?
   ((rc == 0)) || return "$rc"
   certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
   if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
@@ -460,6 +533,12 @@ need_programs() {
   done
 }
 
+# need_room: what is compared is laid into files, and a file that is cut off would be another certificate.
+need_room() {
+  { printf '%262144s' '' >"$work/room"; } 2>/dev/null || die "there is no room below ${TMPDIR:-/tmp} to work in, and nothing was changed: free some, or set TMPDIR"
+  rm -f -- "$work/room"
+}
+
 # need_answer: that Vault answers and is unsealed.
 need_answer() {
   local status
@@ -479,12 +558,15 @@ need_answer() {
   fi
 }
 
-# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
+# need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local answer undone=''
-  need_answer || return 0
+  local answer undone='' reason
+  # an offline root alone needs nothing of Vault.
+  jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
   answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
-    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
+    reason=$(last_error)
+    need_answer || return 0
+    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
   mapfile -t missing < <(lacking look "$only" <<<"$answer")
@@ -497,8 +579,8 @@ need_vault() {
 # lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
 # what Vault says of its capabilities.
 lacking() {
-  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" '(.data // .) as $has
-    | [$needs | to_entries[] | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has
+    | [$needs | to_entries[] | select($when == "look" or .key != $unasked) | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
       | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
       | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
@@ -517,7 +599,8 @@ need_step() {
 # (sys/capabilities-self) is left out.
 print_policy() {
   command -v jq >/dev/null || die 'this is missing: the program jq'
-  jq -r --arg mode "$mode" --arg only "$only" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[]))) | .value | .look, (if $mode == "check" then {} else .act end) | values | to_entries[]] | group_by(.key)[]
+  jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
+    | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
     | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
 }
 
@@ -583,11 +666,13 @@ main() {
     shift
   done
 
+  [[ ${retire:-true} == true ]] || unasked=issuer/retire
   [[ -z $repair ]] || need_step
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
-  work=$(mktemp -d)
+  work=$(mktemp -d) || die "cannot make a folder to work in, below ${TMPDIR:-/tmp}: free some room there, or set TMPDIR"
   trap 'finish $?' EXIT
+  need_room
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   use_namespace VAULT_NAMESPACE
@@ -612,18 +697,35 @@ main() {
 
 # --- taking back what setup.sh made
 
-# gone PATH: whether Vault holds nothing there.
+kept=0
+# keep WHAT: names what is not removed, and why.
+keep() {
+  note "kept: $*"
+  settled=kept
+  kept=$((kept + 1))
+}
+
+# keep_foreign PATH
+keep_foreign() { keep "$1: the CA of this cluster is not in Vault, so it may be of another maker; to remove it: $cli delete $1"; }
+
+# whether what has a planned name is what setup.sh made.
+ours=true
+
+# gone PATH: whether Vault holds nothing there, or what is of another maker.
 gone() {
   local rc=0
   get "$1" >/dev/null || rc=$?
   case $rc in
-    0) return 1 ;;
+    0) ;;
     1) return 0 ;;
     *) return 2 ;;
   esac
+  [[ $ours == false ]] || return 1
+  keep_foreign "$1"
 }
 
-remove() { vault delete "$1"; }
+# as JSON, since Vault's warnings are for those who did not mean it.
+remove() { vault delete -format=json "$1"; }
 
 # typed WHAT NAME OPTION: has a name typed at the terminal; without a terminal the option must have said it. Nothing is changed before.
 typed() {

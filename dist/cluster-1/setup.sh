@@ -12,18 +12,23 @@ readonly vault_namespace=''
 readonly server_name=''
 readonly ca_bundle=''
 readonly config_root=''
-readonly also_trust=''
 readonly root_mount=pki
+readonly root_ref=default
+readonly also_trust=''
 readonly intermediate_mount=istioca-cluster-1
 readonly intermediate_key=internal
-readonly cas='{
-  "istioca-cluster-1": {
+readonly cas='[
+  {
+    "mount": "istioca-cluster-1",
     "common_name": "cluster-1 Mesh Intermediate CA",
     "key": "internal",
+    "key_name": "mesh-ca",
+    "key_type": "rsa",
     "key_bits": 3072,
     "max_path_length": 0,
     "seconds": 157680000,
     "signer": "pki",
+    "signer_ref": "default",
     "sign_path": "pki/root/sign-intermediate",
     "sign": {
       "format": "pem_bundle",
@@ -31,13 +36,23 @@ readonly cas='{
       "max_path_length": 0
     }
   }
-}'
+]'
+readonly generation=1
+readonly issuer_prefix=cluster-1-g
+readonly first_common_name='cluster-1 Mesh Intermediate CA'
+readonly reuse_key=false
+readonly leaf_seconds=3600
 readonly sign_path=istioca-cluster-1/sign/cluster-1
 readonly role_path=istioca-cluster-1/roles/cluster-1
 readonly policy_path=sys/policies/acl/cert-manager-cluster-1
 readonly role_is_exact=true
 readonly issuer_namespace=istio-system
+readonly istio_namespace=istio-system
+readonly istiod=istiod
 readonly own_auth='auth/jwt-cluster-1/config jwt.mount'
+readonly login_path=auth/jwt-cluster-1/role/cert-manager
+readonly login_mount=jwt-cluster-1
+readonly login_mark='cdk8s-mesh-ca: logins of cert-manager in cluster-1'
 readonly token_type=batch
 readonly auth_mount=jwt-cluster-1
 readonly auth_role=cert-manager
@@ -53,17 +68,20 @@ readonly root_file=root
 readonly key_type=rsa
 readonly key_bits=2048
 readonly trial_ttl=1h
-readonly step_count=10
+readonly step_count=13
 readonly needs='{
   "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1":["create","update"]}},
   "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
-  "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca-cluster-1/intermediate/generate/internal":["update"],"istioca-cluster-1/intermediate/set-signed":["update"],"istioca-cluster-1/config/issuers":["update"]}},
-  "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["create","update"]}},
+  "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca-cluster-1/intermediate/generate/internal":["update"],"istioca-cluster-1/key/mesh-ca":["read"],"istioca-cluster-1/intermediate/generate/existing":["update"],"istioca-cluster-1/intermediate/set-signed":["update"],"istioca-cluster-1/config/issuers":["update"]}},
+  "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
+  "issuer/default": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+/sign/cluster-1":["update"],"istioca-cluster-1/config/issuers":["update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
+  "issuer/retire": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+":["delete"],"istioca-cluster-1/key/+":["delete"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["create","update"]}},
   "jwt/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/jwt-cluster-1":["create","update","sudo"]}},
   "jwt/config": {"look":{"auth/jwt-cluster-1/config":["read"]},"act":{"auth/jwt-cluster-1/config":["create","update"]}},
   "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["create","update"]}},
   "cluster/root-ca": {},
+  "cluster/trust": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "trial": {}
 }'
 
@@ -141,7 +159,19 @@ steps() {
     "generate_lease": false
   }'
   unless same_fields istioca-cluster-1/roles/cluster-1
+  run note_longer_leaves
   run write_fields istioca-cluster-1/roles/cluster-1
+
+  # Tried first, then moved, then recorded in the description of the mount: until when certificates under the one before can live,
+  # by Vault's own time. Recorded too late does no harm.
+  step issuer/default 'Let the CA of generation 1 sign at istioca-cluster-1'
+  unless default_is_planned
+  run move_default URI:spiffe://cluster.local/ns/mesh-ca-trial/sa/default
+
+  # Only with --retire. Until then the way back is to set intermediate.generation back.
+  step issuer/retire 'Remove the CAs of other generations from istioca-cluster-1, once the last certificate under them has ended'
+  unless retired
+  run retire_issuers
 
   # cert-manager may ask for a signature, and nothing else.
   step policy/write 'Write the policy cert-manager-cluster-1'
@@ -188,6 +218,11 @@ steps() {
   step cluster/root-ca 'Deliver the root certificate to Secret cert-manager/istio-root-ca'
   unless root_delivered
   run deliver_root
+
+  # A workload learns a root with its next certificate, so that is after the longest lifetime of one.
+  step cluster/trust 'Record in Vault from when on every workload trusts what istio-csr hands out'
+  unless trust_recorded
+  run record_trust
 
   # An Issuer that says Ready proves one login at some time; only a signature proves the rest.
   # Words: the names in the CSR; for a refusal, what its message must say.
@@ -277,8 +312,12 @@ only=
 total=$step_count
 # what a step that is done is called.
 settled=
+# what somebody has to do outside of Vault before it goes on.
+waiting=false
 # the one step that --repair names; none: this repairs nothing.
 repair=
+# a step that is done only where an option asks for it; its policy is printed only then.
+unasked=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
 repair_example=
 
@@ -356,6 +395,7 @@ finish() {
   rm -rf -- "$work"
   [[ $drifted == false ]] || exit 3
   [[ $refused == false ]] || exit 2
+  [[ $waiting == false ]] || exit 4
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -363,7 +403,14 @@ finish() {
 
 # --- Vault -----------------------------------------------------------------------------------------------------------------------
 
-vault() { command "$cli" "$@"; }
+# vault WORDS...: the CLI. What it writes may change anything that was read before.
+vault() {
+  case $1 in
+    read | list | status) ;;
+    *) forget ;;
+  esac
+  command "$cli" "$@"
+}
 
 # vault as the holder of another token.
 vault_as() {
@@ -373,31 +420,62 @@ vault_as() {
 }
 
 # get PATH: prints what Vault holds there, as JSON; 1 where there is nothing. A Vault that can't answer ends the script: it is not "nothing".
-get() { ask read "$1"; }
+get() { known read "$1"; }
+
+# get_anew PATH: the same, always from Vault, and kept nowhere: what holds a secret, or what another run may have made since.
+get_anew() { ask read "$1"; }
 
 # keys_of PATH: sets `listed` to the keys below a path; 1 where there are none.
 keys_of() {
   local list rc=0
   listed=()
-  list=$(ask list "$1") || rc=$?
+  list=$(known list "$1") || rc=$?
   ((rc <= 1)) || exit 1
   ((rc == 1)) || mapfile -t listed < <(jq -r '.[]' <<<"$list")
   ((${#listed[@]} > 0))
 }
 
+# known VERB PATH: as `ask`, but for what Vault has answered since this run last wrote: a call of the CLI takes a tenth of a second. In files,
+# since subshells ask too. What is not there is never known, as another run may make it at any time.
+known() {
+  local answer file=$work/known.$1.${2//\//,}
+  if [[ -s $file ]]; then
+    printf '%s\n' "$(<"$file")"
+  else
+    answer=$(ask "$@") || return $?
+    # on a full disk, it is asked again the next time.
+    { printf '%s\n' "$answer" >"$file"; } 2>/dev/null || rm -f -- "$file"
+    printf '%s\n' "$answer"
+  fi
+}
+
+# forget: so that the next question goes to Vault.
+# shellcheck disable=SC2317 # it is not called where no Vault is asked
+forget() {
+  local -a files=("$work"/known.*)
+  [[ ! -e ${files[0]} ]] || rm -f -- "${files[@]}"
+}
+
+# ask VERB PATH
 ask() {
   local answer rc=0
   answer=$(vault "$1" -format=json "$2" 2>"$work/error") || rc=$?
   if ((rc == 0)); then
     printf '%s\n' "$answer"
-  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route' "$work/error"; then
+  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route|unable to find PKI (issuer|key) for reference' "$work/error"; then
     return 1
   else
-    complain "cannot read $2: $(last_error)"
+    complain "cannot read $2: $(last_error)$(token_ended)"
     # a subshell may be what asks.
     : >"$work/unanswered"
     return 2
   fi
+}
+
+# token_ended: the rights were looked at before the first step, so what is forbidden after that was allowed then.
+token_ended() {
+  grep -q 'Code: 403' "$work/error" || return 0
+  printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
 # put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
@@ -410,7 +488,10 @@ type_is() {
   local table type
   table=$(get "$1") || return 2
   type=$(jq -r --arg mount "$2/" '(.data // .)[$mount].type // ""' <<<"$table") || return 2
-  [[ -n $type ]] || return 1
+  [[ -n $type ]] || {
+    forget
+    return 1
+  }
   [[ $type == "$3" ]] || {
     complain "$2 is a mount of type $type, the plan wants $3: choose another mount in the config"
     return 2
@@ -517,22 +598,41 @@ is_root() {
 # lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
 lives_for() {
   openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
-  complain "$3 ends ($(end_of <<<"$2")) before an intermediate of $1 s would: use a root that lives longer, or a shorter intermediate.ttl"
+  complain "$3 ends ($(end_of <<<"$2")) before what it is to sign for $1 s would: use one that lives longer, or a shorter ttl below it"
   return 1
 }
 
-# issuer_of MOUNT: prints the default issuer of a mount as JSON; 1 where it has none.
+# path_of CERTIFICATE: prints how many CAs may stand below it; -1: any number.
+path_of() {
+  local path
+  path=$(openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | sed -n 's/.*pathlen:\([0-9]*\).*/\1/p')
+  printf '%s' "${path:--1}"
+}
+
+# issuer_of MOUNT [REF]: prints an issuer of a mount as JSON, the default one where none is named; 1 where there is none.
 issuer_of() {
   local config id rc=0
+  if [[ ${2:-default} != default ]]; then
+    get "$1/issuer/$2"
+    return
+  fi
   config=$(get "$1/config/issuers") || rc=$?
   ((rc == 0)) || return "$rc"
   id=$(jq -r '.data.default // ""' <<<"$config") || return 2
-  [[ -n $id ]] || return 1
+  [[ -n $id ]] || {
+    forget
+    return 1
+  }
   get "$1/issuer/$id"
 }
 
 # --- the root --------------------------------------------------------------------------------------------------------------------
 
+# shellcheck disable=SC2034 # not every script looks for it
+root=
+# where it is, in words; an offline root stands in the config alone.
+root_place=${root_mount:+in $root_mount}
+root_place=${root_place:-outside of Vault}
 known_root=$config_root
 known_root_source='the root.certificate of the config'
 
@@ -551,10 +651,17 @@ same_as_known() {
   grep -xF "$print" >/dev/null <<<"$prints"
 }
 
-# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none.
+# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
+# offline root stands in the config.
 root_from_vault() {
   local issuer certificate rc=0
-  issuer=$(issuer_of "$root_mount") || rc=$?
+  if [[ -z $root_mount ]]; then
+    certificate=$(first_certificate <<<"$known_root") || return 2
+    is_root "$certificate" "$known_root_source" || return 2
+    printf '%s\n' "$certificate"
+    return 0
+  fi
+  issuer=$(issuer_of "$root_mount" "$root_ref") || rc=$?
   ((rc == 0)) || return "$rc"
   certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
   if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
@@ -580,6 +687,12 @@ need_programs() {
   done
 }
 
+# need_room: what is compared is laid into files, and a file that is cut off would be another certificate.
+need_room() {
+  { printf '%262144s' '' >"$work/room"; } 2>/dev/null || die "there is no room below ${TMPDIR:-/tmp} to work in, and nothing was changed: free some, or set TMPDIR"
+  rm -f -- "$work/room"
+}
+
 # need_answer: that Vault answers and is unsealed.
 need_answer() {
   local status
@@ -599,12 +712,15 @@ need_answer() {
   fi
 }
 
-# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
+# need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local answer undone=''
-  need_answer || return 0
+  local answer undone='' reason
+  # an offline root alone needs nothing of Vault.
+  jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
   answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
-    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
+    reason=$(last_error)
+    need_answer || return 0
+    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
   mapfile -t missing < <(lacking look "$only" <<<"$answer")
@@ -617,8 +733,8 @@ need_vault() {
 # lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
 # what Vault says of its capabilities.
 lacking() {
-  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" '(.data // .) as $has
-    | [$needs | to_entries[] | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has
+    | [$needs | to_entries[] | select($when == "look" or .key != $unasked) | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
       | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
       | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
@@ -637,7 +753,8 @@ need_step() {
 # (sys/capabilities-self) is left out.
 print_policy() {
   command -v jq >/dev/null || die 'this is missing: the program jq'
-  jq -r --arg mode "$mode" --arg only "$only" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[]))) | .value | .look, (if $mode == "check" then {} else .act end) | values | to_entries[]] | group_by(.key)[]
+  jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
+    | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
     | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
 }
 
@@ -703,11 +820,13 @@ main() {
     shift
   done
 
+  [[ ${retire:-true} == true ]] || unasked=issuer/retire
   [[ -z $repair ]] || need_step
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
-  work=$(mktemp -d)
+  work=$(mktemp -d) || die "cannot make a folder to work in, below ${TMPDIR:-/tmp}: free some room there, or set TMPDIR"
   trap 'finish $?' EXIT
+  need_room
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   use_namespace VAULT_NAMESPACE
@@ -766,10 +885,20 @@ evidence_of() {
   jq -nr --arg description "$description" --arg key "$2" "$EVIDENCE"' $description | evidence.words[$key] // ""'
 }
 
+# evidence_keys MOUNT: prints the keys, a line each.
+evidence_keys() {
+  local description rc=0
+  description=$(description_of sys/mounts "$1") || rc=$?
+  ((rc == 0)) || return "$rc"
+  jq -nr --arg description "$description" "$EVIDENCE"' $description | evidence.words | keys_unsorted[]'
+}
+
 # record MOUNT KEY=VALUE...: writes words beside those that are there, an empty value removes one. It asks Vault to write only what changes.
 record() {
   local mount=$1 before after
   shift
+  # another run may have recorded something since.
+  forget
   before=$(description_of sys/mounts "$mount") || return 2
   after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
     | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)
@@ -788,13 +917,32 @@ vault_time() {
   jq -e '(.data // .).server_time_utc | numbers' <<<"$health" || return 2
 }
 
+# own_words MOUNT: prints the keys of what these scripts have recorded there.
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+
+# nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
+nothing_recorded() {
+  local rc=0
+  description_of sys/mounts "$1" >/dev/null || rc=$?
+  ((rc != 1)) || return 0
+  ((rc == 0)) || return "$rc"
+  [[ -z $(own_words "$1") ]]
+}
+forget_record() {
+  local -a words
+  mapfile -t words < <(own_words "$1")
+  record "$1" "${words[@]/%/=}"
+}
+
 # --- a cluster -------------------------------------------------------------------------------------------------------------------
 
 repair_example=role/write
-exported_key_file=
 take_over=false
-options_usage=' [--take-over]'
+retire=false
+options_usage=' [--take-over] [--retire]'
 options_help='  --take-over         write over what has a planned name and is of another maker
+  --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
+                      --print-policy: what that needs too
 '
 if [[ $intermediate_key == exported ]]; then
   options_usage+=' [--exported-key FILE]'
@@ -804,9 +952,12 @@ fi
 
 # option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
 option() {
+  if declare -F offline_option >/dev/null && offline_option "$@"; then return 0; fi
   taken=1
   if [[ $1 == --take-over ]]; then
     take_over=true
+  elif [[ $1 == --retire ]]; then
+    retire=true
   elif [[ $1 == --exported-key && $intermediate_key == exported ]]; then
     (($# >= 2)) || bad_usage "$1 needs a file"
     exported_key_file=$2
@@ -817,17 +968,13 @@ option() {
 }
 
 before_steps() {
-  local namespace
   local -a namespaces
   need_programs jq openssl kubectl
   stop_if_missing
   look_for_root_pem
   need_vault
   mapfile -t namespaces < <(printf '%s\n' "$issuer_namespace" "$csr_namespace" "$root_namespace" | sort -u)
-  for namespace in "${namespaces[@]}"; do
-    kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
-      missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
-  done
+  need_namespaces "${namespaces[@]}"
   # a check does nothing in the cluster.
   [[ ${#missing[@]} -gt 0 || $mode == check ]] || need_rights
   [[ ${#missing[@]} -gt 0 || $mode == check || -z $root_kind ]] || need_root_place
@@ -840,25 +987,58 @@ look_around() {
   find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
-  find_ca "$intermediate_mount" || rc=$?
+  forget_signers
+  look_at_ca "$intermediate_mount" || rc=$?
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
-    lives_for "$ca_seconds" "$root" "the root in $root_mount" || exit 1
-    [[ $take_over == true || $mode == check ]] || need_free_names
+    [[ -n $signer_ca ]] || missing+=("the policy CA in Vault's mount $signer: run dist/root/setup.sh first")
+    [[ $take_over == true || $mode == check ]] || has_former || need_free_names
     need_key_file
+  elif ((rc == 0)) && [[ $take_over == false && $mode != check ]]; then
+    need_own_names
   fi
+  need_retirable "$rc"
   look_at_way_in
 }
 
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
 need_free_names() {
-  local pair
-  keys_of "$intermediate_mount/roles" && not_ours "the mount $intermediate_mount, with its role ${listed[0]}" intermediate.mount
-  keys_of "$intermediate_mount/issuers" && not_ours "the mount $intermediate_mount, with its issuers" intermediate.mount
+  local pair rc=0
+  mount_is "$intermediate_mount" pki || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || need_free_mount "$intermediate_mount" intermediate.mount
   for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done
   return 0
+}
+
+# need_own_names: with the CA in place, a name that was changed in the config may have become one of another maker's. The login is ours where
+# it gives the planned policy, has the planned role ID, or stands in a mount that was enabled for this cluster; the policy is, where our login
+# gives it, or where it is about our mount.
+need_own_names() {
+  local login policy rc=0
+  login=$(get "$login_path") || rc=$?
+  ((rc <= 1)) || exit 1
+  if ((rc == 0)) && jq -e --arg policy "${policy_path##*/}" '.data.token_policies // [] | index($policy)' <<<"$login" >/dev/null; then return 0; fi
+  if ((rc == 0)) || found_at "${own_auth% *}"; then
+    is_own_login || not_ours "${own_auth% *}" "${own_auth##* }"
+  fi
+  rc=0
+  policy=$(get "$policy_path") || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || [[ $(jq -r '.data.policy // ""' <<<"$policy") == *"\"$intermediate_mount/"* ]] || not_ours "$policy_path" policy.name
+}
+
+# is_own_login: by what is not the policy.
+is_own_login() {
+  local found description
+  if [[ -z ${role_id:-} ]]; then
+    description=$(description_of sys/auth "$login_mount") || return 1
+    [[ $description == "$login_mark" ]]
+  else
+    found=$(get "$login_path/role-id") && [[ $(jq -r '.data.role_id // ""' <<<"$found") == "$role_id" ]]
+  fi
 }
 
 # found_at PATH: whether Vault holds anything there.
@@ -887,29 +1067,108 @@ after_steps() {
 
 # --- a CA that is made here, on a mount of its own
 
+exported_key_file=
+
 # use_ca MOUNT: what the plan says of the CA of this mount.
 use_ca() {
   local -a of
-  mapfile -t of < <(jq -r --arg mount "$1" '.[$mount] | .common_name, .key, .key_bits, .max_path_length, .seconds, .signer, .sign_path, (.sign | tojson)' <<<"$cas")
-  mount=$1 common_name=${of[0]} key_mode=${of[1]} ca_bits=${of[2]} max_path_length=${of[3]} ca_seconds=${of[4]}
-  signer=${of[5]} signer_path=${of[6]} sign_fields=${of[7]}
+  mapfile -t of < <(jq -r --arg mount "$1" '.[] | select(.mount == $mount)
+    | .common_name, .key, .key_type, .key_bits, .max_path_length, .seconds, .signer, .signer_ref, .sign_path, (.sign | tojson), .key_name' <<<"$cas")
+  mount=$1 common_name=${of[0]} key_mode=${of[1]} ca_type=${of[2]} ca_bits=${of[3]} max_path_length=${of[4]} ca_seconds=${of[5]}
+  signer=${of[6]} signer_ref=${of[7]} signer_path=${of[8]} sign_fields=${of[9]} key_name=${of[10]}
 }
 
-# find_ca MOUNT: sets `issuer` and `ca` where the mount's default issuer is the planned CA, with its key, below the root.
+# the issuers of a mount that have a key, an object a line in Vault's words, the default first; read once, until something is written.
+signers=
+signers_of=
+default_id=
+follows_latest=
+forget_signers() { signers_of=; }
+
+# read_signers: sets them for the CA's mount; 1 where there is no such mount.
+read_signers() {
+  local id answer rc=0
+  [[ $signers_of != "$mount" ]] || return 0
+  answer=$(get "$mount/config/issuers") || rc=$?
+  ((rc == 0)) || return "$rc"
+  default_id=$(jq -r '.data.default // ""' <<<"$answer") || return 2
+  # shellcheck disable=SC2034 # the generations of a cluster's CA ask for it
+  follows_latest=$(jq -r '.data.default_follows_latest_issuer // false' <<<"$answer") || return 2
+  signers=
+  keys_of "$mount/issuers" || true
+  for id in "${listed[@]}"; do
+    answer=$(get "$mount/issuer/$id") || return 2
+    # the certificates above stand here too, without their keys.
+    signers+=$(jq -c '.data | select((.key_id // "") != "")' <<<"$answer")$'\n'
+  done
+  signers=$(jq -c -s --arg id "$default_id" 'sort_by(.issuer_id != $id)[]' <<<"$signers") || return 2
+  # what is not there, another run may make at any time.
+  [[ -z $signers ]] || signers_of=$mount
+}
+
+# find_ca MOUNT: sets `issuer` and `ca` where the mount holds the planned CA, with its key, below the root.
 find_ca() {
   local rc=0
   use_ca "$1"
-  issuer=$(issuer_of "$mount") || rc=$?
+  # a cluster's mount may hold further CAs of ours: there the default need not be the planned one.
+  if [[ -n ${generation:-} ]]; then find_generation || rc=$?; else issuer=$(issuer_of "$mount") || rc=$?; fi
   ((rc == 0)) || return "$rc"
   is_planned_ca "$issuer" || return 2
   ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate)
 }
 
-# ca_present MOUNT: the same, and says what a reader should know of it.
+# look_at_ca MOUNT: the same; where it is to be made, what will sign it has to be fit for that, where it is there already: `signer_ca`.
+look_at_ca() {
+  local found rc=0 path
+  find_ca "$1" || rc=$?
+  ((rc == 1)) || return "$rc"
+  signer_ca=$root
+  if [[ $signer != "$root_mount" ]]; then
+    rc=0
+    signer_ca=
+    found=$(issuer_of "$signer" "$signer_ref") || rc=$?
+    ((rc <= 1)) || return 2
+    ((rc == 1)) || signer_ca=$(jq -r .data.certificate <<<"$found" | first_certificate) || return 2
+  fi
+  [[ -n $signer_ca ]] || return 1
+  [[ -z $signer ]] || signer_may || return 2
+  # what an offline root signs is looked at when it comes.
+  [[ -z $signer ]] || lives_for "$ca_seconds" "$signer_ca" "the CA in $signer" || return 2
+  path=$(path_of "$signer_ca")
+  if ((path != -1 && path <= (max_path_length > 0 ? max_path_length : 0))); then
+    complain "${signer:-the root} ($(described "$signer_ca")) allows $path CAs below it, and $mount needs $(((max_path_length > 0 ? max_path_length : 0) + 1)): use a root that allows more, or fewer policyCas"
+    return 2
+  fi
+  return 1
+}
+
+# signer_may: whether Vault lets what is to sign do so, and for as long as is planned: it would cut that without a word.
+signer_may() {
+  local found rc=0
+  found=$(issuer_of "$signer" "$signer_ref") || return 2
+  if ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
+    complain "the CA in $signer may not sign: its usage is $(jq -c .data.usage <<<"$found")"
+    return 1
+  fi
+  mount_allows "$signer" "$ca_seconds" || rc=$?
+  ((rc == 1)) || return "$rc"
+  complain "$signer issues for less than the $ca_seconds s of the CA of $mount; to raise it: $cli secrets tune -max-lease-ttl=${ca_seconds}s $signer"
+  return 1
+}
+
+# need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is of another maker.
+need_free_mount() {
+  keys_of "$1/roles" && not_ours "the mount $1, with its role ${listed[0]}" "$2"
+  keys_of "$1/issuers" && not_ours "the mount $1, with its issuers" "$2"
+  return 0
+}
+
+# ca_present MOUNT: whether it is there; says what a reader should know of it.
 ca_present() {
   local rc=0
   find_ca "$1" || rc=$?
   ((rc == 0)) || return "$rc"
+  [[ -z ${generation:-} ]] || has_its_name || return 1
   note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
   report_other_signers
@@ -926,7 +1185,7 @@ is_planned_ca() {
   elif [[ -z $(jq -r '.data.key_id // ""' <<<"$1") ]]; then
     reason="holds the certificate of '$cn' without its key"
   elif ! verified "$root" "$certificate" "$chain"; then
-    reason="holds a CA that does not verify to the root in $root_mount ($(last_error))"
+    reason="holds a CA that does not verify to the root $root_place ($(last_error))"
   else
     return 0
   fi
@@ -936,13 +1195,11 @@ is_planned_ca() {
 
 # report_differences: a CA that was made with other settings than those of today is kept.
 report_differences() {
-  local text path
-  text=$(openssl x509 -noout -text <<<"$ca")
-  grep -E "Public-Key: \($ca_bits bit" <<<"$text" >/dev/null ||
-    note "its key has not the $ca_bits bits of the plan; it is kept"
-  path=$(sed -n 's/.*CA:TRUE, pathlen:\([0-9]*\).*/\1/p' <<<"$text")
-  [[ ${path:--1} == "$max_path_length" ]] ||
-    note "its path length is ${path:-without a bound}, the plan says $max_path_length; it is kept"
+  local path
+  openssl x509 -noout -text <<<"$ca" | has_planned_key || note "its key is not $ca_type with $ca_bits bits, as the plan says; it is kept"
+  path=$(path_of "$ca")
+  [[ $path == "$max_path_length" ]] ||
+    note "its path length is ${path/#-1/without a bound}, the plan says $max_path_length; it is kept"
 }
 
 # report_other_signers: what else the mount can sign with: further issuers; keys without a certificate, which a stopped run leaves; further
@@ -950,15 +1207,15 @@ report_differences() {
 report_other_signers() {
   local used id other
   used=" $(jq -r .data.key_id <<<"$issuer")"
-  keys_of "$mount/issuers" || true
-  for id in "${listed[@]}"; do
-    [[ $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
-    other=$(get "$mount/issuer/$id") || return 2
-    # the root's certificate stands here too, without its key.
-    [[ -n $(jq -r '.data.key_id // ""' <<<"$other") ]] || continue
-    used+=" $(jq -r .data.key_id <<<"$other")"
-    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)")"
-  done
+  read_signers || return 2
+  while IFS= read -r other; do
+    id=$(jq -r '.issuer_id // ""' <<<"$other")
+    [[ -n $id && $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
+    used+=" $(jq -r .key_id <<<"$other")"
+    # of those of other generations the step issuer/retire speaks.
+    [[ -z ${generation:-} ]] || ! is_own_name "$(jq -r .issuer_name <<<"$other")" || continue
+    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .certificate <<<"$other" | first_certificate)")"
+  done <<<"$signers"
   keys_of "$mount/keys" || true
   for id in "${listed[@]}"; do
     [[ " $used " == *" $id "* ]] || stray "key $id has no certificate, a stopped run left it; to remove it: $cli delete $mount/key/$id"
@@ -970,22 +1227,68 @@ report_other_signers() {
   done
 }
 
+# has_planned_key: whether the text of a certificate or of a request, on standard input, shows a key as the plan has it.
+has_planned_key() {
+  local text algorithm=rsaEncryption
+  text=$(cat)
+  [[ $ca_type == rsa ]] || algorithm='id-ecPublicKey'
+  grep "Public Key Algorithm: $algorithm" <<<"$text" >/dev/null && grep "Public-Key: ($ca_bits bit" <<<"$text" >/dev/null
+}
+
+# request_ca: sets `csr`. A key that a stopped run has left is used; else one is made. One that is handed out is always a new one.
+request_ca() {
+  local response former_key='' rc=0
+  ((${generation:-1} == 1)) || prepare_generation
+  if [[ $key_mode == exported ]]; then
+    response=$(put "$mount/intermediate/generate/exported" <<<"$wanted")
+    (set -o noclobber && : >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
+    printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file" || {
+      # what is cut off is no key, and would be in the way of the next run.
+      rm -f -- "$exported_key_file"
+      die "cannot write $exported_key_file: the key that it was for is not used"
+    }
+    note "the key of the CA is in $exported_key_file: keep it in a safe place"
+    csr=$(printf '%s' "$response" | jq -r .data.csr)
+    return 0
+  fi
+  # the key that is to be taken over, else one that waits.
+  [[ -z $former_key ]] || key_name=$former_key
+  get "$mount/key/$key_name" >/dev/null || rc=$?
+  case $rc in
+    # Vault takes no type and bits for a key that is there.
+    0) response=$(jq --arg key "$key_name" 'del(.key_type, .key_bits) + {key_ref: $key}' <<<"$wanted" | put "$mount/intermediate/generate/existing") ;;
+    1) response=$(jq --arg key "$key_name" '. + {key_name: $key}' <<<"$wanted" | put "$mount/intermediate/generate/internal") ;;
+    *) exit 1 ;;
+  esac
+  csr=$(jq -r .data.csr <<<"$response")
+  openssl req -noout -text <<<"$csr" | has_planned_key ||
+    die "the key that waits in $mount for its CA is not $ca_type with $ca_bits bits, as the plan says: plan it so, or have another made: $cli delete $mount/key/$key_name"
+}
+
 # issue_ca MOUNT: key, signature and import are one step, so that a rerun never replaces a CA that a mesh trusts.
 issue_ca() {
-  local response csr bundle imported
+  local csr bundle rc=0
   use_ca "$1"
-  response=$(put "$mount/intermediate/generate/$key_mode" <<<"$wanted")
-  csr=$(printf '%s' "$response" | jq -r .data.csr)
-  if [[ $key_mode == exported ]]; then
-    (set -o noclobber && printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
-    note "the key of the CA is in $exported_key_file: keep it in a safe place"
+  if ((${generation:-1} > 1)); then
+    # one that a stopped run has left needs its name alone.
+    prepare_generation
+    find_ca "$1" || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 1)) || { name_issuer "$(jq -c .data <<<"$issuer")" "${issuer_name:-}" && ca_present "$1" && return 0; }
   fi
-  response=
+  request_ca
   bundle=$(jq -n --arg csr "$csr" --argjson sign "$sign_fields" '{$csr} + $sign' | put "$signer_path" | jq -r .data.certificate)
-  ca=$(first_certificate <<<"$bundle")
-  verified "$root" "$ca" "$bundle" || die "what $signer signed does not verify to the root"
-  imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$bundle")
+  verified "$root" "$(first_certificate <<<"$bundle")" "$bundle" || die "what $signer signed does not verify to the root"
+  import_ca "$bundle"
+}
+
+# import_ca BUNDLE: the CA first, then what is above it.
+import_ca() {
+  local imported
+  imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$1")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
+  forget_signers
+  if ((${generation:-1} > 1)); then find_ca "$mount" && name_issuer "$(jq -c .data <<<"$issuer")" "${issuer_name:-}"; fi
   ca_present "$mount" || die "$mount does not hold the CA that was just imported"
 }
 
@@ -995,6 +1298,477 @@ set_first_issuer() {
   local config
   config=$(get "$mount/config/issuers")
   [[ -n $(jq -r '.data.default // ""' <<<"$config") ]] || jq -n --arg id "$1" '{default: $id}' | put "$mount/config/issuers"
+}
+
+# --- generations: the CAs of a cluster, as issuers beside each other on its mount ----------------------------------------------------
+#
+# The issuer of generation N is called PREFIXN. The only one of a mount, which is the first, has no name until there is a second.
+
+readonly issuer_name=$issuer_prefix$generation
+
+# issuer_named NAME: prints it.
+issuer_named() { jq -c --arg name "$1" 'select(.issuer_name == $name)' <<<"$signers"; }
+
+# is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there, by number.
+is_own_name() { [[ $1 == "$issuer_prefix"* && ${1#"$issuer_prefix"} =~ ^[1-9][0-9]{0,2}$ ]]; }
+own_names() {
+  local name
+  while IFS= read -r name; do
+    if is_own_name "$name"; then printf '%s\n' "$name"; fi
+  done < <(jq -r .issuer_name <<<"$signers" | sort -V)
+}
+
+# nameless COMMON-NAME: prints the CA of this name, below the root, that is not called as ours are: the first, or what a stopped run left.
+nameless() {
+  local one certificate
+  while IFS= read -r one; do
+    [[ -n $one ]] || continue
+    ! is_own_name "$(jq -r .issuer_name <<<"$one")" || continue
+    certificate=$(jq -r .certificate <<<"$one" | first_certificate)
+    [[ $(subject_cn <<<"$certificate") == "$1" ]] || continue
+    # while the root is being replaced, the CA before the planned one is below the root before.
+    verified "$root"$'\n'"$also_trust" "$certificate" "$(jq -r '.ca_chain // [] | .[]' <<<"$one")" || continue
+    printf '%s\n' "$one"
+    return 0
+  done <<<"$signers"
+}
+
+# find_generation: sets `issuer` to the CA of the planned generation; 1 where it is to be made.
+find_generation() {
+  local found rc=0
+  read_signers || rc=$?
+  ((rc == 0)) || return "$rc"
+  found=$(issuer_named "$issuer_name")
+  [[ -n $found ]] || found=$(nameless "$common_name")
+  if [[ -n $found ]]; then
+    issuer=$(jq '{data: .}' <<<"$found")
+    return 0
+  fi
+  may_be_made || return 2
+  return 1
+}
+
+# may_be_made: whether a CA of the planned generation can be made beside what is there. Says what is wrong.
+may_be_made() {
+  local highest
+  highest=$(own_names | sed "s/^$issuer_prefix//" | tail -n 1)
+  if [[ -n $highest ]] && ((highest > generation)); then
+    complain "the CA of generation $generation is not in $mount (any more), and that of generation $highest is: none is made again. Set intermediate.generation to $highest, or to $((highest + 1)) for a new one"
+    return 1
+  fi
+  [[ -z $highest && -n $default_id ]] || return 0
+  # a mount from before there were generations.
+  ((generation == 1)) || [[ -z $(nameless "$first_common_name") ]] || return 0
+  issuer=$(get "$mount/issuer/$default_id") || return 1
+  is_planned_ca "$issuer"
+}
+
+# has_former: whether a CA of another generation is there, so that the mount is ours.
+has_former() { [[ -n $(own_names) ]] || { ((generation > 1)) && [[ -n $(nameless "$first_common_name") ]]; }; }
+
+# has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
+has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer") == "$issuer_name" ]]; }
+
+# prepare_generation: a second CA is about to be made: the first one gets its name, and the default stays where it is until it is moved. Sets
+# `former_key` where the new one takes the key of the one before.
+prepare_generation() {
+  local former
+  forget_signers
+  read_signers || return 0
+  [[ -n $(own_names) ]] || name_issuer "$(nameless "$first_common_name")" "${issuer_prefix}1"
+  [[ $follows_latest == false ]] || set_default "$default_id"
+  [[ $reuse_key == true ]] || return 0
+  # of the default, where it is one of ours; else of the last one.
+  former=$(called "$default_id")
+  is_own_name "$former" || former=$(own_names | tail -n 1)
+  [[ -z $former ]] || former_key=$(issuer_named "$former" | jq -r .key_id)
+  [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
+}
+
+# set_default ID
+set_default() {
+  jq -n --arg id "$1" '{default: $id, default_follows_latest_issuer: false}' | put "$mount/config/issuers"
+  forget_signers
+}
+
+# name_issuer ISSUER NAME: its other fields stay as they are; where ISSUER is none, there is nothing to do.
+name_issuer() {
+  local other
+  [[ -n $1 ]] || return 0
+  other=$(jq -r '.issuer_name // ""' <<<"$1")
+  [[ -z $other ]] || die "the CA in $mount is called '$other' by another maker, and who uses that name would lose it; rename it yourself: $cli patch $mount/issuer/$other issuer_name=$2"
+  jq -n --arg name "$2" '{issuer_name: $name}' | vault patch -format=json "$mount/issuer/$(jq -r .issuer_id <<<"$1")" -
+  forget_signers
+  read_signers
+}
+
+# --- which of them signs
+
+# default_is_planned: whether the planned CA signs, and of each other one of ours it is recorded until when certificates under it can live.
+default_is_planned() {
+  local found words rc=0
+  find_ca "$intermediate_mount" || rc=$?
+  ((rc == 0)) || return "$rc"
+  found=$(jq -n --arg default "$(called "$default_id")" --argjson follows "$follows_latest" \
+    '{data: {$default, default_follows_latest_issuer: $follows}}')
+  compare "$found" "$(jq -n --arg default "$(called "$(jq -r .data.issuer_id <<<"$issuer")")" \
+    '{$default, default_follows_latest_issuer: false}')" || return "$?"
+  words=$(unrecorded) || return 2
+  [[ -z $words ]] || {
+    note "it is not recorded yet: ${words//$'\n'/, }"
+    return 1
+  }
+}
+
+# called ID: prints the name of an issuer, or its ID where it has none.
+called() { jq -rn --arg id "$1" '[inputs | select(.issuer_id == $id) | .issuer_name | select(. != "")][0] // $id' <<<"$signers"; }
+
+# former_names: those of ours that are not the planned one.
+former_names() { own_names | grep -vxF "$issuer_name" || true; }
+
+# unrecorded: prints what is to be recorded, in words: an end for each former one that has none, and none for the planned one; the root that
+# signs, and an end for the one before.
+unrecorded() {
+  local name end now_in before
+  # who trusts the intermediate alone has no root to change.
+  if [[ ${root_file:-root} == root ]]; then
+    now_in=$(root_id <<<"$root")
+    before=$(evidence_of "$mount" root) || return 2
+    [[ $before == "$now_in" ]] || printf 'root=%s\n' "$now_in"
+    [[ -z $before || $before == "$now_in" ]] || printf 'left.%s=end\n' "$before"
+  fi
+  [[ -z $(evidence_of "$mount" "$issuer_name.until") ]] || printf '%s.until=\n' "$issuer_name"
+  while IFS= read -r name; do
+    [[ -n $name ]] || continue
+    end=$(evidence_of "$mount" "$name.until") || return 2
+    is_time "$end" || printf '%s.until=end\n' "$name"
+  done < <(former_names)
+}
+
+is_time() { [[ $1 =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$ ]]; }
+
+# move_default NAMES: tries the planned CA, makes it the default, and records until when certificates under the one before can live. The
+# record is made after the move: stopped in between, the next run makes it, later. So nothing may be recorded of both before the move.
+move_default() {
+  local id end
+  local -a words
+  find_ca "$intermediate_mount" || die "there is no CA of generation $generation"
+  id=$(jq -r .data.issuer_id <<<"$issuer")
+  if [[ $default_id != "$id" ]]; then
+    try_issuer "$id" "$1"
+    may_move
+    record "$mount" "$issuer_name.until=" "$(called "$default_id").until="
+  fi
+  if [[ $default_id != "$id" || $follows_latest != false ]]; then
+    set_default "$id"
+    find_ca "$intermediate_mount"
+  fi
+  end=$(last_end)
+  mapfile -t words < <(unrecorded)
+  ((${#words[@]} == 0)) || record "$mount" "${words[@]/%=end/=$end}"
+}
+
+# may_move: ends the script where the planned CA ends in another root than the default, and not every workload trusts that one.
+may_move() {
+  local before new
+  before=$(evidence_of "$mount" root)
+  new=$(root_id <<<"$root")
+  [[ $before != "$new" ]] || return 0
+  [[ -n $before ]] || die "it is not on record which root $mount signs below: set root and intermediate.generation back to what they were, run the setup.sh of that once, and go on from there"
+  root_may_sign "$before" "$new" || die "the default issuer is left as it is"
+}
+
+# margin: for the clocks of the servers of Vault, and for what is being signed while the default moves.
+readonly MARGIN=600
+
+# last_end: prints when the last certificate ends that can have been signed by now, in Vault's words and by its time.
+last_end() {
+  local now longer
+  now=$(vault_time) || return 2
+  longer=$(evidence_of "$mount" leaves.until) || return 2
+  jq -nr --argjson now "$now" --argjson seconds "$((leaf_seconds + MARGIN))" --arg longer "$longer" '[$now + $seconds | todateiso8601, $longer] | max'
+}
+
+# note_longer_leaves: a role that signs for longer than planned is about to be changed: what it has signed lives on.
+note_longer_leaves() {
+  local found longest now before rc=0
+  use_ca "$intermediate_mount"
+  found=$(get "$role_path") || rc=$?
+  ((rc != 1)) || return 0
+  # 0 is what the mount allows.
+  longest=$(jq --argjson mount "$ca_seconds" '.data | [.max_ttl, .ttl] | max | if . == 0 then $mount else . end' <<<"$found")
+  [[ $(jq -n --argjson found "$longest" --argjson planned "$leaf_seconds" '$found > $planned') == true ]] || return 0
+  now=$(vault_time)
+  before=$(evidence_of "$mount" leaves.until)
+  record "$mount" "leaves.until=$(jq -nr --argjson now "$now" --argjson longest "$longest" --argjson margin "$MARGIN" --arg before "$before" \
+    '[$now + $longest + $margin | todateiso8601, $before] | max')"
+}
+
+# try_issuer ID NAMES: one signature, before the mesh depends on it.
+try_issuer() {
+  local answer leaf chain
+  trial_key
+  answer=$(sign_at "$mount/issuer/$1/sign/${role_path##*/}" "$2" vault) ||
+    die "$issuer_name does not sign, so the default issuer is left: $(last_error)"
+  leaf=$(jq -r .data.certificate <<<"$answer")
+  chain=$(jq -r '(.data.ca_chain // [.data.issuing_ca])[]' <<<"$answer")
+  verified "$root" "$leaf" "$chain" || die "what $issuer_name signs does not verify to the root, so the default issuer is left"
+  rm -f -- "$work/trial.key"
+  say "      signed by $issuer_name, verified to the root: a workload"
+}
+
+# --- those that nothing needs any more
+
+# gone_names: those of which something is recorded, and which are not there: a stopped run has removed them.
+gone_names() {
+  local name
+  while IFS= read -r name; do
+    if is_own_name "$name" && [[ -z $(issuer_named "$name") ]]; then printf '%s\n' "$name"; fi
+  done < <(evidence_keys "$mount" | sed -n 's/[.]until$//p; s/[.]key$//p' | sort -u)
+}
+
+# ended NAME NOW: whether its recorded end has passed.
+ended() {
+  local until past
+  until=$(evidence_of "$mount" "$1.until") || return 2
+  is_time "$until" || return 1
+  past=$(jq -n --arg until "$until" --argjson now "$2" '$now >= ($until | fromdateiso8601)') || return 2
+  [[ $past == true ]]
+}
+
+# retirable: prints the names of the former ones that can go; the default never can.
+retirable() {
+  local name now
+  now=$(vault_time) || return 2
+  while IFS= read -r name; do
+    if [[ -n $name && $(called "$default_id") != "$name" ]] && ended "$name" "$now"; then printf '%s\n' "$name"; fi
+  done < <(former_names)
+}
+
+# retired: whether nothing is to be removed: always, where --retire does not ask for it. Says what could be.
+retired() {
+  local name end rc=0 gone can
+  find_ca "$intermediate_mount" || rc=$?
+  ((rc <= 1)) || return "$rc"
+  # where the planned one is to be made first, nothing can go.
+  ((rc == 0)) || return 0
+  [[ -n $(former_names)$(evidence_keys "$mount") ]] || return 0
+  can=$(retirable) || return 2
+  while IFS= read -r name; do
+    [[ -n $name ]] || continue
+    end=$(evidence_of "$mount" "$name.until")
+    if [[ $(called "$default_id") == "$name" ]]; then
+      note "$name signs until the default issuer is moved"
+    elif grep -xF "$name" >/dev/null <<<"$can"; then
+      [[ $retire == true ]] || note "no certificate under $name lives any more, since $end: it can be removed by --retire"
+    else
+      note "$name is kept: certificates under it can live until ${end:-a time that is not recorded yet}"
+    fi
+  done < <(former_names)
+  gone=$(gone_names)
+  [[ -z $gone ]] || note "what a stopped run has left of ${gone//$'\n'/, } can be removed by --retire"
+  [[ $retire == false || -z $can$gone ]]
+}
+
+# need_retirable CODE: --retire, where the planned CA was found (0) or was not, is refused before the time has come, and before anything is changed.
+need_retirable() {
+  local can name ends=''
+  [[ $retire == true && $mode != check ]] || return 0
+  [[ $1 == 0 && ($(called "$default_id") == "$issuer_name" || -z $(own_names)) ]] ||
+    die "--retire: the default issuer of $mount is not the planned one yet: run this without --retire first"
+  can=$(retirable) || exit 1
+  [[ -z $can && -z $(gone_names) ]] || return 0
+  [[ -n $(former_names) ]] || {
+    note "--retire: there is no CA of another generation in $mount, so there is nothing to remove"
+    return 0
+  }
+  while IFS= read -r name; do ends+=" $name until $(evidence_of "$mount" "$name.until"),"; done < <(former_names)
+  die "--retire: certificates can live:${ends%,}; by Vault's clock it is $(vault_time | jq -r todateiso8601). Nothing was changed"
+}
+
+# retire_issuers: the issuer, then its key, unless another issuer has it; the key is recorded first, so that a stopped run is finished.
+retire_issuers() {
+  local name
+  forget_signers
+  find_ca "$intermediate_mount"
+  while IFS= read -r name; do
+    record "$mount" "$name.key=$(issuer_named "$name" | jq -r .key_id)"
+    vault delete "$mount/issuer/$(issuer_named "$name" | jq -r .issuer_id)"
+    say "      removed: the CA $name"
+  done < <(retirable)
+  forget_signers
+  read_signers
+  while IFS= read -r name; do remove_key "$name"; done < <(gone_names)
+}
+
+# remove_key NAME: the key of an issuer that was removed, then what is recorded of it.
+remove_key() {
+  local key
+  key=$(evidence_of "$mount" "$1.key")
+  if [[ -n $key && -z $(jq -r --arg key "$key" 'select(.key_id == $key) | .issuer_name' <<<"$signers") ]]; then
+    vault delete "$mount/key/$key"
+    say "      removed: its key"
+  fi
+  record "$mount" "$1.until=" "$1.key="
+}
+
+# --- roots: what every workload trusts, and what nothing needs any more
+
+# Evidence of a change of the root, in the description of each cluster's mount, by Vault's own time. A root is called by the first 16 digits
+# of its SHA-256 fingerprint:
+#   root=R           the root that the mount's default issuer ends in
+#   trusts.R=TIME    from then on every workload of the cluster trusts R
+#   left.R=TIME      until then a certificate that ends in R can be in use, since the default issuer ended in it
+# Every cluster's script reads those of all, so that none signs what another one's workloads refuse.
+
+root_id() { fingerprint | tr -d ':' | cut -c1-16; }
+
+# planned_roots: prints what the workloads are to trust, one a line.
+planned_roots() { printf '%s\n' "$root" ${also_trust:+"$also_trust"} | each_certificate root_id; }
+
+# evidence_of_all: prints the evidence of all mounts: {MOUNT: {KEY: VALUE}}.
+evidence_of_all() {
+  local table
+  table=$(get sys/mounts) || return 2
+  jq "$EVIDENCE"' (.data // .) | to_entries
+    | map(select((.value | type) == "object" and .value.type == "pki") | {key: (.key | rtrimstr("/")), value: (.value.description // "" | evidence.words)})
+    | from_entries' <<<"$table"
+}
+
+# look_at_workloads: sets `handed` to the roots that workloads are handed (ConfigMap istio-ca-root-cert of each namespace): a line
+# NAMESPACE ROOT... for each text. 1, and a note: the cluster does not say.
+handed=
+look_at_workloads() {
+  local answer namespace text roots
+  answer=$(kube get configmaps -A --field-selector metadata.name=istio-ca-root-cert -o json 2>"$work/error") || {
+    note "what the workloads trust cannot be looked at: $(last_error)"
+    return 1
+  }
+  handed=
+  while IFS=$'\t' read -r namespace text; do
+    roots=$(base64 -d <<<"$text" | each_certificate root_id | sort -u)
+    handed+="$namespace ${roots//$'\n'/ }"$'\n'
+  done < <(jq -r '[.items[] | {namespace: .metadata.namespace, pem: (.data["root-cert.pem"] // "")}] | group_by(.pem)[]
+    | "\(.[0].namespace)\t\(.[0].pem | @base64)"' <<<"$answer")
+}
+
+# without ROOT: prints a namespace whose workloads are not handed it.
+without() {
+  local line
+  [[ -n $handed ]] || printf 'no namespace has istio-ca-root-cert'
+  while IFS= read -r line; do
+    [[ -z $line || " ${line#* } " == *" $1 "* ]] || { printf 'namespace %s' "${line%% *}" && break; }
+  done <<<"$handed"
+}
+
+# old_istiods: prints the pods of istiod that were started before the roots in their namespace last changed: it reads them at its start.
+old_istiods() {
+  local changed pods
+  changed=$(kube get configmap istio-ca-root-cert -n "$istio_namespace" -o json --show-managed-fields 2>"$work/error" |
+    jq -r '[.metadata | .creationTimestamp, .managedFields[]?.time] | map(values) | max') || return 2
+  pods=$(kube get pods -n "$istio_namespace" -l app=istiod -o json 2>"$work/error") || return 2
+  jq -r --arg changed "$changed" '.items[]
+    | select(.metadata.deletionTimestamp == null and (.status.startTime // .metadata.creationTimestamp) < $changed) | .metadata.name' <<<"$pods"
+}
+
+# trust_recorded: whether Vault has on record what the workloads trust. Sets `learned` and `forgotten` to the roots that are to be recorded.
+learned=()
+forgotten=()
+trust_recorded() {
+  local known id lacking rc=0
+  learned=() forgotten=()
+  if ! look_at_workloads || [[ -z $handed ]]; then
+    # nothing is on its way to the workloads where no root stands beside the one that signs.
+    [[ -n $also_trust ]] || return 0
+    note 'no workload is handed a root yet: run this again once istio-csr serves'
+    return 1
+  fi
+  known=$(evidence_of_all) || return 2
+  drops_are_due "$known" || return 2
+  known=$(jq -r --arg mount "$intermediate_mount" '.[$mount] // {} | keys[] | select(startswith("trusts.")) | ltrimstr("trusts.")' <<<"$known")
+  for id in $known; do
+    [[ -z $(without "$id") ]] || forgotten+=("$id")
+  done
+  [[ -z $also_trust ]] || for id in $(planned_roots); do
+    lacking=$(without "$id")
+    if [[ -n $lacking ]]; then
+      note "not every workload is handed the root $id yet: $lacking. run this again once istio-csr has written it"
+      rc=1
+    elif ! grep -xF -- "$id" >/dev/null <<<"$known"; then
+      learned+=("$id")
+    fi
+  done
+  ((${#learned[@]} == 0)) || istiods_know || { learned=() && rc=1; }
+  ((${#learned[@]} + ${#forgotten[@]} == 0)) || rc=1
+  return "$rc"
+}
+
+# istiods_know: whether each istiod has read what its namespace holds.
+istiods_know() {
+  local pods
+  pods=$(old_istiods) || { note "the pods of istiod cannot be looked at: $(last_error)" && return 1; }
+  [[ -n $pods ]] || return 0
+  note "istiod reads its roots at its start, and ${pods//$'\n'/, } was started before they changed: kubectl --context $context rollout restart deployment/$istiod -n $istio_namespace"
+  return 1
+}
+
+# record_trust: a workload learns a root with its next certificate, so each knows it once the longest-lived of today's has ended.
+record_trust() {
+  local id at
+  local -a words=()
+  ((${#learned[@]} + ${#forgotten[@]} > 0)) || return 0
+  at=$(last_end)
+  for id in "${forgotten[@]}"; do words+=("trusts.$id="); done
+  for id in "${learned[@]}"; do
+    words+=("trusts.$id=$at")
+    say "      from $at on every workload of $cluster trusts $id"
+  done
+  record "$intermediate_mount" "${words[@]}"
+}
+
+# root_may_sign OLD NEW: says what is wrong where a workload would not trust what the new root signs, in this cluster or in another one whose
+# CA ends in the old one still.
+root_may_sign() {
+  local known now refused
+  look_at_workloads || return 1
+  refused=$(without "$2")
+  if [[ -n $refused ]]; then
+    complain "$refused does not hand its workloads the root $2 that is to sign from now on: write it as root.alsoTrust first, beside the present root, and run the setup.sh of every cluster"
+    return 1
+  fi
+  known=$(evidence_of_all) && now=$(vault_time) || return 2
+  refused=$(jq -r --arg old "$1" --arg new "$2" --argjson now "$now" '[to_entries[] | select(.value.root == $old) | .value["trusts.\($new)"] as $at
+    | if $at == null then "the workloads of \(.key) are not on record as trusting it: run that cluster'\''s setup.sh with it in root.alsoTrust"
+      elif ($at | fromdateiso8601) > $now then "those of \(.key) all trust it from \($at) on" else empty end] | join("; ")' <<<"$known") || return 2
+  [[ -n $refused ]] || return 0
+  complain "the root $2 must not sign yet: $refused"
+  return 1
+}
+
+# root_may_go ID EVIDENCE: says what is wrong where a certificate that ends in this root can still be in use.
+root_may_go() {
+  local now refused
+  now=$(vault_time) || return 2
+  refused=$(jq -r --arg id "$1" --argjson now "$now" '[to_entries[]
+    | if .value.root == $id then "\(.key) still signs below it"
+      elif (.value["left.\($id)"] // "1970-01-01T00:00:00Z" | fromdateiso8601) > $now then "certificates of \(.key) live until \(.value["left.\($id)"])"
+      else empty end] | join("; ")' <<<"$2") || return 2
+  [[ -n $refused ]] || return 0
+  complain "the root $1 must be trusted still: $refused. name it in root.alsoTrust until then"
+  return 1
+}
+
+# drops_are_due EVIDENCE: whether each root that workloads are handed, that is on record and that the plan does not name any more, may go.
+drops_are_due() {
+  local id
+  for id in $(cut -d ' ' -f 2- <<<"$handed" | tr ' ' '\n' | sort -u); do
+    grep -xF -- "$id" >/dev/null <<<"$(planned_roots)" || ! is_on_record "$id" "$1" || root_may_go "$id" "$1" || return 1
+  done
+}
+
+# is_on_record ID EVIDENCE: whether it is a root that some cluster's CA has ended in, or that workloads were to learn.
+is_on_record() {
+  jq -e --arg id "$1" 'any(.[]; .root == $id or has("left.\($id)") or has("trusts.\($id)"))' <<<"$2" >/dev/null
 }
 
 # --- what a cluster's scripts share
@@ -1010,6 +1784,16 @@ find_root() {
 }
 
 kube() { kubectl --context "$context" "$@"; }
+
+# need_namespaces NAME...: that they are there.
+need_namespaces() {
+  local namespace found
+  found=$(kube get namespace "$@" -o name 2>"$work/error") && return 0
+  for namespace in "$@"; do
+    grep -xF "namespace/$namespace" >/dev/null <<<"$found" ||
+      missing+=("the namespace $namespace in the cluster of context $context: $(grep -F "\"$namespace\"" "$work/error" || last_error)")
+  done
+}
 
 # may WORDS...: whether the one who runs this may do that in the cluster.
 may() {
@@ -1064,8 +1848,8 @@ need_root_place() {
   esac
 }
 
-# root_delivered: whether the cluster's root file holds what istio-csr is to hand out. It may hold others too, which are left there: who
-# needs them is not known here.
+# root_delivered: whether the cluster's root file holds what istio-csr is to hand out, and nothing that a change of the root has left there. It
+# may hold others too, which are left: who needs them is not known here.
 root_delivered() {
   local found rc=0 planned prints
   [[ -n ${ca:-} || $root_file == root ]] || return 1
@@ -1079,23 +1863,37 @@ root_delivered() {
   fi
   ! grep -vxF -- "$prints" >/dev/null <<<"$planned" || return 1
   prints=$(grep -vxF -- "$planned" <<<"$prints") || return 0
+  if [[ -n $(dropped) ]]; then return 1; fi
   stray "it holds other CAs too, which the workloads trust as much: SHA-256 ${prints//$'\n'/, }"
 }
 
-# unplanned PRINTS: prints the certificate of standard input, where its fingerprint is not one of those.
-unplanned() {
-  local certificate
-  certificate=$(first_certificate)
-  grep -xF -- "$(fingerprint <<<"$certificate")" >/dev/null <<<"$1" || printf '%s\n' "$certificate"
+# dropped: prints the roots that lie there, that a change of the root has brought, and that the plan does not name any more.
+dropped() {
+  local id known
+  known=$(evidence_of_all) || return 2
+  for id in $(held_root | each_certificate root_id); do
+    grep -xF -- "$id" >/dev/null <<<"$(planned_roots)" || ! is_on_record "$id" "$known" || printf '%s\n' "$id"
+  done
 }
 
-# deliver_root: adds what is planned, and takes nothing away.
+# other_than ROOTS: prints the certificate of standard input, where it is not one of those.
+other_than() {
+  local certificate
+  certificate=$(first_certificate)
+  grep -xF -- "$(root_id <<<"$certificate")" >/dev/null <<<"$1" || printf '%s\n' "$certificate"
+}
+
+# deliver_root: adds what is planned, and takes away what a change of the root has left there, where nothing needs it any more.
 deliver_root() {
-  local found='' rc=0 planned
+  local found='' id known gone='' rc=0
   found=$(held_root) || rc=$?
   ((rc <= 1)) || return "$rc"
-  planned=$(root_file | each_certificate fingerprint)
-  { root_file && each_certificate unplanned "$planned" <<<"$found"; } | carry_root
+  if [[ $root_file == root && -n $found ]]; then
+    known=$(evidence_of_all)
+    gone=$(dropped)
+    for id in $gone; do root_may_go "$id" "$known" || die "$root_kind $root_namespace/$root_name is left as it is"; done
+  fi
+  { root_file && each_certificate other_than "$(planned_roots)"$'\n'"$gone" <<<"$found"; } | carry_root
 }
 
 # --- it lies in a Secret
@@ -1120,16 +1918,25 @@ account_token() {
   kube create token "$1" -n "$issuer_namespace" ${2:+--audience="$2"} --duration="$3" 2>"$work/error"
 }
 
-has_account() { kube get serviceaccount "$1" -n "$issuer_namespace" -o name >/dev/null 2>"$work/error"; }
+# has_account NAME: an API server that does not answer says nothing of it.
+has_account() {
+  local found
+  found=$(kube get serviceaccount "$1" -n "$issuer_namespace" -o name --ignore-not-found 2>"$work/error") ||
+    die "cannot look for service account $issuer_namespace/$1 in context $context: $(last_error)"
+  [[ -n $found ]]
+}
 
 # log_in: sets `trial_token`; 1, and why, where there is nothing to log in with yet.
 log_in() {
-  local response
-  if ! has_account "$service_account"; then
-    say "      not tried: service account $issuer_namespace/$service_account is not in the cluster yet. Apply the manifests of 0-access, then run this again"
-    return 1
-  fi
-  response=$(log_in_with_token 2>"$work/error") || die "the login as $issuer_namespace/$service_account failed, cert-manager could not log in either: $(last_error)"
+  local response reason
+  response=$(log_in_with_token 2>"$work/error") || {
+    reason=$(last_error)
+    has_account "$service_account" || {
+      say "      not tried: service account $issuer_namespace/$service_account is not in the cluster yet. Apply the manifests of 0-access, then run this again"
+      return 1
+    }
+    die "the login as $issuer_namespace/$service_account failed, cert-manager could not log in either: $reason"
+  }
   trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
 }
 
@@ -1213,15 +2020,24 @@ trial_done=0
 trial_login() {
   log_in || return 0
   [[ -n $trial_token ]] || die 'the login gave no token'
+  trial_key
+}
+
+# trial_key: makes the key that trials ask with.
+trial_key() {
   case $key_type in
     rsa) openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:$key_bits" -out "$work/trial.key" 2>/dev/null ;;
     ec) openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:P-$key_bits" -out "$work/trial.key" 2>/dev/null ;;
   esac
 }
 
-# sign NAMES: asks Vault as cert-manager does, with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words.
-sign() {
-  local names=$1 cn=''
+# sign NAMES: asks Vault as cert-manager does, with its token.
+sign() { sign_at "$sign_path" "$1" vault_as "$trial_token"; }
+
+# sign_at PATH NAMES VAULT...: asks with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words; VAULT asks.
+sign_at() {
+  local path=$1 names=$2 cn=''
+  shift 2
   if [[ $names == CN=* ]]; then
     cn=${names%%,*}
     cn=${cn#CN=}
@@ -1231,7 +2047,7 @@ sign() {
   jq -n --rawfile csr "$work/trial.csr" --arg cn "$cn" --arg names "$names" --arg ttl "$trial_ttl" '
     def of($kind): [$names | split(",")[] | select(startswith($kind + ":")) | ltrimstr($kind + ":")] | join(",");
     {common_name: $cn, alt_names: of("DNS"), ip_sans: of("IP"), uri_sans: of("URI"), $ttl, $csr, exclude_cn_from_sans: "true"}' |
-    vault_as "$trial_token" write -format=json "$sign_path" - 2>"$work/error"
+    "$@" write -format=json "$path" - 2>"$work/error"
 }
 
 # signs WHAT NAMES: it has to be signed, with these names, for client and server, and to verify to the root.

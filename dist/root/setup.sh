@@ -11,9 +11,11 @@ readonly server_name=''
 readonly ca_bundle=''
 readonly config_root=''
 readonly root_mount=pki
+readonly root_ref=default
 readonly root_source=import
 readonly root_common_name='Mesh Root CA'
-readonly longest_intermediate=157680000
+readonly longest_below=157680000
+readonly cas='[]'
 readonly step_count=4
 readonly needs='{
   "root/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki":["create","update"]}},
@@ -113,8 +115,12 @@ only=
 total=$step_count
 # what a step that is done is called.
 settled=
+# what somebody has to do outside of Vault before it goes on.
+waiting=false
 # the one step that --repair names; none: this repairs nothing.
 repair=
+# a step that is done only where an option asks for it; its policy is printed only then.
+unasked=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
 repair_example=
 
@@ -192,6 +198,7 @@ finish() {
   rm -rf -- "$work"
   [[ $drifted == false ]] || exit 3
   [[ $refused == false ]] || exit 2
+  [[ $waiting == false ]] || exit 4
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -199,7 +206,14 @@ finish() {
 
 # --- Vault -----------------------------------------------------------------------------------------------------------------------
 
-vault() { command "$cli" "$@"; }
+# vault WORDS...: the CLI. What it writes may change anything that was read before.
+vault() {
+  case $1 in
+    read | list | status) ;;
+    *) forget ;;
+  esac
+  command "$cli" "$@"
+}
 
 # vault as the holder of another token.
 vault_as() {
@@ -209,31 +223,62 @@ vault_as() {
 }
 
 # get PATH: prints what Vault holds there, as JSON; 1 where there is nothing. A Vault that can't answer ends the script: it is not "nothing".
-get() { ask read "$1"; }
+get() { known read "$1"; }
+
+# get_anew PATH: the same, always from Vault, and kept nowhere: what holds a secret, or what another run may have made since.
+get_anew() { ask read "$1"; }
 
 # keys_of PATH: sets `listed` to the keys below a path; 1 where there are none.
 keys_of() {
   local list rc=0
   listed=()
-  list=$(ask list "$1") || rc=$?
+  list=$(known list "$1") || rc=$?
   ((rc <= 1)) || exit 1
   ((rc == 1)) || mapfile -t listed < <(jq -r '.[]' <<<"$list")
   ((${#listed[@]} > 0))
 }
 
+# known VERB PATH: as `ask`, but for what Vault has answered since this run last wrote: a call of the CLI takes a tenth of a second. In files,
+# since subshells ask too. What is not there is never known, as another run may make it at any time.
+known() {
+  local answer file=$work/known.$1.${2//\//,}
+  if [[ -s $file ]]; then
+    printf '%s\n' "$(<"$file")"
+  else
+    answer=$(ask "$@") || return $?
+    # on a full disk, it is asked again the next time.
+    { printf '%s\n' "$answer" >"$file"; } 2>/dev/null || rm -f -- "$file"
+    printf '%s\n' "$answer"
+  fi
+}
+
+# forget: so that the next question goes to Vault.
+# shellcheck disable=SC2317 # it is not called where no Vault is asked
+forget() {
+  local -a files=("$work"/known.*)
+  [[ ! -e ${files[0]} ]] || rm -f -- "${files[@]}"
+}
+
+# ask VERB PATH
 ask() {
   local answer rc=0
   answer=$(vault "$1" -format=json "$2" 2>"$work/error") || rc=$?
   if ((rc == 0)); then
     printf '%s\n' "$answer"
-  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route' "$work/error"; then
+  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route|unable to find PKI (issuer|key) for reference' "$work/error"; then
     return 1
   else
-    complain "cannot read $2: $(last_error)"
+    complain "cannot read $2: $(last_error)$(token_ended)"
     # a subshell may be what asks.
     : >"$work/unanswered"
     return 2
   fi
+}
+
+# token_ended: the rights were looked at before the first step, so what is forbidden after that was allowed then.
+token_ended() {
+  grep -q 'Code: 403' "$work/error" || return 0
+  printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
 # put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
@@ -246,7 +291,10 @@ type_is() {
   local table type
   table=$(get "$1") || return 2
   type=$(jq -r --arg mount "$2/" '(.data // .)[$mount].type // ""' <<<"$table") || return 2
-  [[ -n $type ]] || return 1
+  [[ -n $type ]] || {
+    forget
+    return 1
+  }
   [[ $type == "$3" ]] || {
     complain "$2 is a mount of type $type, the plan wants $3: choose another mount in the config"
     return 2
@@ -353,22 +401,41 @@ is_root() {
 # lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
 lives_for() {
   openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
-  complain "$3 ends ($(end_of <<<"$2")) before an intermediate of $1 s would: use a root that lives longer, or a shorter intermediate.ttl"
+  complain "$3 ends ($(end_of <<<"$2")) before what it is to sign for $1 s would: use one that lives longer, or a shorter ttl below it"
   return 1
 }
 
-# issuer_of MOUNT: prints the default issuer of a mount as JSON; 1 where it has none.
+# path_of CERTIFICATE: prints how many CAs may stand below it; -1: any number.
+path_of() {
+  local path
+  path=$(openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | sed -n 's/.*pathlen:\([0-9]*\).*/\1/p')
+  printf '%s' "${path:--1}"
+}
+
+# issuer_of MOUNT [REF]: prints an issuer of a mount as JSON, the default one where none is named; 1 where there is none.
 issuer_of() {
   local config id rc=0
+  if [[ ${2:-default} != default ]]; then
+    get "$1/issuer/$2"
+    return
+  fi
   config=$(get "$1/config/issuers") || rc=$?
   ((rc == 0)) || return "$rc"
   id=$(jq -r '.data.default // ""' <<<"$config") || return 2
-  [[ -n $id ]] || return 1
+  [[ -n $id ]] || {
+    forget
+    return 1
+  }
   get "$1/issuer/$id"
 }
 
 # --- the root --------------------------------------------------------------------------------------------------------------------
 
+# shellcheck disable=SC2034 # not every script looks for it
+root=
+# where it is, in words; an offline root stands in the config alone.
+root_place=${root_mount:+in $root_mount}
+root_place=${root_place:-outside of Vault}
 known_root=$config_root
 known_root_source='the root.certificate of the config'
 
@@ -387,10 +454,17 @@ same_as_known() {
   grep -xF "$print" >/dev/null <<<"$prints"
 }
 
-# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none.
+# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
+# offline root stands in the config.
 root_from_vault() {
   local issuer certificate rc=0
-  issuer=$(issuer_of "$root_mount") || rc=$?
+  if [[ -z $root_mount ]]; then
+    certificate=$(first_certificate <<<"$known_root") || return 2
+    is_root "$certificate" "$known_root_source" || return 2
+    printf '%s\n' "$certificate"
+    return 0
+  fi
+  issuer=$(issuer_of "$root_mount" "$root_ref") || rc=$?
   ((rc == 0)) || return "$rc"
   certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
   if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
@@ -416,6 +490,12 @@ need_programs() {
   done
 }
 
+# need_room: what is compared is laid into files, and a file that is cut off would be another certificate.
+need_room() {
+  { printf '%262144s' '' >"$work/room"; } 2>/dev/null || die "there is no room below ${TMPDIR:-/tmp} to work in, and nothing was changed: free some, or set TMPDIR"
+  rm -f -- "$work/room"
+}
+
 # need_answer: that Vault answers and is unsealed.
 need_answer() {
   local status
@@ -435,12 +515,15 @@ need_answer() {
   fi
 }
 
-# need_vault: that it answers, is unsealed, and that the token may look at what the steps look at, and do what is to be done.
+# need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local answer undone=''
-  need_answer || return 0
+  local answer undone='' reason
+  # an offline root alone needs nothing of Vault.
+  jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
   answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
-    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $(last_error)")
+    reason=$(last_error)
+    need_answer || return 0
+    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
   mapfile -t missing < <(lacking look "$only" <<<"$answer")
@@ -453,8 +536,8 @@ need_vault() {
 # lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
 # what Vault says of its capabilities.
 lacking() {
-  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" '(.data // .) as $has
-    | [$needs | to_entries[] | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has
+    | [$needs | to_entries[] | select($when == "look" or .key != $unasked) | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
       | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
       | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
@@ -473,7 +556,8 @@ need_step() {
 # (sys/capabilities-self) is left out.
 print_policy() {
   command -v jq >/dev/null || die 'this is missing: the program jq'
-  jq -r --arg mode "$mode" --arg only "$only" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[]))) | .value | .look, (if $mode == "check" then {} else .act end) | values | to_entries[]] | group_by(.key)[]
+  jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
+    | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
     | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
 }
 
@@ -539,11 +623,13 @@ main() {
     shift
   done
 
+  [[ ${retire:-true} == true ]] || unasked=issuer/retire
   [[ -z $repair ]] || need_step
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
-  work=$(mktemp -d)
+  work=$(mktemp -d) || die "cannot make a folder to work in, below ${TMPDIR:-/tmp}: free some room there, or set TMPDIR"
   trap 'finish $?' EXIT
+  need_room
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   use_namespace VAULT_NAMESPACE
@@ -602,10 +688,20 @@ evidence_of() {
   jq -nr --arg description "$description" --arg key "$2" "$EVIDENCE"' $description | evidence.words[$key] // ""'
 }
 
+# evidence_keys MOUNT: prints the keys, a line each.
+evidence_keys() {
+  local description rc=0
+  description=$(description_of sys/mounts "$1") || rc=$?
+  ((rc == 0)) || return "$rc"
+  jq -nr --arg description "$description" "$EVIDENCE"' $description | evidence.words | keys_unsorted[]'
+}
+
 # record MOUNT KEY=VALUE...: writes words beside those that are there, an empty value removes one. It asks Vault to write only what changes.
 record() {
   local mount=$1 before after
   shift
+  # another run may have recorded something since.
+  forget
   before=$(description_of sys/mounts "$mount") || return 2
   after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
     | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)
@@ -624,22 +720,44 @@ vault_time() {
   jq -e '(.data // .).server_time_utc | numbers' <<<"$health" || return 2
 }
 
+# own_words MOUNT: prints the keys of what these scripts have recorded there.
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+
+# nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
+nothing_recorded() {
+  local rc=0
+  description_of sys/mounts "$1" >/dev/null || rc=$?
+  ((rc != 1)) || return 0
+  ((rc == 0)) || return "$rc"
+  [[ -z $(own_words "$1") ]]
+}
+forget_record() {
+  local -a words
+  mapfile -t words < <(own_words "$1")
+  record "$1" "${words[@]/%/=}"
+}
+
 # --- the root CA -----------------------------------------------------------------------------------------------------------------
 
 repair_example=root/tune
+[[ $root_source != existing && $root_source != offline ]] || repair_example=root/check
 root_cert_file=
 root_key_file=
 root_key=
-options_usage=' [--root-cert FILE --root-key FILE]'
-options_help='  --root-cert FILE    the root certificate to import, PEM; needed once
+options_usage=
+options_help=
+[[ $root_source == existing || $root_source == offline ]] || options_usage=' [--root-cert FILE --root-key FILE]'
+[[ -z $options_usage ]] || options_help='  --root-cert FILE    the root certificate to import, PEM; needed once
   --root-key FILE     its key, PEM, unencrypted; read once, so it can be /dev/stdin; needed once
 '
 
 # option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
 option() {
+  if declare -F offline_option >/dev/null && offline_option "$@"; then return 0; fi
   taken=2
   case $1 in
     --root-cert | --root-key)
+      [[ $options_usage == *--root-cert* ]] || return 1
       (($# >= 2)) || bad_usage "$1 needs a file"
       [[ -r $2 ]] || bad_usage "$1: cannot read '$2'"
       if [[ $1 == --root-cert ]]; then root_cert_file=$2; else root_key_file=$2; fi
@@ -674,16 +792,39 @@ look_around() {
   certificate=$(root_from_vault) || rc=$?
   case $rc in
     0)
+      # shellcheck disable=SC2034 # what makes CAs reads it.
+      root=$certificate
       if [[ $root_source == import && -z $known_root ]]; then
         missing+=("the root certificate to compare with the CA that $root_mount holds ($(described "$certificate")): --root-cert FILE")
       elif [[ $root_source == generate && -z $known_root && $(subject_cn <<<"$certificate") != "$root_common_name" ]]; then
         die "$root_mount holds another CA ($(described "$certificate")) than the plan generates ('$root_common_name'): choose another mount, or source: import"
       fi
       ;;
-    1) [[ $root_source == generate ]] || need_root_files ;;
-    *) exit 1 ;;
+    1)
+      case $root_source in
+        import) need_root_files ;;
+        existing) missing+=("the root CA in Vault's mount $root_mount, issuer $root_ref: root.source is existing, and there is none") ;;
+      esac
+      ;;
+    *) [[ $mode == check && ! -e $work/unanswered ]] || exit 1 ;;
   esac
+  ((${#missing[@]} > 0)) || look_at_policy_cas
 }
+
+# look_at_policy_cas: those that are there have to be the planned ones; what will sign the others has to be fit for it.
+look_at_policy_cas() {
+  local one rc
+  local -a mounts
+  mapfile -t mounts < <(jq -r '.[].mount' <<<"$cas")
+  for one in "${mounts[@]}"; do
+    rc=0
+    look_at_ca "$one" || rc=$?
+    ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
+    ((rc != 1)) || need_free_mount "$one" "the mount of that policy CA"
+  done
+}
+
+not_ours() { missing+=("another name than $1, which is there already and not of this CA: set $2 in the config"); }
 
 need_root_files() {
   local certificate
@@ -697,7 +838,7 @@ need_root_files() {
   fi
   certificate=$(first_certificate <<<"$known_root") || die "$known_root_source holds no PEM certificate"
   is_root "$certificate" "$known_root_source" || exit 1
-  lives_for "$longest_intermediate" "$certificate" "$known_root_source" || exit 1
+  lives_for "$longest_below" "$certificate" "$known_root_source" || exit 1
   # the key is compared by its public half; it goes through pipes only, and an encrypted one is refused, not asked for.
   [[ $(printf '%s\n' "$root_key" | openssl pkey -pubout -passin pass: 2>/dev/null) == "$(openssl x509 -noout -pubkey <<<"$certificate")" ]] ||
     die "--root-key is not the unencrypted private key of $known_root_source; for an encrypted one: openssl pkey -in ca.key | bash $0 … --root-key /dev/stdin"
@@ -708,10 +849,33 @@ root_present() {
   local certificate rc=0
   certificate=$(root_from_vault) || rc=$?
   ((rc == 0)) || return "$rc"
+  # shellcheck disable=SC2034 # what makes CAs reads it.
+  root=$certificate
   note "the root is $(described "$certificate"), until $(end_of <<<"$certificate")"
-  lives_for "$longest_intermediate" "$certificate" 'the root' 2>/dev/null ||
-    note "it ends before an intermediate that is made now would: no further one can be made as planned"
+  lives_for "$longest_below" "$certificate" 'the root' 2>/dev/null ||
+    note "it ends before a CA below it that is made now would: no further one can be made as planned"
 }
+
+# root_fits: whether a root that is not ours to make is there, and may sign what is below it.
+root_fits() {
+  local found rc=0 name="the root $root_place"
+  root_present || rc=$?
+  ((rc == 0)) || return "$rc"
+  [[ -n $root_mount ]] || return 0
+  found=$(issuer_of "$root_mount" "$root_ref") || return 2
+  if [[ $(jq -r '.data.revoked // false' <<<"$found") == true ]]; then
+    complain "$name is revoked"
+  elif ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
+    complain "$name may not sign: its usage is $(jq -r '.data.usage' <<<"$found"); to let it: $cli write $root_mount/issuer/$root_ref/… usage=…,issuing-certificates"
+  elif ! mount_allows "$root_mount" "$longest_below"; then
+    complain "$root_mount issues for less than the $longest_below s of a CA below the root; to raise it: $cli secrets tune -max-lease-ttl=${longest_below}s $root_mount"
+  else
+    return 0
+  fi
+  return 2
+}
+
+refuse_root() { die "there is no root $root_place"; }
 
 import_root() {
   printf '%s\n%s\n' "$(first_certificate <<<"$known_root")" "$root_key" | vault write -format=json "$root_mount/config/ca" pem_bundle=-
@@ -738,11 +902,15 @@ root_written() {
 }
 
 write_root() {
-  root_from_vault >root.pem.new
-  chmod 644 root.pem.new
-  mv root.pem.new root.pem
+  local certificate
+  certificate=$(root_from_vault)
+  # the words that it does not say by itself go to the user: a full disk, a folder that is not his.
+  { printf '%s\n' "$certificate" >root.pem.new && chmod 644 root.pem.new && mv root.pem.new root.pem; } 2>"$work/error" || {
+    rm -f -- root.pem.new
+    die "cannot write root.pem in $PWD: $(last_error)"
+  }
 }
 
-after_steps() { say "the root CA is ready in $root_mount. next: the clusters' setup.sh"; }
+after_steps() { say "the root CA is ready $root_place. next: the clusters' setup.sh"; }
 
 main "$@"

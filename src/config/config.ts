@@ -29,6 +29,14 @@ export interface MeshCaConfig extends ClusterSettings {
   readonly root?: RootConfig;
 
   /**
+   * CAs between the root and the clusters' intermediates, from the root downwards, each on a mount of its own. The last one signs the
+   * intermediates.
+   *
+   * @default - none: the root signs the intermediates
+   */
+  readonly policyCas?: readonly PolicyCaConfig[];
+
+  /**
    * The clusters. Each gets an intermediate CA, a PKI role, a policy and an AppRole of its own.
    *
    * @minItems 1
@@ -123,14 +131,23 @@ export interface RootConfig {
 
   /**
    * Where it comes from: `import` takes the PEM files named when the script runs, `generate` lets Vault make a key that never leaves it.
+   * `existing`: Vault has it already; it is read, never written. `offline`: it is not in Vault at all, and signs what the scripts ask for by hand.
    *
    * @default "import"
    */
-  readonly source?: 'import' | 'generate';
+  readonly source?: 'import' | 'generate' | 'existing' | 'offline';
+
+  /**
+   * Which issuer of the mount it is, by name or ID, where Vault has it already.
+   *
+   * @format issuerRef
+   * @default - the mount's default issuer
+   */
+  readonly issuer?: string;
 
   /**
    * PEM file with the root certificate; in TypeScript, the PEM text. With it the root lies in dist/ and can be reviewed; without it the script
-   * delivers it into the cluster.
+   * delivers it into the cluster. An offline root needs it.
    *
    * @format pem
    * @default - the script delivers it, and writes it to root.pem
@@ -183,6 +200,64 @@ export interface RootConfig {
    * @default - 4096 for RSA, 384 for EC
    */
   readonly keyBits?: 256 | 384 | 2048 | 3072 | 4096;
+}
+
+/** A CA between the root and the clusters' intermediates. */
+export interface PolicyCaConfig {
+  /**
+   * Name. Its mount and its steps are named after it unless set.
+   *
+   * @format dnsLabel
+   */
+  readonly name: string;
+
+  /**
+   * Mount of the PKI secrets engine that holds it.
+   *
+   * @format mount
+   * @default - `pki-NAME`
+   */
+  readonly mount?: string;
+
+  /**
+   * Common name.
+   *
+   * @format commonName
+   * @default - `NAME Mesh Policy CA`
+   */
+  readonly commonName?: string;
+
+  /**
+   * Lifetime, and the mount's `max_lease_ttl`.
+   *
+   * @format duration
+   * @default - between that of its issuer and that of the CAs below it
+   */
+  readonly ttl?: string;
+
+  /**
+   * Key type.
+   *
+   * @default "rsa"
+   */
+  readonly keyType?: 'rsa' | 'ec';
+
+  /**
+   * Bits of the key: 2048, 3072 or 4096 for RSA, 256 or 384 for EC.
+   *
+   * @default - 4096 for RSA, 384 for EC
+   */
+  readonly keyBits?: 256 | 384 | 2048 | 3072 | 4096;
+
+  /**
+   * How many CAs may stand below it, one below the other; -1 any number. Unsafe where it is more than there are.
+   *
+   * @minimum -1
+   * @maximum 100
+   * @asType integer
+   * @default - as many as there are
+   */
+  readonly maxPathLength?: number;
 }
 
 /** What can be said for all clusters at once, or for one. A cluster's own value wins, key by key. */
@@ -404,7 +479,7 @@ export interface IntermediateConfig {
   readonly mount?: string;
 
   /**
-   * Common name.
+   * Common name; from the second generation on followed by its number, e.g. ` G2`.
    *
    * @format commonName
    * @default - `CLUSTER Mesh Intermediate CA`
@@ -446,6 +521,24 @@ export interface IntermediateConfig {
    * @default 0
    */
   readonly maxPathLength?: 0 | 1 | -1;
+
+  /**
+   * Which CA of the mount signs. One more, and setup.sh makes a new one beside it and moves the default issuer there; one less, within the time
+   * that the old one is kept, and it moves back.
+   *
+   * @minimum 1
+   * @maximum 999
+   * @asType integer
+   * @default 1
+   */
+  readonly generation?: number;
+
+  /**
+   * Whether the next generation takes the key of the one before, so that only the certificate is new. For a key that may have leaked: false.
+   *
+   * @default false
+   */
+  readonly reuseKey?: boolean;
 }
 
 /** The PKI role. Names and lifetimes follow from the trust domain, istiod, istio-csr and `certificates`; the keys here only widen them. */

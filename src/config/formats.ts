@@ -37,6 +37,11 @@ export const formats: Readonly<Record<string, Format>> = {
     says: "the path of a mount, without slashes at its ends and none of Vault's own",
     example: 'istioca',
   },
+  issuerRef: {
+    pattern: '^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?$',
+    says: 'the name or the ID of an issuer',
+    example: 'corporate-root',
+  },
   vaultNamespace: {
     // Vault keeps these names for itself.
     pattern:

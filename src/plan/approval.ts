@@ -1,7 +1,7 @@
 import { IssuerPlan } from './issuer';
 import { IstioPlan } from './istio';
 import { CHART, IstioCsrPlan } from './istio-csr';
-import { CertificatesPlan } from './pki';
+import { CertificatesPlan } from './certificates';
 import { RolePlan } from './role';
 import { Settings } from './settings';
 import { compareVersions } from './version';

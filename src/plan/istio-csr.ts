@@ -1,6 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 import { IstioPlan } from './istio';
-import { CertificatesPlan, RootPlan } from './pki';
+import { CertificatesPlan } from './certificates';
+import { RootPlan } from './pki';
 import { planRootCa, RootCaPlan, rootCaValues } from './root-ca';
 import { Settings, isRecord } from './settings';
 import table from './tables/istio-csr-values.json';

@@ -1,15 +1,23 @@
 import { RootConfig } from '../config/config';
 import { Problem } from '../config/problem';
+import { refuseOtherSources, RootSource } from './root-source';
 import { Settings } from './settings';
-import { longest, seconds } from './ttl';
+import { hours, longest, seconds } from './ttl';
 
 /** The root CA. */
 export interface RootPlan {
-  /** Mount of the PKI secrets engine. */
-  readonly mount: string;
+  /**
+   * Mount of the PKI secrets engine.
+   *
+   * @default - none: an offline root is not in Vault
+   */
+  readonly mount?: string;
 
-  /** Whether it is imported from PEM files or generated in Vault. */
-  readonly source: 'import' | 'generate';
+  /** Whether it is imported from PEM files, generated in Vault, there already, or not in Vault at all. */
+  readonly source: RootSource;
+
+  /** Which issuer of the mount it is: a name, an ID, or "default". */
+  readonly issuer: string;
 
   /**
    * PEM text of the root certificate, where it is known before the script runs.
@@ -28,7 +36,7 @@ export interface RootPlan {
   readonly generate: { readonly commonName: string; readonly ttl: string; readonly keyType: KeyType; readonly keyBits: number };
 }
 
-/** A CA that the scripts make, on a mount of its own: a cluster's intermediate. */
+/** A CA that the scripts make, on a mount of its own: a policy CA, or a cluster's intermediate. */
 export interface CaPlan {
   /** Mount of the PKI secrets engine. */
   readonly mount: string;
@@ -51,8 +59,40 @@ export interface CaPlan {
   /** How many CAs may stand below it; -1: any number. */
   readonly maxPathLength: number;
 
-  /** What signs it. */
-  readonly signer: SignerPlan;
+  /**
+   * What signs it in Vault.
+   *
+   * @default - an offline root, by hand
+   */
+  readonly signer?: SignerPlan;
+
+  /**
+   * Which of the mount's own CAs it is.
+   *
+   * @default - the mount has one CA
+   */
+  readonly generation?: GenerationPlan;
+}
+
+/** A cluster's intermediate CA. */
+export interface IntermediatePlan extends CaPlan {
+  /** Which of the mount's own CAs it is. */
+  readonly generation: GenerationPlan;
+}
+
+/** One of the CAs that follow each other on a mount, as issuers beside each other. */
+export interface GenerationPlan {
+  /** Its number, from 1. */
+  readonly number: number;
+
+  /** What the issuers of the mount are called in Vault, before the number, e.g. `cluster-1-g`. */
+  readonly prefix: string;
+
+  /** Common name of the first. */
+  readonly firstCommonName: string;
+
+  /** Whether it takes the key of the one before. */
+  readonly reuseKey: boolean;
 }
 
 /** A CA that signs one of ours. */
@@ -60,30 +100,22 @@ export interface SignerPlan {
   /** Its mount. */
   readonly mount: string;
 
+  /** Which issuer of the mount it is: a name, an ID, or "default". */
+  readonly issuer: string;
+
   /** Where Vault signs with it, e.g. `pki/root/sign-intermediate`. */
   readonly signPath: string;
 }
 
-/** The certificates that the mesh asks for. */
-export interface CertificatesPlan {
-  /** The longest lifetime of a workload's certificate. */
-  readonly workloadTtl: string;
+/** An issuer of a mount as what signs a CA. */
+export const signerOf = (mount: string, issuer = 'default'): SignerPlan => ({
+  mount,
+  issuer,
+  signPath: issuer === 'default' ? `${mount}/root/sign-intermediate` : `${mount}/issuer/${issuer}/sign-intermediate`,
+});
 
-  /** Lifetime of istiod's certificate. */
-  readonly istiodTtl: string;
-
-  /** Lifetime of istio-csr's serving certificate. */
-  readonly servingTtl: string;
-
-  /** The longest of the three. */
-  readonly maxTtl: string;
-
-  /** Key type. */
-  readonly keyType: KeyType;
-
-  /** Bits of the key. */
-  readonly keyBits: number;
-}
+/** The root as what signs a CA; none where it is not in Vault. */
+export const rootSigner = ({ mount, issuer }: RootPlan) => (mount === undefined ? undefined : signerOf(mount, issuer));
 
 /** Key types, in Vault's words. */
 export type KeyType = 'rsa' | 'ec';
@@ -121,18 +153,11 @@ export function planRoot(root: RootConfig, problems: Problem[]): RootPlan {
       message: `'alsoTrust' must name other roots than root.certificate, which is trusted anyway; remove it`,
     });
   });
-  if (source === 'import') {
-    for (const key of ['commonName', 'ttl', 'keyType', 'keyBits'] as const) {
-      if (root[key] === undefined) continue;
-      problems.push({
-        path: ['root', key],
-        message: `'${key}' is of a root that Vault generates, and this one is imported; remove it, or write source: generate, got ${JSON.stringify(root[key])}`,
-      });
-    }
-  }
+  refuseOtherSources(root, source, problems);
   return {
-    mount: root.mount ?? 'pki',
+    mount: source === 'offline' ? undefined : (root.mount ?? 'pki'),
     source,
+    issuer: root.issuer ?? 'default',
     certificate: root.certificate,
     alsoTrust: root.alsoTrust ?? [],
     maxLeaseTtl,
@@ -141,22 +166,42 @@ export function planRoot(root: RootConfig, problems: Problem[]): RootPlan {
 }
 
 /** Lifetime of an intermediate that says none. */
-const INTERMEDIATE_TTL = '43800h';
+export const INTERMEDIATE_TTL = '43800h';
 
-/** When an intermediate must have ended. */
-interface End {
+/** When what an issuer signs must have ended. */
+export interface IssuerEnd {
+  /** Seconds from now. */
   readonly seconds: number;
+
+  /** A right lifetime. */
   readonly ttl: string;
+
+  /** What a lifetime must be, in words. */
   readonly rule: string;
+
+  /**
+   * Whether it is the end of a certificate that is known.
+   *
+   * @default false
+   */
   readonly isCertificate?: boolean;
+
+  /**
+   * Whether it must have ended before: what is signed is made later than its issuer.
+   *
+   * @default false
+   */
+  readonly isStrict?: boolean;
 }
 
-/** What no intermediate may outlive: Vault cuts what does without a word, or refuses it when the script is half through. */
-function endOf({ source, generate, maxLeaseTtl }: RootPlan, rootSeconds = Infinity): End {
+/** What no CA below the root may outlive: Vault cuts what does without a word, or refuses it when the script is half through. */
+export function rootEnd({ source, generate, maxLeaseTtl }: RootPlan, rootSeconds = Infinity): IssuerEnd {
   const isGenerated = source === 'generate' && seconds(generate.ttl) <= seconds(maxLeaseTtl);
   const [ttl, issuer] = isGenerated ? [generate.ttl, 'the root'] : [maxLeaseTtl, "the root mount's maxLeaseTtl"];
-  if (seconds(ttl) <= rootSeconds) return { seconds: seconds(ttl), ttl, rule: `be at most that of its issuer, ${issuer}` };
-  const left = rootSeconds >= 3600 ? `${Math.floor(rootSeconds / 3600)}h` : `${Math.max(rootSeconds, 1)}s`;
+  // of a root that is not ours to make, the certificate alone says it.
+  const bound = source === 'existing' || source === 'offline' ? Infinity : seconds(ttl);
+  if (bound <= rootSeconds) return { seconds: bound, ttl, rule: `be at most that of its issuer, ${issuer}` };
+  const left = rootSeconds >= 3600 ? hours(rootSeconds) : `${Math.max(rootSeconds, 1)}s`;
   return { seconds: rootSeconds, ttl: left, rule: 'end before the root certificate does', isCertificate: true };
 }
 
@@ -166,7 +211,7 @@ export function refuseEarlyRoot(
   settings: readonly Settings[],
   { root, rootSeconds, problems }: { readonly root: RootPlan; readonly rootSeconds?: number; readonly problems: Problem[] },
 ): void {
-  const end = endOf(root, rootSeconds);
+  const end = rootEnd(root, rootSeconds);
   const unwritten = settings.filter(({ intermediate }) => intermediate?.ttl === undefined);
   if (unwritten.length === 0 || end.seconds >= seconds(INTERMEDIATE_TTL)) return;
 
@@ -188,18 +233,48 @@ export function refuseEarlyRoot(
 }
 
 /** Decides a cluster's intermediate CA. */
-export function planIntermediate({ name, intermediate = {}, refuse }: Settings, root: RootPlan, rootSeconds?: number): CaPlan {
+export function planIntermediate(
+  { name, intermediate = {}, istioCsr = {}, refuse }: Settings,
+  { signer, end, commonNames }: { readonly signer?: SignerPlan; readonly end: IssuerEnd; readonly commonNames: readonly string[] },
+): IntermediatePlan {
   const ttl = intermediate.ttl ?? INTERMEDIATE_TTL;
   const keyType = intermediate.keyType ?? 'rsa';
   const keyBits = intermediate.keyBits ?? (keyType === 'rsa' ? 3072 : 256);
-  const commonName = intermediate.commonName ?? `${name} Mesh Intermediate CA`.slice(-64);
+  const number = intermediate.generation ?? 1;
+  const reuseKey = intermediate.reuseKey ?? false;
+  // a name of its own, so that nobody who builds a chain can take one for the other.
+  const called = (suffix: string) => `${intermediate.commonName ?? `${name} Mesh Intermediate CA`}${suffix}`;
+  const commonName = number === 1 ? called('').slice(-64) : called(` G${number}`).slice(-64);
 
   const wrong = refuseKeyBits(keyType, keyBits);
   if (wrong) refuse(['intermediate', 'keyBits'], wrong);
+  if (number > 1 && intermediate.commonName !== undefined && called(` G${number}`).length > 64) {
+    const right = JSON.stringify(intermediate.commonName.slice(0, 64 - ` G${number}`.length).trimEnd());
+    const message = `'commonName' and " G${number}" of its generation must have at most 64 characters, e.g. ${right}`;
+    refuse(['intermediate', 'commonName'], `${message}, got "${intermediate.commonName}"`);
+  }
+  if (reuseKey && number === 1) {
+    refuse(['intermediate', 'reuseKey'], `'reuseKey' is for a generation after the first; remove it, or write generation: 2, got true`);
+  } else if (reuseKey && intermediate.key === 'exported') {
+    const message = `'reuseKey' takes a key that is in Vault, and Vault hands out new ones only; write false, or key: internal, got true`;
+    refuse(['intermediate', 'reuseKey'], message);
+  }
+  if (number > 1 && istioCsr.rootFile === 'intermediate') {
+    const message = `'generation' must be 1 where istioCsr.rootFile is "intermediate", since the workloads trust that one alone; write rootFile: root`;
+    refuse(['intermediate', 'generation'], `${message}, got ${number}`);
+  }
+  if (intermediate.key === 'exported' && signer === undefined) {
+    const message = `'key' must be "internal" where an offline root signs: Vault hands a key out once, and it waits for a signature; or write policyCas, got "exported"`;
+    refuse(['intermediate', 'key'], message);
+  }
+  if (commonNames.includes(commonName)) {
+    // a certificate whose issuer has its own name is taken for a self-signed one.
+    const message = `'commonName' must not be that of a CA above it, e.g. "${name} Mesh Intermediate CA", got "${commonName}"`;
+    refuse(['intermediate', 'commonName'], message);
+  }
 
-  const end = endOf(root, rootSeconds);
   // where it says none, refuseEarlyRoot finds what is written.
-  if (intermediate.ttl !== undefined && seconds(ttl) > end.seconds) {
+  if (intermediate.ttl !== undefined && (seconds(ttl) > end.seconds || (end.isStrict && seconds(ttl) === end.seconds))) {
     refuse(['intermediate', 'ttl'], `'ttl' must ${end.rule}, e.g. "${end.ttl}", got "${ttl}"`);
   }
   return {
@@ -210,18 +285,7 @@ export function planIntermediate({ name, intermediate = {}, refuse }: Settings, 
     keyType,
     keyBits,
     maxPathLength: intermediate.maxPathLength ?? 0,
-    signer: { mount: root.mount, signPath: `${root.mount}/root/sign-intermediate` },
+    signer,
+    generation: { number, prefix: `${name}-g`, firstCommonName: called('').slice(-64), reuseKey },
   };
-}
-
-/** Decides the lifetimes and keys of the mesh's certificates. */
-export function planCertificates({ certificates = {}, refuse }: Settings): CertificatesPlan {
-  const { workloadTtl = '1h', istiodTtl = '1h', servingTtl = '1h', keyType = 'rsa' } = certificates;
-  const keyBits = certificates.keyBits ?? (keyType === 'rsa' ? 2048 : 256);
-  for (const [key, ttl] of Object.entries({ workloadTtl, istiodTtl, servingTtl })) {
-    if (seconds(ttl) < 3600) refuse(['certificates', key], `'${key}' must be at least "1h", cert-manager refuses less, got "${ttl}"`);
-  }
-  const wrong = refuseKeyBits(keyType, keyBits);
-  if (wrong) refuse(['certificates', 'keyBits'], wrong);
-  return { workloadTtl, istiodTtl, servingTtl, maxTtl: longest([workloadTtl, istiodTtl, servingTtl]), keyType, keyBits };
 }

@@ -4,22 +4,27 @@ import { readObject } from '../config/object';
 import { ConfigError, Problem } from '../config/problem';
 import { planRequestPolicies, RequestPolicyPlan } from './approval';
 import { AuthPlan, planAuth, refuseUnusedAuth } from './auth';
+import { CertificatesPlan, planCertificates } from './certificates';
 import { IssuerPlan, planIssuer } from './issuer';
 import { IstioPlan, planIstio } from './istio';
 import { IstioCsrPlan, planIstioCsr } from './istio-csr';
 import { NetworkPlan, planNetwork } from './network';
-import { CaPlan, CertificatesPlan, RootPlan, planCertificates, planIntermediate, planRoot, refuseEarlyRoot } from './pki';
+import { IntermediatePlan, IssuerEnd, planIntermediate, planRoot, refuseEarlyRoot, rootEnd, RootPlan, rootSigner, signerOf } from './pki';
+import { endOfPolicyCa, planPolicyCas, PolicyCaPlan } from './policy-cas';
 import { PolicyPlan, planPolicy } from './policy';
 import { RolePlan, planRole } from './role';
 import { refuseSharedNames } from './rules';
 import { Settings, settingsOf } from './settings';
 import { VaultPlan, planVault, refuseOldIssuer } from './vault';
-import { Warning, warningsOf } from './warnings';
+import { sharedWarnings, Warning, warningsOf } from './warnings';
 
 /** Everything that is decided. After it nothing decides, everything renders. */
 export interface MeshCaPlan {
   /** The root CA that all clusters share. */
   readonly root: RootPlan;
+
+  /** The CAs between the root and the clusters' intermediates, from the root downwards. */
+  readonly policyCas: readonly PolicyCaPlan[];
 
   /** The Vault server. */
   readonly vault: VaultPlan;
@@ -55,7 +60,7 @@ export interface ClusterPlan {
   readonly certificates: CertificatesPlan;
 
   /** The intermediate CA. */
-  readonly intermediate: CaPlan;
+  readonly intermediate: IntermediatePlan;
 
   /** The PKI role. */
   readonly role: RolePlan;
@@ -115,19 +120,31 @@ export function planMeshCa(config: MeshCaConfig, checked?: Checked): MeshCaPlan 
   const root = planRoot(config.root ?? {}, problems);
   refuseEarlyRoot(config.root ?? {}, settings, { root, rootSeconds, problems });
   for (const one of settings) refuseOldIssuer(one, config.vault);
-  const clusters = settings.map(cluster => planCluster(cluster, vault, root, rootSeconds));
-  refuseSharedNames(clusters, settings, root);
+  const policyCas = planPolicyCas(config, settings, { root, rootSeconds, problems });
+  const last = policyCas.at(-1);
+  const end = last === undefined ? rootEnd(root, rootSeconds) : endOfPolicyCa(last);
+  const clusters = settings.map(cluster => planCluster(cluster, { vault, root, policyCas, end }));
+  refuseSharedNames(clusters, settings, { root, policyCas });
   refuseUnusedAuth(settings);
   if (problems.length > 0) throw new ConfigError(problems);
-  return freeze({ root, vault, clusters, warnings: clusters.flatMap(cluster => cluster.warnings) });
+  const warnings = [...sharedWarnings(config, policyCas), ...clusters.flatMap(cluster => cluster.warnings)];
+  return freeze({ root, policyCas, vault, clusters, warnings });
 }
 
-function planCluster(settings: Settings, vault: VaultPlan, root: RootPlan, rootSeconds?: number): ClusterPlan {
+function planCluster(
+  settings: Settings,
+  { vault, root, policyCas, end }: Pick<MeshCaPlan, 'vault' | 'root' | 'policyCas'> & { readonly end: IssuerEnd },
+): ClusterPlan {
   const { name } = settings;
   const clusterId = settings.clusterId ?? name;
   const trustDomain = settings.trustDomain ?? 'cluster.local';
   const certificates = planCertificates(settings);
-  const intermediate = planIntermediate(settings, root, rootSeconds);
+  const above = policyCas.at(-1);
+  const intermediate = planIntermediate(settings, {
+    signer: above === undefined ? rootSigner(root) : signerOf(above.mount),
+    end,
+    commonNames: [...(root.source === 'generate' ? [root.generate.commonName] : []), ...policyCas.map(({ commonName }) => commonName)],
+  });
   const istio = planIstio(settings);
   const certManager = {
     namespace: settings.certManager?.namespace ?? 'cert-manager',

@@ -1,4 +1,5 @@
-import { CaPlan, CertificatesPlan } from './pki';
+import { CertificatesPlan } from './certificates';
+import { IntermediatePlan } from './pki';
 import { Settings } from './settings';
 import { longest, seconds } from './ttl';
 
@@ -66,7 +67,7 @@ export function planRole(
   decided: {
     readonly trustDomain: string;
     readonly certificates: CertificatesPlan;
-    readonly intermediate: CaPlan;
+    readonly intermediate: IntermediatePlan;
     readonly dnsNames: readonly string[];
   },
 ): RolePlan {

@@ -1,13 +1,17 @@
 import type { AuthPlan } from './auth';
-import type { ClusterPlan } from './plan';
-import { RootPlan } from './pki';
+import type { ClusterPlan, MeshCaPlan } from './plan';
+import { overlaps } from './policy-cas';
 import { Settings } from './settings';
 
 /** Folders of dist/ that no cluster may be called after. */
 const RESERVED = ['root'];
 
 /** Refuses names that two clusters share although each must have its own. */
-export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: readonly Settings[], root: RootPlan): void {
+export function refuseSharedNames(
+  clusters: readonly ClusterPlan[],
+  settings: readonly Settings[],
+  { root, policyCas }: Pick<MeshCaPlan, 'root' | 'policyCas'>,
+): void {
   const own: [keys: string[], what: string, of: (cluster: ClusterPlan) => string | undefined][] = [
     [['name'], 'name', cluster => cluster.name],
     [['context'], 'context', cluster => cluster.context],
@@ -39,8 +43,10 @@ export function refuseSharedNames(clusters: readonly ClusterPlan[], settings: re
   clusters.forEach(({ name, intermediate }, i) => {
     if (RESERVED.includes(name))
       settings[i]?.refuse(['name'], `'name' must not be "${name}", dist/ has a folder of that name, e.g. "cluster-1"`);
-    if (overlaps(intermediate.mount, root.mount)) {
-      settings[i]?.refuse(['intermediate', 'mount'], `'mount' must not be the root's, e.g. "istioca-${name}", got "${intermediate.mount}"`);
+    for (const above of [root, ...policyCas]) {
+      if (above.mount === undefined || !overlaps(intermediate.mount, above.mount)) continue;
+      const whose = above === root ? "the root's" : "a policy CA's";
+      settings[i]?.refuse(['intermediate', 'mount'], `'mount' must not be ${whose}, e.g. "istioca-${name}", got "${intermediate.mount}"`);
     }
   });
   refuseSharedLogins(clusters, settings);
@@ -125,6 +131,3 @@ const kvPath = ({ auth }: ClusterPlan) =>
 
 /** The paths above a path, e.g. `a` and `a/b` above `a/b/c`. */
 const parents = (path: string) => path.split('/').flatMap((_, i, parts) => (i === 0 ? [] : parts.slice(0, i).join('/')));
-
-/** Vault has no mount below another one. */
-const overlaps = (a: string, b: string) => a === b || a.startsWith(`${b}/`) || b.startsWith(`${a}/`);

@@ -15,7 +15,7 @@ export interface Settings extends ClusterConfig {
 
 /** Lays each cluster's settings over the shared ones, key by key; lists are taken whole. */
 export function settingsOf(config: MeshCaConfig, problems: Problem[]): Settings[] {
-  const { clusters, vault: _vault, root: _root, $schema: _schema, ...shared } = config;
+  const { clusters, vault: _vault, root: _root, policyCas: _policyCas, $schema: _schema, ...shared } = config;
   return clusters.map((cluster, index) => {
     const locate = (keys: readonly string[]) =>
       has(cluster, keys) ? ['clusters', index, ...keys] : has(shared, keys) ? keys : ['clusters', index, ...keys];

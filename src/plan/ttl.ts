@@ -10,3 +10,6 @@ export function seconds(duration: string): number {
 export function longest(durations: readonly string[]): string {
   return durations.reduce((a, b) => (seconds(b) > seconds(a) ? b : a));
 }
+
+/** A duration of whole hours, at least one, that is at most so many seconds. */
+export const hours = (count: number) => `${Math.max(1, Math.floor(count / 3600))}h`;

@@ -1,13 +1,19 @@
+import { MeshCaConfig } from '../config/config';
 import { IstioCsrPlan } from './istio-csr';
-import { CertificatesPlan } from './pki';
+import { CertificatesPlan } from './certificates';
+import { PolicyCaPlan } from './policy-cas';
 import { RolePlan } from './role';
 import { Settings } from './settings';
 import { seconds } from './ttl';
 
 /** An unsafe choice that the config makes by name. */
 export interface Warning {
-  /** The cluster. */
-  readonly cluster: string;
+  /**
+   * The cluster.
+   *
+   * @default - all of them
+   */
+  readonly cluster?: string;
 
   /** Where the choice was written. */
   readonly path: readonly (string | number)[];
@@ -17,6 +23,27 @@ export interface Warning {
 
   /** What the choice means, and what to write instead. */
   readonly message: string;
+}
+
+/** Names the unsafe choices of what all clusters share. */
+export function sharedWarnings({ root = {}, policyCas: given = [] }: MeshCaConfig, policyCas: readonly PolicyCaPlan[]): Warning[] {
+  const taken: Warning = {
+    path: ['root', 'source'],
+    key: 'root.source',
+    message: 'the root is taken as Vault holds it, whoever put it there; name its certificate: certificate: root.pem',
+  };
+  const wide = policyCas.flatMap(({ name, maxPathLength }, i): Warning[] => {
+    const least = policyCas.length - i;
+    if (given[i]?.maxPathLength === undefined || (maxPathLength !== -1 && maxPathLength <= least)) return [];
+    return [
+      {
+        path: ['policyCas', i, 'maxPathLength'],
+        key: 'policyCas.maxPathLength',
+        message: `below policy CA "${name}" further CAs may stand that nobody planned; remove it, the number of CAs decides`,
+      },
+    ];
+  });
+  return [...(root.source === 'existing' && root.certificate === undefined ? [taken] : []), ...wide];
 }
 
 /** Names the unsafe choices of a cluster. */

@@ -2,6 +2,7 @@ import { ClusterPlan } from '../plan/plan';
 import { TRUST_MANAGER } from '../plan/root-ca';
 import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
+import { rotation } from './rotation';
 import { ClusterContext, dataAt } from './parts';
 import { csrNetwork } from './optional';
 import { secretRenewal } from './secret-delivery';
@@ -156,7 +157,6 @@ export function later(context: ClusterContext): string[] {
   const { cluster, at, kube } = context;
   const {
     auth,
-    intermediate,
     istio,
     istioCsr,
     issuer: { kind, name, namespace },
@@ -167,12 +167,10 @@ export function later(context: ClusterContext): string[] {
     '',
     ...renewal,
     ...(again ? shell(words(['bash', at('setup.sh')])) : []),
-    `The intermediate ends ${intermediate.ttl} after it was made. It is not replaced in place: its end is printed by each run of setup.sh.`,
-    '',
     'Whether somebody has changed in Vault what was planned, field by field, with a token that may only look (`--print-policy --check` prints its policy): exit code 3 where something differs, and `--repair STEP` puts it back.',
     '',
     ...shell(words(['bash', at('setup.sh'), '--check'])),
-    '',
+    ...rotation(context),
     '## When a step fails',
     '',
     ...table(
@@ -181,8 +179,9 @@ export function later(context: ClusterContext): string[] {
         ['setup.sh: `this is missing, and nothing was changed`', 'do what its lines say, run it again'],
         [
           'setup.sh: `holds another CA`',
-          `the mount is in use: another ${code('intermediate.mount')} in mesh-ca.yaml, synthesize, run it again`,
+          `the mount is in use: another ${code('intermediate.mount')} in mesh-ca.yaml, synthesize, run it again. Where it is this cluster's own CA that is to be replaced: ${code('intermediate.generation')}, as above`,
         ],
+        ['setup.sh --retire: `certificates can live`', 'it is too early, and nothing was changed: run it after the time that it names'],
         ['setup.sh stopped half way, Ctrl-C', 'run it again: it goes on where it stopped, and names what the stopped run left'],
         [
           `Issuer not Ready: ${code(kube('describe', kind.toLowerCase(), name, ...(kind === 'Issuer' ? ['-n', namespace] : [])))}`,

@@ -5,7 +5,7 @@ import { controlPlane, istioCsr, later, proof } from './cluster-mesh';
 import { beginning, issuer, vault } from './cluster-vault';
 import { code } from './markdown';
 import { ClusterContext, fileTable, warningList } from './parts';
-import { emergency } from './taking-back';
+import { emergency, teardown } from './taking-back';
 
 /**
  * The runbook of a cluster, its commands filled in. It tells of no other cluster, so that a new one changes none of its bytes.
@@ -38,6 +38,7 @@ export function clusterRunbook(cluster: ClusterPlan, { root }: Pick<MeshCaPlan, 
     ...proof(context),
     ...later(context),
     ...emergency(context),
+    ...teardown(context),
     '## The files',
     '',
     ...fileTable(files),

@@ -7,6 +7,7 @@ import { clusterSteps } from '../script/steps';
 import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
 import { ClusterContext, dataAt, leastPolicy } from './parts';
+import { signing } from './root';
 import { approverAlone, approverPolicy, vaultNetwork } from './optional';
 import { secretDelivery } from './secret-delivery';
 import { wayIn } from './way-in';
@@ -61,6 +62,7 @@ export function vault(context: ClusterContext): string[] {
     'First look, then do. The token needs what the script asks for; it names all that is missing and changes nothing.',
     '',
     ...shell(words(['bash', at('setup.sh'), '--plan']), words(['bash', at('setup.sh'), ...exported])),
+    ...(intermediate.signer === undefined ? signing(at('setup.sh'), intermediate.mount) : []),
     `See: ${steps.length} numbered steps. The first and the last lines:`,
     '',
     ...output(`[1/${steps.length}] ${steps[0]?.id ?? ''}: ${steps[0]?.title ?? ''}`, '…', ...trialLines(cluster)),

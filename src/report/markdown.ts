@@ -18,6 +18,9 @@ export const shell = (...lines: readonly string[]) => ['```sh', ...lines, '```',
 /** Writes what a program prints. */
 export const output = (...lines: readonly string[]) => ['```text', ...lines, '```', ''];
 
+/** Writes a part of a config. */
+export const yaml = (...lines: readonly string[]) => ['```yaml', ...lines, '```', ''];
+
 /** Writes a table; a bar in a cell does not end it. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const line = (cells: readonly string[]) => `| ${cells.map(cell => cell.replaceAll(/(?<!\\)\|/g, '\\|')).join(' | ')} |`;

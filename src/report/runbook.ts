@@ -1,10 +1,11 @@
 import { MADE_BY, FileEntry } from '../output';
 import { MeshCaPlan } from '../plan/plan';
-import { seconds } from '../plan/ttl';
 import { words } from '../script/bash';
-import { rootSteps } from '../script/steps';
-import { code, command, fingerprints, output, setting, shell, table } from './markdown';
-import { fileTable, leastPolicy, warningList } from './parts';
+import { code, command, setting, shell, table } from './markdown';
+import { fileTable, warningList } from './parts';
+import { backup, rootCa } from './root';
+import { rootRotation } from './root-rotation';
+import { rootTeardown } from './taking-back';
 
 export { clusterRunbook } from './cluster-runbook';
 
@@ -20,7 +21,7 @@ export function runbook(plan: MeshCaPlan, files: readonly FileEntry[]): string {
     '',
     `<!-- ${MADE_BY} -->`,
     '',
-    `With these files Vault at ${code(vault.server)} becomes the CA of ${clusters.length === 1 ? `the mesh of cluster ${code(clusters[0]?.name ?? '')}` : `${clusters.length} clusters' meshes`}: a workload's certificate is asked for by istio-csr, signed through cert-manager by the cluster's intermediate CA in Vault, and its chain ends in the root CA in the mount ${code(root.mount)}.`,
+    `With these files Vault at ${code(vault.server)} becomes the CA of ${clusters.length === 1 ? `the mesh of cluster ${code(clusters[0]?.name ?? '')}` : `${clusters.length} clusters' meshes`}: a workload's certificate is asked for by istio-csr, signed through cert-manager by the cluster's intermediate CA in Vault, and its chain ends in the root CA${root.mount === undefined ? ', which is not in Vault' : ` in the mount ${code(root.mount)}`}.`,
     '',
     "Run everything in the folder of mesh-ca.yaml, in Bash, on an operator's machine that reaches Vault and the clusters. Here the folder of this file is called `dist/`. Take the sections in their order; each step can be run again.",
     '',
@@ -36,7 +37,9 @@ export function runbook(plan: MeshCaPlan, files: readonly FileEntry[]): string {
       ['cluster', 'kube context', 'its runbook'],
       clusters.map(({ name, context }) => [name, code(context), `[dist/${name}/README.md](${name}/README.md)`]),
     ),
+    ...rootRotation(plan),
     ...gitOps(files),
+    ...rootTeardown(plan),
     '## The files',
     '',
     ...fileTable(files),
@@ -103,81 +106,6 @@ function demoVault({ clusters, vault }: MeshCaPlan): string[] {
     ),
     ...(vault.namespace === undefined ? [] : ['It has no namespaces: take `vault.namespace` out of the config for it.', '']),
     'See: `vault-0   1/1   Running`. The token of a Vault in dev mode is `root`.',
-    '',
-  ];
-}
-
-function rootCa({ root, clusters }: MeshCaPlan): string[] {
-  const days = Math.ceil(seconds(root.maxLeaseTtl) / 86_400);
-  const longest = Math.max(...clusters.map(({ intermediate }) => seconds(intermediate.ttl)));
-  const prints = root.certificate === undefined ? [] : fingerprints(root.certificate);
-  const steps = rootSteps(root);
-  const make = [
-    `If there is no root CA yet, make one on a machine fit for its key: offline, encrypted, with a backup. It must live longer than the intermediates (${Math.ceil(longest / 86_400)} days from now). OpenSSL asks for a passphrase:`,
-    '',
-    ...shell(
-      command(
-        ['openssl', 'req', '-x509', '-newkey', 'rsa:4096', '-sha256', '-days', String(days)],
-        ['-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=Mesh Root CA'],
-        ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign'],
-      ),
-      'openssl x509 -in ca.crt -noout -subject -enddate -fingerprint -sha256 -ext basicConstraints',
-    ),
-    'See: `CA:TRUE`. Note the fingerprint. Name the certificate as `root.certificate` in mesh-ca.yaml and synthesize again: then it lies in these files and is reviewed with them.',
-    '',
-    'Bring it into Vault. The key goes through a pipe only; the second line asks for its passphrase:',
-    '',
-    ...shell(
-      words(['bash', 'dist/root/setup.sh', '--plan']),
-      `openssl pkey -in ca.key | ${words(['bash', 'dist/root/setup.sh', '--root-cert', 'ca.crt', '--root-key', '/dev/stdin'])}`,
-    ),
-  ];
-  const generate = [
-    'Vault makes the key, and it never leaves Vault:',
-    '',
-    ...shell(words(['bash', 'dist/root/setup.sh', '--plan']), words(['bash', 'dist/root/setup.sh'])),
-  ];
-  return [
-    '## 3. The root CA',
-    '',
-    ...leastPolicy('dist/root/setup.sh', 'mesh-ca-setup-root'),
-    ...(root.source === 'import' ? make : generate),
-    'See (the first and the last line):',
-    '',
-    ...output(
-      `[1/${steps.length}] ${steps[0]?.id ?? ''}: ${steps[0]?.title ?? ''}`,
-      '…',
-      `the root CA is ready in ${root.mount}. next: the clusters' setup.sh`,
-    ),
-    'Compare the certificate in Vault with the file, by fingerprint:',
-    '',
-    ...shell(
-      `${words(['vault', 'read', '-field=certificate', `${root.mount}/cert/ca`])} | openssl x509 -noout -fingerprint -sha256`,
-      `openssl x509 -in ${root.certificate === undefined ? 'root.pem' : 'ca.crt'} -noout -fingerprint -sha256`,
-    ),
-    prints.length > 0
-      ? `See: in both, ${prints.map(code).join(' or ')}, the root that mesh-ca.yaml names.`
-      : 'See: the same line twice. root.pem is public: the script has written it; `root.certificate: root.pem` in mesh-ca.yaml puts it into these files from then on.',
-    '',
-  ];
-}
-
-function backup({ root, clusters }: MeshCaPlan): string[] {
-  const internal = clusters.some(({ intermediate }) => intermediate.key === 'internal');
-  const where = [
-    root.source === 'import'
-      ? "The root's key is in Vault now; keep `ca.key` offline where it was made, and nowhere else."
-      : "The root's key exists in Vault only.",
-    ...(internal ? ["The intermediates' keys never leave Vault."] : []),
-    'So the backup is one of Vault; with its integrated storage:',
-  ];
-  return [
-    '## 4. Backup',
-    '',
-    where.join(' '),
-    '',
-    ...shell('vault operator raft snapshot save "vault-$(date +%F).snap"', 'ls -l vault-*.snap'),
-    "See: a file that is not empty. It is encrypted with Vault's own key: keep the unseal keys apart from it. Do it again after section 5, and try a restore before you need one. Another storage has its own way.",
     '',
   ];
 }

@@ -2,9 +2,9 @@ import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
 import { words } from './bash';
 import { CarryScript } from './carry';
-import { reaches, script } from './setup';
+import { reaches, rootPlace, script } from './setup';
 import { Step } from './step';
-import { readsCa } from './ca-steps';
+import { readsRoot } from './ca-steps';
 
 /** What the mesh is checked for before istiod is switched, by the names of verify.sh's checks. */
 const serving = (cluster: ClusterPlan) => [
@@ -27,7 +27,7 @@ export function adoptSteps(cluster: ClusterPlan): Step[] {
       ],
       unless: ['handed_out'],
       run: [['hand_out']],
-      needs: { look: readsCa(root.mount) },
+      needs: { look: readsRoot(root) },
     },
     {
       id: 'adopt/istiod',
@@ -129,8 +129,7 @@ function meshConstants({ name, context, vault, root, istio, istioCsr }: ClusterP
     cluster: name,
     context,
     ...reaches(vault),
-    config_root: root.certificate?.trim() ?? '',
-    root_mount: root.mount,
+    ...rootPlace(root),
     istio_namespace: istio.namespace,
     istiod: istio.deployment,
     ca_address: istioCsr.caAddress,

@@ -6,11 +6,14 @@ import { ClusterPlan } from '../plan/plan';
 import { JwtPlan, KubernetesPlan } from '../plan/service-account';
 import { seconds } from '../plan/ttl';
 import { fieldsAt, marked, Step } from './step';
-import { removes } from './undo';
+import { disablesAuth, forgets, removes } from './undo';
+
+/** What a mount of a cluster's own is marked as. */
+export const loginsOf = (cluster: string) => `logins of cert-manager in ${cluster}`;
 
 /** Steps that make cert-manager's way in. */
 export function authSteps({ name, auth }: Pick<ClusterPlan, 'name' | 'auth'>): Step[] {
-  const logins = `logins of cert-manager in ${name}`;
+  const logins = loginsOf(name);
   switch (auth.method) {
     case 'jwt':
       return [mountStep(auth, 'jwt', logins), jwtConfigStep(auth), serviceAccountRoleStep(auth)];
@@ -42,13 +45,14 @@ export function ownAuth(auth: AuthPlan): string {
   }
 }
 
-function mountStep({ mount }: AuthPlan, type: string, what: string): Step {
+function mountStep({ mount, path }: AuthPlan, type: string, what: string): Step {
   return {
     id: `${type}/mount`,
     title: `Enable the ${type} auth method at ${mount}`,
     unless: ['auth_is', mount, type],
     run: [['vault', 'auth', 'enable', marked(what), `-path=${mount}`, type]],
     needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${mount}`]: ['create', 'update', 'sudo'] } },
+    undo: disablesAuth(mount, type, path),
   };
 }
 
@@ -94,6 +98,7 @@ function kubernetesConfigStep({ mount, host, reviewer }: KubernetesPlan): Step {
     unless: ['reviews_tokens'],
     run: [['review_tokens']],
     needs: { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } },
+    undo: forgets('serviceaccount', reviewer, 'cdk8s-mesh-ca/token-ends'),
   };
 }
 
@@ -161,10 +166,22 @@ function appRoleSteps(auth: AppRolePlan): Step[] {
     // the path that the CLI tunes an auth method by.
     needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/mounts/auth/${mount}/tune`]: ['create', 'update'] } },
   };
+  const lockout: Step = {
+    id: 'approle/lockout',
+    title: `Have failed logins lock no AppRole of ${mount}`,
+    why: [
+      'After five, Vault would refuse a role ID for 15 minutes, and a role ID is no secret: whoever knows it could stop the mesh, and',
+      "cert-manager's own attempts with a destroyed secret ID do. A secret ID is too long to be guessed. A mount that is not ours is left alone.",
+    ],
+    unless: ['never_locks', mount],
+    run: [['vault', 'auth', 'tune', '-user-lockout-disable=true', mount]],
+    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/mounts/auth/${mount}/tune`]: ['create', 'update'] } },
+  };
   return [
     // the one mount that clusters may share.
     mountStep(auth, 'approle', 'logins of cert-manager'),
     ...(seconds(ttl) > SERVER_MAX_TTL ? [tune] : []),
+    lockout,
     {
       id: 'approle/write',
       title: `Write the AppRole ${role}`,

@@ -1,26 +1,37 @@
-import { CaPlan, RootPlan } from '../plan/pki';
+import { CaPlan, RootPlan, SignerPlan } from '../plan/pki';
 import { seconds } from '../plan/ttl';
 import { Capabilities, marked, Step } from './step';
+import { disables, losesCa } from './undo';
 
 /** Steps that make a CA on a mount of its own. `id` is what their names begin with, `what` what the mount is marked as. */
 export function caSteps(id: string, what: string, ca: CaPlan, root: RootPlan): Step[] {
-  return [...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), issueStep(id, ca, root)];
+  const { signer } = ca;
+  const issue = signer === undefined ? offlineSteps(id, ca, root) : [issueStep(id, { ...ca, signer }, root)];
+  return [...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), ...issue];
 }
 
-/** What the runtime has to know of the CAs that a script makes, by mount. */
+/** What the runtime has to know of the CAs that a script makes. */
 export function caConstants(cas: readonly CaPlan[]): string {
-  const of = ({ commonName, key, keyBits, maxPathLength, ttl, signer }: CaPlan) => ({
+  const of = ({ mount, commonName, key, keyType, keyBits, maxPathLength, ttl, signer, generation }: CaPlan) => ({
+    mount,
     common_name: commonName,
     key,
+    key_name: keyName({ generation }),
+    key_type: keyType,
     key_bits: keyBits,
     max_path_length: maxPathLength,
     seconds: seconds(ttl),
-    signer: signer.mount,
-    sign_path: signer.signPath,
+    // none: an offline root signs it.
+    signer: signer?.mount ?? '',
+    signer_ref: signer?.issuer ?? '',
+    sign_path: signer?.signPath ?? '',
     sign: signFields({ ttl, maxPathLength }),
   });
-  return JSON.stringify(Object.fromEntries(cas.map(ca => [ca.mount, of(ca)])), null, 2);
+  return JSON.stringify(cas.map(of), null, 2);
 }
+
+/** What reads the root, where it is in Vault. */
+export const readsRoot = ({ mount }: RootPlan) => (mount === undefined ? {} : readsCa(mount));
 
 /** What reads the CA of a mount. */
 export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
@@ -45,6 +56,7 @@ export function pkiMountSteps(
       unless: ['mount_is', mount, 'pki'],
       run: [['vault', 'secrets', 'enable', marked(what), `-path=${mount}`, 'pki']],
       needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}`]: ['create', 'update'] } },
+      undo: disables(mount),
     },
     {
       id: `${id}/tune`,
@@ -56,32 +68,88 @@ export function pkiMountSteps(
   ];
 }
 
-function issueStep(id: string, ca: CaPlan, root: RootPlan): Step {
-  const { mount, commonName, ttl, key, keyType, keyBits, signer } = ca;
+/** What Vault makes the key and the request with. */
+const requestFields = ({ commonName, ttl, keyType, keyBits }: CaPlan) => ({
+  common_name: commonName,
+  ttl,
+  key_type: keyType,
+  key_bits: keyBits,
+});
+
+/** What sees whether a CA is there, and what else its mount can sign with. */
+const looksAt = ({ mount, signer }: CaPlan, root: RootPlan): Capabilities => ({
+  ...readsRoot(root),
+  ...(signer === undefined ? {} : readsCa(signer.mount)),
+  ...readsCa(mount),
+  [`${mount}/issuers`]: ['list'],
+  [`${mount}/keys`]: ['list'],
+  [`${mount}/roles`]: ['list'],
+});
+
+/** What makes a key and its request: anew, or of the key that a stopped run has left. */
+const requests = ({ mount, key, generation }: CaPlan): Capabilities => ({
+  [`${mount}/intermediate/generate/${key}`]: ['update'],
+  ...(key === 'internal'
+    ? {
+        [`${mount}/key/${generation?.reuseKey ? '+' : keyName({ generation })}`]: ['read'],
+        [`${mount}/intermediate/generate/existing`]: ['update'],
+      }
+    : {}),
+});
+
+/** Name of the key in its mount: a run that was stopped before the signature came finds it by that, and makes no other. */
+const keyName = ({ generation }: Pick<CaPlan, 'generation'>) =>
+  (generation?.number ?? 1) === 1 ? 'mesh-ca' : `mesh-ca-${generation?.number}`;
+
+/** The key and the request, then the certificate that an offline root has signed. */
+function offlineSteps(id: string, ca: CaPlan, root: RootPlan): Step[] {
+  const { mount } = ca;
+  return [
+    {
+      id: `${id}/request`,
+      title: `Make the key of ${mount}, and write what the offline root has to sign beside the config`,
+      why: ['internal: the key never leaves Vault. Until it is signed, each run finds the same key.'],
+      fields: requestFields(ca),
+      unless: ['requested', mount],
+      run: [['write_request', mount]],
+      needs: { look: { ...looksAt(ca, root), [`${mount}/key/${keyName(ca)}`]: ['read'] }, act: requests(ca) },
+    },
+    {
+      id: `${id}/issue`,
+      title: `Take in the CA of ${mount} that the offline root has signed`,
+      why: [
+        'What does not fit the key, the name, the path length, the dates or the root is refused. A CA that is there is never replaced.',
+      ],
+      fields: requestFields(ca),
+      unless: ['ca_present', mount],
+      run: [['take_signed', mount]],
+      needs: { look: looksAt(ca, root), act: { ...requests(ca), ...imports(ca) } },
+      undo: losesCa(mount),
+    },
+  ];
+}
+
+/** What takes a signed CA in. */
+const imports = ({ mount, generation }: CaPlan): Capabilities => ({
+  [`${mount}/intermediate/set-signed`]: ['update'],
+  [`${mount}/config/issuers`]: ['update'],
+  // each of several generations has its name.
+  ...((generation?.number ?? 1) > 1 ? { [`${mount}/issuer/+`]: ['patch'] } : {}),
+});
+
+function issueStep(id: string, ca: CaPlan & { readonly signer: SignerPlan }, root: RootPlan): Step {
+  const { mount, key, signer } = ca;
   return {
     id: `${id}/issue`,
-    title: `Issue the CA of ${mount} from the ${signer.mount === root.mount ? 'root ' : ''}CA in ${signer.mount}`,
+    title: `Issue the CA of ${mount}${ca.generation && ca.generation.number > 1 ? `, generation ${ca.generation.number},` : ''} from the ${signer.mount === root.mount ? 'root ' : ''}CA in ${signer.mount}`,
     why: [
       'Key, signature and import are one step: a rerun never replaces a CA that a mesh trusts.',
       ...(key === 'internal' ? ['internal: the key never leaves Vault.'] : ['WARNING: exported: the key leaves Vault.']),
     ],
-    fields: { common_name: commonName, ttl, key_type: keyType, key_bits: keyBits },
+    fields: requestFields(ca),
     unless: ['ca_present', mount],
     run: [['issue_ca', mount]],
-    needs: {
-      look: {
-        ...readsCa(root.mount),
-        ...readsCa(mount),
-        [`${mount}/issuers`]: ['list'],
-        [`${mount}/keys`]: ['list'],
-        [`${mount}/roles`]: ['list'],
-      },
-      act: {
-        [signer.signPath]: ['update'],
-        [`${mount}/intermediate/generate/${key}`]: ['update'],
-        [`${mount}/intermediate/set-signed`]: ['update'],
-        [`${mount}/config/issuers`]: ['update'],
-      },
-    },
+    needs: { look: looksAt(ca, root), act: { [signer.signPath]: ['update'], ...requests(ca), ...imports(ca) } },
+    undo: losesCa(mount),
   };
 }

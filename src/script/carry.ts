@@ -1,8 +1,8 @@
 import { AppRolePlan } from '../plan/app-role';
 import { ClusterPlan } from '../plan/plan';
-import { authConstants, reaches, script } from './setup';
+import { authConstants, reaches, rootPlace, script } from './setup';
 import { Step } from './step';
-import { readsCa } from './ca-steps';
+import { readsRoot } from './ca-steps';
 import { loginTrialCommands } from './trial';
 
 /** A script that carries a secret ID and changes nothing else: its file, its text, and what it is. */
@@ -95,7 +95,7 @@ export function rotationSteps(cluster: ClusterPlan, { path, secret }: AppRolePla
       id: 'trial',
       title: `Try it as cert-manager will: log in, sign at ${cluster.role.signPath}`,
       run: loginTrialCommands(cluster),
-      needs: { look: readsCa(cluster.root.mount) },
+      needs: { look: readsRoot(cluster.root) },
     },
     {
       id: 'rotate/destroy',
@@ -126,8 +126,7 @@ function carryConstants({ name, context, vault, root, role, certificates }: Clus
     cluster: name,
     context,
     ...reaches(vault),
-    config_root: root.certificate?.trim() ?? '',
-    root_mount: root.mount,
+    ...rootPlace(root),
     sign_path: role.signPath,
     role_is_exact: String(role.exact),
     token_type: auth.fields.token_type,

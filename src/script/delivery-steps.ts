@@ -2,6 +2,7 @@ import { AppRolePlan } from '../plan/app-role';
 import { ClusterPlan } from '../plan/plan';
 import { StorePlan } from '../plan/secret-store';
 import { fieldsAt, Step } from './step';
+import { deletes, removes } from './undo';
 import { policyText } from './policy-text';
 
 /** Steps that bring a secret of the way in into the cluster. */
@@ -35,6 +36,7 @@ function scriptStep({ path, secret }: AppRolePlan): Step {
       look: { [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
       act: { [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/destroy`]: ['update'] },
     },
+    undo: deletes({ kind: 'Secret', ...secret }),
   };
 }
 
@@ -49,6 +51,7 @@ function wrapStep({ path, secret }: AppRolePlan, wrapTtl: string): Step {
       look: { [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
       act: { [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/lookup`]: ['update'] },
     },
+    undo: deletes({ kind: 'Secret', ...secret }),
   };
 }
 
@@ -61,12 +64,14 @@ function storeSteps({ mount, path, role, policy, fields, serviceAccount }: Store
       title: `Write the policy ${policy.name}, for the External Secrets operator`,
       why: [`It may ${Object.values(policy.rules).flat().join(' and ')} what it carries, and nothing else.`],
       ...fieldsAt(`sys/policies/acl/${policy.name}`, { policy: policyText(policy.rules) }),
+      undo: removes(`sys/policies/acl/${policy.name}`, `the policy ${policy.name}`),
     },
     {
       id: 'store/role',
       title: `Write the role ${role} at ${mount}: service account ${serviceAccount.namespace}/${serviceAccount.name}`,
       ...write,
       needs: { ...needs, look: { ...needs.look, 'sys/auth': ['read'] } },
+      undo: removes(path, `the role ${role} at ${mount}`),
     },
   ];
 }
@@ -85,6 +90,12 @@ function kvStep({ path, secret }: AppRolePlan, kv: { readonly mount: string; rea
     needs: {
       look: { 'sys/mounts': ['read'], [place]: ['read'], [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
       act: { [place]: ['create', 'update'], [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/destroy`]: ['update'] },
+    },
+    undo: {
+      title: `Remove ${kv.mount}/${kv.path}, in all its versions`,
+      unless: ['kv_gone', kv.mount, kv.path, secret.key],
+      run: [['remove', `${kv.mount}/metadata/${kv.path}`]],
+      needs: { look: { [place]: ['read'] }, act: { [`${kv.mount}/metadata/${kv.path}`]: ['delete'] } },
     },
   };
 }

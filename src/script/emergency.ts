@@ -3,7 +3,7 @@ import { ClusterPlan } from '../plan/plan';
 import { longest, seconds } from '../plan/ttl';
 import { readsCa } from './ca-steps';
 import { clusterSteps, policyPath } from './steps';
-import { reaches, script } from './setup';
+import { reaches, rootPlace, script } from './setup';
 import { Step } from './step';
 import { undoSteps } from './undo';
 
@@ -57,7 +57,7 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
       name: 'revoke-intermediate',
       about: `the CA of ${intermediate.mount}, '${intermediate.commonName}': it signs nothing more, for good`,
       effects: [
-        `Vault revokes the CA '${intermediate.commonName}' on its own mount ${intermediate.mount}, and its certificate in the list (CRL) of the mount that signed it, ${intermediate.signer.mount}. It cannot be undone.`,
+        `Vault revokes the CA '${intermediate.commonName}' on its own mount ${intermediate.mount}${intermediate.signer ? `, and its certificate in the list (CRL) of the mount that signed it, ${intermediate.signer.mount}` : '. The list (CRL) of the offline root is not in Vault: revoke the certificate there too'}. It cannot be undone.`,
         'Revoking cuts nobody off: Envoy, istiod, istio-csr and cert-manager look at no CRL. Who has stolen the key of this CA can go on signing what the mesh trusts: against that, only another root helps, in every cluster that shares this one.',
       ],
       next: `revoked. The way on is another CA beside it: raise intermediate.generation of ${name} in mesh-ca.yaml, with a key of its own (without intermediate.reuseKey), synthesize, and ${setup}`,
@@ -67,13 +67,7 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
 }
 
 /** Steps that revoke a cluster's CA. */
-function revokeSteps({
-  intermediate: {
-    mount,
-    commonName,
-    signer: { mount: signer },
-  },
-}: ClusterPlan): Step[] {
+function revokeSteps({ intermediate: { mount, commonName, signer } }: ClusterPlan): Step[] {
   return [
     {
       id: 'issuer/revoke',
@@ -83,15 +77,19 @@ function revokeSteps({
       run: [['revoke_issuer', mount, commonName]],
       needs: { look: { ...readsCa(mount), [`${mount}/issuers`]: ['list'] }, act: { [`${mount}/issuer/+/revoke`]: ['update'] } },
     },
-    {
-      id: 'certificate/revoke',
-      title: `Put its certificate into the list of what ${signer} has revoked`,
-      why: ['For those who look at a CRL, and for the record: the mesh does not.'],
-      unless: ['certificate_revoked', mount, commonName, signer],
-      run: [['revoke_certificate', mount, commonName, signer]],
-      needs: { look: { ...readsCa(mount), ...readsCa(signer), [`${signer}/cert/+`]: ['read'] }, act: { [`${signer}/revoke`]: ['update'] } },
-    },
+    ...(signer ? [revokeCertificateStep(mount, commonName, signer.mount)] : []),
   ];
+}
+
+function revokeCertificateStep(mount: string, commonName: string, signer: string): Step {
+  return {
+    id: 'certificate/revoke',
+    title: `Put its certificate into the list of what ${signer} has revoked`,
+    why: ['For those who look at a CRL, and for the record: the mesh does not.'],
+    unless: ['certificate_revoked', mount, commonName, signer],
+    run: [['revoke_certificate', mount, commonName, signer]],
+    needs: { look: { ...readsCa(mount), ...readsCa(signer), [`${signer}/cert/+`]: ['read'] }, act: { [`${signer}/revoke`]: ['update'] } },
+  };
 }
 
 /** What goes on, and what stops when, whichever it is. */
@@ -126,8 +124,7 @@ export function emergencyScript(cluster: ClusterPlan): string {
     {
       cluster: cluster.name,
       ...reaches(cluster.vault),
-      config_root: cluster.root.certificate?.trim() ?? '',
-      root_mount: cluster.root.mount,
+      ...rootPlace(cluster.root),
       options_usage: ` [--yes NAME] ${names.join(' | ')}`,
       options_help: [
         `  --yes NAME          the name of the cluster, ${cluster.name}, which is asked for at a terminal otherwise`,

@@ -1,55 +1,91 @@
 import { MADE_BY } from '../output';
 import { AuthPlan } from '../plan/auth';
+import { CaPlan, RootPlan } from '../plan/pki';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { SecretDelivery } from '../plan/secret';
 import { seconds } from '../plan/ttl';
 import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
 import { comment, constants, stepsFunction } from './bash';
-import { ownAuth } from './auth-steps';
+import { loginsOf, ownAuth } from './auth-steps';
 import { caConstants } from './ca-steps';
+import { generationConstants } from './generation-steps';
 import { clusterSteps, policyPath, rootSteps } from './steps';
 import runtime from './runtime.json';
-import { Step } from './step';
+import { markOf, Step } from './step';
 
-/** The script that brings the root CA into Vault. */
-export function rootScript({ root, vault, clusters }: MeshCaPlan): string {
-  const about = `Brings the root CA into Vault's mount ${root.mount}.`;
-  return script(about, [], rootSteps(root), ['mark.sh', 'root.sh'], {
+/** The script that brings the root CA into Vault, or looks at it, and makes the policy CAs below it. */
+export function rootScript({ root, policyCas, vault, clusters, warnings }: MeshCaPlan): string {
+  const makes = policyCas.length === 0 ? '' : ` Makes the policy CA${policyCas.length === 1 ? '' : 's'} below it.`;
+  const intermediates = clusters.map(({ intermediate }) => intermediate.ttl);
+  const shared = warnings.filter(({ cluster }) => cluster === undefined);
+  return script(`${aboutRoot(root)}${makes}`, shared, rootSteps({ root, policyCas }), ['mark.sh', 'root.sh', ...caTexts(policyCas)], {
     ...reaches(vault),
-    config_root: root.certificate?.trim() ?? '',
-    root_mount: root.mount,
+    ...rootPlace(root),
     root_source: root.source,
     root_common_name: root.generate.commonName,
-    longest_intermediate: String(Math.max(...clusters.map(cluster => seconds(cluster.intermediate.ttl)))),
+    longest_below: String(Math.max(...(policyCas[0] ? [policyCas[0].ttl] : intermediates).map(seconds))),
+    ...caValues(policyCas, policyCas[1] ? [policyCas[1].ttl] : intermediates),
   });
+}
+
+/** The parts of the runtime that make CAs. */
+function caTexts(cas: readonly CaPlan[]): (keyof typeof runtime)[] {
+  if (cas.length === 0) return [];
+  return cas.some(({ signer }) => signer === undefined) ? ['ca.sh', 'offline.sh'] : ['ca.sh'];
+}
+
+/** @param below lifetimes of what the first of the CAs signs: one that is signed by hand has to outlive them */
+const caValues = (cas: readonly CaPlan[], below: readonly string[]) => ({
+  cas: caConstants(cas),
+  ...(cas[0] && cas[0].signer === undefined ? { seconds_below: String(Math.max(...below.map(seconds))) } : {}),
+});
+
+function aboutRoot({ source, mount }: RootPlan): string {
+  if (source === 'existing') return `Looks at the root CA that is in Vault's mount ${mount} already, and changes nothing there.`;
+  return mount === undefined ? 'Looks at the root CA, which is not in Vault.' : `Brings the root CA into Vault's mount ${mount}.`;
 }
 
 /** The script that makes a cluster's intermediate CA and its door, and tries it. */
 export function clusterScript(cluster: ClusterPlan): string {
-  const { name, vault, root, intermediate, role, auth, issuer, istioCsr, certificates } = cluster;
+  const { name, vault, root, intermediate, role, auth, issuer, istio, istioCsr, certificates } = cluster;
   const about = `Makes the intermediate CA of cluster ${name} in Vault, the way in for its cert-manager, and tries both.`;
   return script(
     about,
     cluster.warnings,
     clusterSteps(cluster),
-    ['mark.sh', 'cluster.sh', 'ca.sh', 'kube.sh', ...rootTexts(cluster), ...wayIn(auth), 'trial.sh'],
+    [
+      'mark.sh',
+      'cluster.sh',
+      ...caTexts([intermediate]),
+      'generation.sh',
+      'roots.sh',
+      'kube.sh',
+      ...rootTexts(cluster),
+      ...wayIn(auth),
+      'trial.sh',
+    ],
     {
       cluster: name,
       context: cluster.context,
       ...reaches(vault),
-      config_root: root.certificate?.trim() ?? '',
+      ...rootPlace(root),
       also_trust: root.alsoTrust.join('').trim(),
-      root_mount: root.mount,
       intermediate_mount: intermediate.mount,
       intermediate_key: intermediate.key,
-      cas: caConstants([intermediate]),
+      ...caValues([intermediate], [role.fields.max_ttl]),
+      ...generationConstants(cluster),
       sign_path: role.signPath,
       role_path: role.path,
       policy_path: policyPath(cluster.policy),
       role_is_exact: String(role.exact),
       issuer_namespace: issuer.namespace,
+      istio_namespace: istio.namespace,
+      istiod: istio.deployment,
       own_auth: ownAuth(auth),
+      login_path: auth.path,
+      login_mount: auth.mount,
+      login_mark: markOf(loginsOf(name)),
       token_type: auth.fields.token_type,
       ...authConstants(auth),
       ...deliveryConstants(auth),
@@ -61,6 +97,13 @@ export function clusterScript(cluster: ClusterPlan): string {
     },
   );
 }
+
+/** Where the root is: none of the config, none in Vault, or both. */
+export const rootPlace = ({ certificate = '', mount = '', issuer }: RootPlan) => ({
+  config_root: certificate.trim(),
+  root_mount: mount,
+  root_ref: issuer,
+});
 
 /** How the script reaches Vault. */
 export const reaches = ({ server, namespace = '', serverName = '', caBundle = '' }: VaultPlan) => ({

@@ -65,13 +65,16 @@ export interface Needs {
 export type Capabilities = Readonly<Record<string, readonly Capability[]>>;
 
 /** Vault's capabilities. */
-export type Capability = 'create' | 'read' | 'update' | 'delete' | 'list' | 'sudo';
+export type Capability = 'create' | 'read' | 'update' | 'patch' | 'delete' | 'list' | 'sudo';
 
 /** What the description of each mount that our scripts enable begins with: a mount without it was there before. */
 export const MARK = 'cdk8s-mesh-ca: ';
 
+/** What the description of a mount that our scripts enable says. */
+export const markOf = (what: string) => `${MARK}${what}`;
+
 /** The option that marks a mount as ours, where it is enabled; one that is there already is never marked. */
-export const marked = (what: string) => `-description=${MARK}${what}`;
+export const marked = (what: string) => `-description=${markOf(what)}`;
 
 /** A step that compares what Vault holds at a path field by field, and writes it where it differs. */
 export function fieldsAt(path: string, fields: Readonly<Record<string, unknown>>): Pick<Step, 'fields' | 'unless' | 'run' | 'needs'> {

@@ -1,38 +1,19 @@
-import { ClusterPlan } from '../plan/plan';
+import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { RootPlan } from '../plan/pki';
 import { PolicyPlan } from '../plan/policy';
 import { authSteps } from './auth-steps';
-import { caSteps, pkiMountSteps, readsCa } from './ca-steps';
+import { caSteps, pkiMountSteps, readsRoot } from './ca-steps';
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
+import { generationSteps, roleFields } from './generation-steps';
 import { fieldsAt, Step } from './step';
-import { removes } from './undo';
+import { deletes, losesCa, removes } from './undo';
 
 export { policyText };
 import { trialCommands } from './trial';
 
-/** Steps that bring the root CA into Vault. */
-export function rootSteps(root: RootPlan): Step[] {
-  const { mount, generate } = root;
-  const ca: Step =
-    root.source === 'import'
-      ? {
-          id: 'root/import',
-          title: `Import the root CA into ${mount}`,
-          why: ['The key goes to Vault through a pipe. A mount that holds another CA ends the script.'],
-          unless: ['root_present'],
-          run: [['import_root']],
-          needs: { look: readsCa(mount), act: { [`${mount}/config/ca`]: ['update'] } },
-        }
-      : {
-          id: 'root/generate',
-          title: `Generate the root CA in ${mount}`,
-          why: ['internal: the key never leaves Vault.'],
-          fields: { common_name: generate.commonName, ttl: generate.ttl, key_type: generate.keyType, key_bits: generate.keyBits },
-          unless: ['root_present'],
-          run: [['generate_root']],
-          needs: { look: readsCa(mount), act: { [`${mount}/root/generate/internal`]: ['update'] } },
-        };
+/** Steps that bring the root CA into Vault, or look at it, and those that make the policy CAs below it. */
+export function rootSteps({ root, policyCas }: Pick<MeshCaPlan, 'root' | 'policyCas'>): Step[] {
   const write: Step = {
     id: 'root/write',
     title: 'Write the public certificate to ./root.pem',
@@ -40,12 +21,63 @@ export function rootSteps(root: RootPlan): Step[] {
     unless: ['root_written'],
     run: [['write_root']],
     needs: {},
+    undo: {
+      title: 'Remove ./root.pem',
+      why: ['Another root that is made here would be held against it.'],
+      unless: ['root_pem_gone'],
+      run: [['remove_root_pem']],
+      needs: { look: readsRoot(root) },
+    },
   };
-  // the mount may be there already, and serve others: it is never made to allow less.
   return [
-    ...pkiMountSteps('root', 'the root CA', mount, root.maxLeaseTtl, 'mount_allows'),
-    ca,
+    ...rootCaSteps(root),
     ...(root.certificate === undefined ? [write] : []),
+    ...policyCas.flatMap(ca => caSteps(ca.name, `policy CA ${ca.name}`, ca, root)),
+  ];
+}
+
+function rootCaSteps(root: RootPlan): Step[] {
+  const { source, mount, generate } = root;
+  if (mount === undefined || source === 'existing') {
+    return [
+      {
+        id: 'root/check',
+        title: mount === undefined ? 'Check the root CA of the config, which is not in Vault' : `Check the root CA in ${mount}`,
+        why: [mount === undefined ? 'What it has to sign is signed by hand.' : 'It was there before, so it is read and never written.'],
+        unless: ['root_fits'],
+        run: [['refuse_root']],
+        needs: mount === undefined ? {} : { look: { ...readsRoot(root), 'sys/mounts': ['read'] } },
+      },
+    ];
+  }
+  // the mount may be there already, and serve others: it is never made to allow less.
+  const mountSteps = pkiMountSteps('root', 'the root CA', mount, root.maxLeaseTtl, 'mount_allows');
+  if (source === 'import') {
+    return [
+      ...mountSteps,
+      {
+        id: 'root/import',
+        title: `Import the root CA into ${mount}`,
+        why: ['The key goes to Vault through a pipe. A mount that holds another CA ends the script.'],
+        unless: ['root_present'],
+        run: [['import_root']],
+        needs: { look: readsRoot(root), act: { [`${mount}/config/ca`]: ['update'] } },
+        undo: losesCa(mount),
+      },
+    ];
+  }
+  return [
+    ...mountSteps,
+    {
+      id: 'root/generate',
+      title: `Generate the root CA in ${mount}`,
+      why: ['internal: the key never leaves Vault.'],
+      fields: { common_name: generate.commonName, ttl: generate.ttl, key_type: generate.keyType, key_bits: generate.keyBits },
+      unless: ['root_present'],
+      run: [['generate_root']],
+      needs: { look: readsRoot(root), act: { [`${mount}/root/generate/internal`]: ['update'] } },
+      undo: losesCa(mount),
+    },
   ];
 }
 
@@ -62,9 +94,10 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
           ? "It signs istiod's and istio-csr's own names and the workloads' SPIFFE IDs, and nothing else."
           : 'WARNING: it signs more than the mesh asks for, see the warnings above.',
       ],
-      ...fieldsAt(cluster.role.path, { ...cluster.role.fields }),
+      ...roleFields(cluster),
       undo: removes(cluster.role.path, `the PKI role ${cluster.role.path}`, ['Then nothing more is signed at it, whoever asks.']),
     },
+    ...generationSteps(cluster),
     {
       id: 'policy/write',
       title: `Write the policy ${cluster.policy.name}`,
@@ -76,6 +109,7 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
     },
     ...authSteps(cluster),
     ...rootFileSteps(cluster),
+    ...trustSteps(cluster),
     ...deliverySteps(cluster),
     {
       id: 'trial',
@@ -104,6 +138,27 @@ function rootFileSteps({ istioCsr: { rootFile, rootCa } }: ClusterPlan): Step[] 
       unless: ['root_delivered'],
       run: [['deliver_root']],
       needs: {},
+      undo: deletes(delivered),
+    },
+  ];
+}
+
+/** What a change of the root waits for. Who trusts the intermediate alone has no root to change. */
+function trustSteps({ istioCsr: { rootFile }, root, intermediate: { mount } }: ClusterPlan): Step[] {
+  if (rootFile !== 'root') return [];
+  return [
+    {
+      id: 'cluster/trust',
+      title: 'Record in Vault from when on every workload trusts what istio-csr hands out',
+      why: [
+        'A workload learns a root with its next certificate, so that is after the longest lifetime of one.',
+        ...(root.alsoTrust.length > 0
+          ? ['No root signs before every cluster has this on record, and none goes before its last certificate has ended.']
+          : []),
+      ],
+      unless: ['trust_recorded'],
+      run: [['record_trust']],
+      needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] } },
     },
   ];
 }

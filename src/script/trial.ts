@@ -3,14 +3,19 @@ import { ClusterPlan } from '../plan/plan';
 /** Names of a CSR in OpenSSL's words: `CN=…` first, then the SANs. */
 type Names = string;
 
+/** The names of a workload that nobody has. */
+export const trialWorkload = ({ trustDomain }: Pick<ClusterPlan, 'trustDomain'>): Names =>
+  `URI:spiffe://${trustDomain}/ns/mesh-ca-trial/sa/default`;
+
 /** The trial's commands: what must be signed, then what must be refused, each beside what makes it right. */
-export function trialCommands({ trustDomain, istio, istioCsr }: ClusterPlan): string[][] {
+export function trialCommands(cluster: ClusterPlan): string[][] {
+  const { trustDomain, istio, istioCsr } = cluster;
   const [istiodName = ''] = istio.dnsNames;
   const istiodId = `URI:spiffe://${trustDomain}/ns/${istio.namespace}/sa/istiod-service-account`;
   const istiodDns = istio.dnsNames.map(name => `DNS:${name}`).join(',');
   const istiod: Names = `CN=${istiodName},${istiodDns},${istiodId}`;
   const serving: Names = `DNS:${istioCsr.dnsName}`;
-  const workload: Names = `URI:spiffe://${trustDomain}/ns/mesh-ca-trial/sa/default`;
+  const workload = trialWorkload(cluster);
 
   const dns = (name: string) => `name ${literal(name)} not allowed`;
   // each is one of the three above with one name changed, so that nothing but the name can be what Vault refuses.
@@ -34,8 +39,8 @@ export function trialCommands({ trustDomain, istio, istioCsr }: ClusterPlan): st
 }
 
 /** The trial of a login alone: that it works, and that what it is for works. */
-export function loginTrialCommands({ trustDomain }: ClusterPlan): string[][] {
-  return [['trial_login'], ['signs', 'a workload', `URI:spiffe://${trustDomain}/ns/mesh-ca-trial/sa/default`], ['trial_end']];
+export function loginTrialCommands(cluster: ClusterPlan): string[][] {
+  return [['trial_login'], ['signs', 'a workload', trialWorkload(cluster)], ['trial_end']];
 }
 
 /** A name as a literal in a regular expression of grep -E. */

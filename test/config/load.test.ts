@@ -133,7 +133,7 @@ describe('fails if', () => {
     [
       'a word is not of the list',
       `${sound}root: { source: generated }\n`,
-      [`6:17: error: 'source' must be "import" or "generate", got "generated", did you mean "generate"?`],
+      [`6:17: error: 'source' must be "import", "generate", "existing", "offline", got "generated", did you mean "generate"?`],
     ],
     [
       'a number is not of the list',

@@ -87,6 +87,8 @@ test('the same paths are written; beside them only the role ID, lookups, and the
     'istioca/sign/cluster-local',
     // asks whether the token may do what is to come.
     'sys/capabilities-self',
+    // five failed logins would stop the mesh.
+    'sys/mounts/auth/approle/tune',
   ]);
 });
 
@@ -135,7 +137,13 @@ test.each([
   const found = await read(ours);
   expect(Object.keys(found).length).toBeGreaterThan(3);
   const mark = marks[path.replace(/[/]tune$/, '')];
-  expect(found).toEqual({ ...(await read(theirs)), ...(mark !== undefined && { description: mark }) });
+  const user_lockout = { disable: true, counter_reset_duration: 0, duration: 0, threshold: 0 };
+  const lockout = Object.fromEntries(Object.entries(user_lockout).map(([key, value]) => [`user_lockout_${key}`, value]));
+  expect(found).toEqual({
+    ...(await read(theirs)),
+    ...(mark !== undefined && { description: mark }),
+    ...(path === 'sys/auth/approle/tune' && lockout),
+  });
 });
 
 test('the policy reads back the same, but for blanks', async () => {

@@ -9,11 +9,17 @@ import { configs, dataOf, makeRoot, makeWorld, programsBefore, stateOf, type Wor
 let vault: Vault;
 let kube: Kube;
 let killers: string;
+/** Of a cluster's script, which reads much: after each write, or after each call with MESH_CA_KILL=all. */
+let clusterKillers: string;
 
-/** Programs that count the calls; after the one that is asked for they end the script, all its children, and themselves. */
-export async function makeKillers(real: Vault): Promise<string> {
+/**
+ * Programs that count the calls; after the one that is asked for they end the script, all its children, and themselves. With `writes` those
+ * that only read are not counted: a stop after one of them leaves what a stop after the call before it leaves.
+ */
+export async function makeKillers(real: Vault, { writes = false } = {}): Promise<string> {
   const { kubectl } = await buildPrograms(['kubectl']);
-  const text = `n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; "$real" "$@"; rc=$?; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
+  const reads = `case " $* " in *" sys/capabilities-self "*) exec "$real" "$@" ;; *" write "* | *" patch "* | *" delete "* | *" enable "* | *" tune "* | *" apply "*) ;; *) exec "$real" "$@" ;; esac; `;
+  const text = `${writes ? reads : ''}n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; "$real" "$@"; rc=$?; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
   return programsBefore({ vault: text, kubectl: text }, { vault: real.bin, kubectl });
 }
 
@@ -44,23 +50,24 @@ async function start(): Promise<void> {
   await buildPrograms();
   [vault, kube] = [await startVaultDev(), await startKube()];
   killers = await makeKillers(vault);
+  clusterKillers = await makeKillers(vault, { writes: process.env.MESH_CA_KILL !== 'all' });
 }
 
 const setUpTo = (world: World, script: string, args: readonly string[], after: number) =>
-  stopAfter(killers, world, after, env => world.script(script, args, env));
+  stopAfter(script === 'root' ? killers : clusterKillers, world, after, env => world.script(script, args, env));
 
 /** What is the same for every run, whatever its names: the fields, and how many issuers there are. */
-async function outcome(world: World): Promise<unknown> {
+export async function outcome(vault: Vault, world: World): Promise<unknown> {
   const { intermediate, root } = world.cluster;
   const state = await stateOf(vault, world.cluster);
   const issuers = async (mount: string) =>
     (dataOf((await vault.request('LIST', `${mount}/issuers`)).body).keys as string[] | undefined)?.length;
   const named = JSON.stringify({ ...state, issuer: undefined, root: undefined }).replaceAll(world.cluster.name, 'NAME');
-  return { named: JSON.parse(named) as unknown, issuers: await issuers(intermediate.mount), roots: await issuers(root.mount) };
+  return { named: JSON.parse(named) as unknown, issuers: await issuers(intermediate.mount), roots: await issuers(root.mount ?? '') };
 }
 
 /** A cluster of its own for each stop, so that one Vault and one API server serve them all. */
-function configOf(config: MeshCaConfig, name: string): MeshCaConfig {
+export function configOf(config: MeshCaConfig, name: string): MeshCaConfig {
   const [cluster] = config.clusters;
   return {
     ...config,
@@ -116,8 +123,8 @@ export function testKilledCluster(name: 'recommended' | 'guide'): void {
     const whole = await at('whole');
     const { calls, stdout } = await setUpTo(whole, `${name}-whole`, keyFile('whole'), 0);
     const trials = /\d+ trials passed/.exec(stdout)?.[0] ?? 'no trial';
-    const expected = await outcome(whole);
-    expect(calls).toBeGreaterThan(30);
+    const expected = await outcome(vault, whole);
+    expect(calls).toBeGreaterThan(10);
     let orphans = 0;
     for (let n = 1; n <= calls; n++) {
       const world = await at(String(n));
@@ -125,7 +132,7 @@ export function testKilledCluster(name: 'recommended' | 'guide'): void {
       const again = await world.script(`${name}-${n}`, keyFile('2'));
       expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
       expect([n, again.stdout]).toEqual([n, expect.stringContaining(trials)]);
-      expect([n, await outcome(world)]).toEqual([n, expected]);
+      expect([n, await outcome(vault, world)]).toEqual([n, expected]);
       // what the stopped run left is reported, not guessed at.
       const keys = dataOf((await vault.request('LIST', `istioca-${name}-${n}/keys`)).body).keys as string[];
       if (keys.length > 1) {
@@ -135,7 +142,8 @@ export function testKilledCluster(name: 'recommended' | 'guide'): void {
       const accessors = dataOf((await vault.request('LIST', `${world.cluster.auth.path}/secret-id`)).body).keys as string[] | undefined;
       if (accessors && accessors.length > 1) expect(again.stdout).toContain('secret IDs of the AppRole besides the delivered one');
     }
-    expect(orphans).toBeGreaterThan(0);
+    // a key that stays in Vault has a name, by which the next run finds it; one that is handed out is handed out once.
+    expect(orphans > 0).toBe(name === 'guide');
     process.stderr.write(`${name} cluster: killed at ${calls} of ${calls} boundaries\n`);
   });
 }

@@ -9,7 +9,7 @@ import { configs, makeRoot, makeWorld, programsBefore, rootFiles, startServers }
 const { kube, devVault } = startServers();
 
 /** Programs of the system that the scripts may start; with a PATH of nothing else, one that is not here would not be found. */
-const system = ['awk', 'chmod', 'cat', 'grep', 'jq', 'mktemp', 'mv', 'od', 'openssl', 'rm', 'sed', 'tail', 'tr'];
+const system = ['awk', 'chmod', 'cat', 'grep', 'jq', 'mktemp', 'mv', 'od', 'openssl', 'rm', 'sed', 'sort', 'tail', 'tr'];
 
 /** A PATH that holds nothing but recorders. */
 async function recorders(record: string, vault: string): Promise<string> {
@@ -18,7 +18,9 @@ async function recorders(record: string, vault: string): Promise<string> {
   const real = { vault, kubectl, ...Object.fromEntries(system.map(name => [name, where(name)])) };
   // and its environment, but for the token that Vault's CLI is told by.
   const environment = `for v in $(compgen -e); do [[ $v == VAULT_TOKEN || $v == BAO_TOKEN ]] || printf '%s=%s\\n' "$v" "\${!v}"; done`;
-  const note = `{ printf '%s\\0' "\${0##*/}" "$@"; printf '\\n'; ${environment}; } >>${record}; exec "$real" "$@"`;
+  // and what lies where the scripts work, which is removed at their end.
+  const worked = `for f in "$TMPDIR"/*/*; do [[ ! -f $f ]] || printf '%s\\n' "$f" "$(<"$f")"; done 2>/dev/null`;
+  const note = `{ printf '%s\\0' "\${0##*/}" "$@"; printf '\\n'; ${environment}; ${worked}; } >>${record}; exec "$real" "$@"`;
   const bin = programsBefore(Object.fromEntries(Object.keys(real).map(name => [name, note])), real);
   symlinkSync(where('bash'), join(bin, 'bash'));
   return bin;
@@ -84,6 +86,7 @@ test.each(['recommended', 'kubernetes', 'appRole'] as const)(
     expect(found).toEqual([]);
     // the test can fail: what is no secret is found.
     expect(places[0]?.[1]).toContain('istioca-cluster-1');
+    expect(places[0]?.[1]).toMatch(/known\.read\.\S+roles,cluster-1\n\{/);
     // nothing is left where the scripts worked.
     expect(readdirSync(TMPDIR)).toEqual([]);
   },

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MeshCaConfig } from '../../src/config/config';
 import { emergencyScript } from '../../src/script/emergency';
+import { rootTeardownScript, teardownScript } from '../../src/script/teardown';
 import { type Kube, run, type RunOptions, type RunResult, type Vault } from './harness';
 import { makeWorld, type World } from './world';
 
@@ -14,8 +15,11 @@ export interface UndoWorld extends World {
 
 export async function makeUndoWorld(config: MeshCaConfig, vault: Vault, kubes: readonly Kube[]): Promise<UndoWorld> {
   const world = await makeWorld(config, vault, kubes);
+  const write = (file: string, text: string) => writeFileSync(join(world.folder, 'dist', file), text, { mode: 0o755 });
+  write('root/teardown.sh', rootTeardownScript(world.plan));
   for (const cluster of world.plan.clusters) {
-    writeFileSync(join(world.folder, 'dist', cluster.name, 'emergency.sh'), emergencyScript(cluster), { mode: 0o755 });
+    write(`${cluster.name}/emergency.sh`, emergencyScript(cluster));
+    write(`${cluster.name}/teardown.sh`, teardownScript(cluster));
   }
   return {
     ...world,

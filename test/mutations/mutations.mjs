@@ -3,7 +3,9 @@ const SETUP = { project: 'live', test: 'test/live/setup.test.ts' };
 
 const WAYS = { project: 'live', test: 'test/live/ways-in.test.ts' };
 const APPROVER = { project: 'live', test: 'test/live/approver-policy.test.ts' };
+const ROOTS = { project: 'live', test: 'test/live/rotate-root.test.ts', red: 'in three changes of the config' };
 const OTHERS = { project: 'live', test: 'test/live/setup-others.test.ts' };
+const OFFLINE = { test: 'test/live/roots-offline.test.ts', project: 'live' };
 
 export const mutations = [
   // quoting
@@ -36,8 +38,8 @@ export const mutations = [
   {
     name: 'steps: the role before the CA',
     file: 'src/script/ca-steps.ts',
-    from: "[...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), issueStep(id, ca, root)]",
-    to: "[issueStep(id, ca, root), ...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is')]",
+    from: "[...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), ...issue]",
+    to: "[...issue, ...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is')]",
     test: 'test/script/setup.test.ts',
     red: 'CA, role, policy, way in, delivery',
   },
@@ -185,11 +187,53 @@ export const mutations = [
   {
     name: 'deliver_root: what lies there is taken away',
     file: 'src/script/runtime/root-in-cluster.sh',
-    from: '&& each_certificate unplanned "$planned" <<<"$found"; }',
+    from: '&& each_certificate other_than "$(planned_roots)"$\'\\n\'"$gone" <<<"$found"; }',
     to: '; }',
     project: 'live',
     test: 'test/live/root-carrier.test.ts',
     red: 'a root that is trusted beside it',
+  },
+  {
+    name: 'root rotation: the other clusters are not asked',
+    file: 'src/script/runtime/roots.sh',
+    from: '[to_entries[] | select(.value.root == $old) |',
+    to: '[to_entries[] | select(.value.root == $old) | select(.key == "istioca-cluster-1") |',
+    ...ROOTS,
+  },
+  {
+    name: 'root rotation: a recorded time that is still to come will do',
+    file: 'src/script/runtime/roots.sh',
+    from: 'elif ($at | fromdateiso8601) > $now then "those of',
+    to: 'elif false then "those of',
+    ...ROOTS,
+  },
+  {
+    name: 'root rotation: what the cluster hands out now is not looked at',
+    file: 'src/script/runtime/roots.sh',
+    from: '  refused=$(without "$2")',
+    to: '  refused=',
+    ...ROOTS,
+  },
+  {
+    name: 'root rotation: istiod need not have read the roots',
+    file: 'src/script/runtime/roots.sh',
+    from: '((${#learned[@]} == 0)) || istiods_know || { learned=() && rc=1; }',
+    to: ':',
+    ...ROOTS,
+  },
+  {
+    name: 'root rotation: a root that signs still may go',
+    file: 'src/script/runtime/roots.sh',
+    from: '| if .value.root == $id then',
+    to: '| if false then',
+    ...ROOTS,
+  },
+  {
+    name: 'root rotation: a root goes whose certificates live',
+    file: 'src/script/runtime/roots.sh',
+    from: '| fromdateiso8601) > $now then "certificates of',
+    to: '| fromdateiso8601) < 0 then "certificates of',
+    ...ROOTS,
   },
   {
     name: 'secret_id_works: one that ends soon will do',
@@ -252,8 +296,8 @@ export const mutations = [
   // what others made
   {
     name: 'another maker: a mount with roles is adopted',
-    file: 'src/script/runtime/cluster.sh',
-    from: '  keys_of "$intermediate_mount/roles" && not_ours',
+    file: 'src/script/runtime/ca.sh',
+    from: '  keys_of "$1/roles" && not_ours',
     to: '  false && not_ours',
     ...OTHERS,
     red: 'a PKI mount with roles is not written over',
@@ -300,9 +344,9 @@ export const mutations = [
   },
   {
     name: 'cluster: a root that ends too early will do',
-    file: 'src/script/runtime/cluster.sh',
-    from: '    lives_for "$ca_seconds" "$root"',
-    to: '    true "$ca_seconds" "$root"',
+    file: 'src/script/runtime/ca.sh',
+    from: '[[ -z $signer ]] || lives_for "$ca_seconds" "$signer_ca"',
+    to: '[[ -z $signer ]] || true "$ca_seconds" "$signer_ca"',
     ...OTHERS,
     red: 'one that ends before the intermediate would',
   },
@@ -839,5 +883,148 @@ export const mutations = [
     project: 'live',
     test: 'test/live/emergency.test.ts',
     red: 'stands in the CRL of the root',
+  },
+
+  // taking it all back
+  {
+    name: 'teardown: a mount without the mark is disabled too',
+    file: 'src/script/runtime/teardown.sh',
+    from: '  is_marked "$1" "$2" || rc=$?\n  case $rc in',
+    to: '  case $rc in',
+    project: 'live',
+    test: 'test/live/teardown.test.ts',
+    red: 'what was there before stays',
+  },
+  {
+    name: 'teardown: a mount goes with what others have added to it',
+    file: 'src/script/runtime/teardown.sh',
+    from: '((${#others[@]} > 0)) || return 1',
+    to: 'return 1',
+    project: 'live',
+    test: 'test/live/teardown.test.ts',
+    red: 'taken back and made anew',
+  },
+  {
+    name: 'teardown: a key is not named before its issuer goes',
+    file: 'src/script/runtime/teardown.sh',
+    from: '| put "$1/key/$id"; done',
+    to: '>/dev/null; done',
+    project: 'live',
+    test: 'test/live/teardown.test.ts',
+    red: 'killed after each',
+  },
+  {
+    name: 'teardown: it begins while the mesh runs',
+    file: 'src/script/runtime/teardown-cluster.sh',
+    from: '  [[ $mesh_is_gone == false ]] || return 0\n',
+    to: '  return 0\n',
+    project: 'live',
+    test: 'test/live/teardown.test.ts',
+    red: 'if the mesh still runs',
+  },
+
+  // generations
+  {
+    name: 'generation: the default moves without a record',
+    file: 'src/script/runtime/generation.sh',
+    from: '  ((${#words[@]} == 0)) || record "$mount" "${words[@]/%=end/=$end}"',
+    to: '  true',
+    project: 'live',
+    test: 'test/live/rotate-intermediate.test.ts',
+    red: 'what it signed verifies at every later one',
+  },
+  {
+    name: 'generation: the default is left where it is',
+    file: 'src/script/runtime/generation.sh',
+    from: '    set_default "$id"\n',
+    to: '',
+    project: 'live',
+    test: 'test/live/rotate-intermediate.test.ts',
+    red: 'what it signed verifies at every later one',
+  },
+  {
+    name: 'generation: one is retired before its time',
+    file: 'src/script/runtime/generation.sh',
+    from: '  [[ $past == true ]]',
+    to: '  true',
+    project: 'live',
+    test: 'test/live/rotate-intermediate.test.ts',
+    red: 'what it signed verifies at every later one',
+  },
+  {
+    name: 'generation: a key goes that another issuer has',
+    file: 'src/script/runtime/generation.sh',
+    from: `  if [[ -n $key && -z $(jq -r --arg key "$key" 'select(.key_id == $key) | .issuer_name' <<<"$signers") ]]; then`,
+    to: '  if [[ -n $key ]]; then',
+    project: 'live',
+    test: 'test/live/rotate-intermediate.test.ts',
+    red: 'what it signed verifies at every later one',
+  },
+
+  // roots of other kinds, and policy CAs
+  {
+    name: 'offline: a certificate of another key is taken in',
+    file: 'src/script/runtime/offline.sh',
+    from: '  [[ $(openssl x509 -noout -pubkey <<<"$certificate") == "$(public_key_of_request <<<"$csr")" ]] ||',
+    to: '  true ||',
+    ...OFFLINE,
+    red: 'takes the right one after that',
+  },
+  {
+    name: 'offline: any path length will do',
+    file: 'src/script/runtime/offline.sh',
+    from: '  [[ $path == "$max_path_length" ]] ||',
+    to: '  true ||',
+    ...OFFLINE,
+    red: 'takes the right one after that',
+  },
+  {
+    name: 'offline: one that ends after the root will do',
+    file: 'src/script/runtime/offline.sh',
+    from: 'if (($(second_of_end <<<"$certificate") > $(second_of_end <<<"$root"))); then',
+    to: 'if false; then',
+    ...OFFLINE,
+    red: 'takes the right one after that',
+  },
+  {
+    name: 'offline: each run makes another key',
+    file: 'src/script/runtime/ca.sh',
+    from: '  get "$mount/key/$key_name" >/dev/null || rc=$?\n  case $rc in',
+    to: '  rc=1\n  key_name+=$RANDOM\n  case $rc in',
+    ...OFFLINE,
+    red: 'signs a policy CA by hand, and the cluster goes on from there',
+  },
+  {
+    name: 'offline: a request of another key is handed out',
+    file: 'src/script/runtime/offline.sh',
+    from: '  [[ $(public_key_of_request <"$(request_file)") ==',
+    to: '  [[ 1 == 1 || $(public_key_of_request <"$(request_file)") ==',
+    ...OFFLINE,
+    red: 'is not of the key that waits, and writes over nothing',
+  },
+  {
+    name: 'existing: one that may not sign will do',
+    file: 'src/script/runtime/root.sh',
+    from: '  elif ! jq -e \'.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")\' <<<"$found" >/dev/null; then',
+    to: '  elif false; then',
+    test: 'test/live/roots-existing.test.ts',
+    project: 'live',
+    red: 'before anything is changed',
+  },
+  {
+    name: 'existing: the default issuer signs, whichever is named',
+    file: 'src/plan/pki.ts',
+    from: "signPath: issuer === 'default' ?",
+    to: 'signPath: issuer !== "" ?',
+    test: 'test/plan/policy-cas.test.ts',
+    red: 'signs at its own path, and an offline root signs in no mount',
+  },
+  {
+    name: 'policy CAs: the path length is that of the last one',
+    file: 'src/plan/policy-cas.ts',
+    from: 'left + Math.max(...paths)',
+    to: '1 + Math.max(...paths)',
+    test: 'test/plan/policy-cas.test.ts',
+    red: 'allows as many CAs as stand below it',
   },
 ];

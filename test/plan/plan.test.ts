@@ -33,6 +33,7 @@ test('a minimal config has every name after its cluster', () => {
     trustDomain: 'cluster.local',
     certificates: { workloadTtl: '1h', istiodTtl: '1h', servingTtl: '1h', maxTtl: '1h', keyType: 'rsa', keyBits: 2048 },
     intermediate: {
+      generation: { number: 1, prefix: 'cluster-1-g', firstCommonName: 'cluster-1 Mesh Intermediate CA', reuseKey: false },
       mount: 'istioca-cluster-1',
       commonName: 'cluster-1 Mesh Intermediate CA',
       ttl: '43800h',
@@ -40,7 +41,7 @@ test('a minimal config has every name after its cluster', () => {
       keyType: 'rsa',
       keyBits: 3072,
       maxPathLength: 0,
-      signer: { mount: 'pki', signPath: 'pki/root/sign-intermediate' },
+      signer: { mount: 'pki', issuer: 'default', signPath: 'pki/root/sign-intermediate' },
     },
     role: {
       name: 'cluster-1',

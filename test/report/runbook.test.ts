@@ -84,6 +84,11 @@ describe.each([
   ['hostile', hostile],
   ['whole', () => planMeshCa({ ...config, tsb })],
   ['generated', () => planMeshCa({ ...config, root: { source: 'generate' } })],
+  [
+    'existing root',
+    () => planMeshCa({ ...config, root: { source: 'existing', mount: 'corp', issuer: 'x' }, policyCas: [{ name: 'policy' }] }),
+  ],
+  ['offline root', () => planMeshCa({ ...config, root: { source: 'offline', certificate: rootPem } })],
   ['appRole', () => planMeshCa({ ...config, auth: 'appRole' })],
   ['kubernetes', () => planMeshCa({ ...config, auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } })],
   ['optional objects', () => planMeshCa({ ...config, certManager: { approverPolicy: true }, networkPolicy: true })],
@@ -191,7 +196,7 @@ test("who has cert-manager already has istio-csr's chart as well: the repository
     for (const way of [text, there]) {
       const calls = typed(way)
         .map(call => call.join(' '))
-        .filter(call => call.startsWith('helm'));
+        .filter(call => call.startsWith('helm') && !call.includes(' uninstall '));
       const repo = 'helm repo add jetstack https://charts.jetstack.io --force-update';
       expect(calls.filter(call => call.startsWith('helm repo'))).toEqual([repo]);
       expect([calls[0], calls.at(-1)]).toEqual([repo, expect.stringContaining(' jetstack/cert-manager-istio-csr ')]);
@@ -227,6 +232,18 @@ test('a known root is named by its fingerprint, as OpenSSL writes it', () => {
   expect(books['README.md']).toContain(print);
   expect(books['cluster-1/README.md']).toContain(print);
   expect(books['cluster-1/README.md']).not.toContain('setup.sh has delivered the root');
+});
+
+test('an offline root signs where the script that asks for it is run', () => {
+  const root = { source: 'offline', certificate: rootPem } as const;
+  const direct = runbooks({ ...config, root });
+  const policy = runbooks({ ...config, root, policyCas: [{ name: 'policy' }] });
+  const signed = 'setup.sh --signed ';
+  expect(direct['README.md']).not.toContain(signed);
+  expect(direct['cluster-1/README.md']).toContain('bash dist/cluster-1/setup.sh --signed istioca-cluster-1.crt');
+  expect(policy['README.md']).toContain('bash dist/root/setup.sh --signed pki-policy.crt');
+  expect(policy['README.md']).toContain("The policy CAs' keys never leave Vault.");
+  expect(policy['cluster-1/README.md']).not.toContain(signed);
 });
 
 test('a root that Vault generates is not made with openssl', () => {

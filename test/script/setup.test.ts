@@ -6,6 +6,7 @@ import { ClusterPlan, planMeshCa } from '../../src/plan/plan';
 import { RootCarrier } from '../../src/plan/root-ca';
 import { caConstants } from '../../src/script/ca-steps';
 import { emergencyScript } from '../../src/script/emergency';
+import { rootTeardownScript, teardownScript } from '../../src/script/teardown';
 import { clusterScript, rootScript } from '../../src/script/setup';
 import { clusterSteps, policyText, rootSteps } from '../../src/script/steps';
 import { trialCommands } from '../../src/script/trial';
@@ -25,6 +26,11 @@ const plans = {
   }),
   aws: load('mesh-ca.yaml', { auth: 'aws', aws: { iamRoleArn: 'arn:aws:iam::123456789012:role/mesh-ca', region: 'eu-central-1' } }),
   bundle: load('mesh-ca.yaml', { istioCsr: { rootCarrier: 'bundle' } }),
+  offline: load('mesh-ca.yaml', { root: { source: 'offline', certificate: rootPem } }),
+  policyCas: load('mesh-ca.yaml', {
+    root: { source: 'offline', certificate: rootPem },
+    policyCas: [{ name: 'regional' }, { name: 'mesh' }],
+  }),
   guide: load('examples/guide/mesh-ca.yaml'),
 };
 const names = Object.keys(plans) as (keyof typeof plans)[];
@@ -37,8 +43,8 @@ const clusterOf = (name: keyof typeof plans) => {
 const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
 test('the root comes before its trial by its users: mount, bound, import, write', () => {
-  expect(rootSteps(generated.root).map(step => step.id)).toEqual(['root/mount', 'root/tune', 'root/import', 'root/write']);
-  expect(rootSteps({ ...generated.root, source: 'generate', certificate: 'known' }).map(step => step.id)).toEqual([
+  expect(rootSteps(generated).map(step => step.id)).toEqual(['root/mount', 'root/tune', 'root/import', 'root/write']);
+  expect(rootSteps({ ...generated, root: { ...generated.root, source: 'generate', certificate: 'known' } }).map(step => step.id)).toEqual([
     'root/mount',
     'root/tune',
     'root/generate',
@@ -51,16 +57,19 @@ test.each<[name: keyof typeof plans, wayIn: string[], delivery: string[]]>([
   // the reviewer's token is tried by a login, which needs the role.
   ['kubernetes', ['kubernetes/mount', 'kubernetes/role', 'kubernetes/config'], []],
   ['outside', ['kubernetes/mount', 'kubernetes/role', 'kubernetes/config'], []],
-  ['appRole', ['approle/mount', 'approle/tune', 'approle/write', 'approle/role-id'], ['cluster/secret-id']],
+  ['appRole', ['approle/mount', 'approle/tune', 'approle/lockout', 'approle/write', 'approle/role-id'], ['cluster/secret-id']],
 ])('a cluster (%s): CA, role, policy, way in, delivery, and the trial last', (name, wayIn, delivery) => {
   expect(clusterSteps(clusterOf(name)).map(step => step.id)).toEqual([
     'intermediate/mount',
     'intermediate/tune',
     'intermediate/issue',
     'role/write',
+    'issuer/default',
+    'issuer/retire',
     'policy/write',
     ...wayIn,
     'cluster/root-ca',
+    'cluster/trust',
     ...delivery,
     'trial',
   ]);
@@ -136,6 +145,8 @@ test.each<[carrier: RootCarrier, place: string, why: string[] | undefined, text:
   ],
 ])('an unknown root is delivered to where the carrier %s takes it from', (rootCarrier, place, why, text) => {
   const [cluster] = load('mesh-ca.yaml', { istioCsr: { rootCarrier } }).clusters;
+  const [kind = '', at = ''] = place.split(' ');
+  const object = [kind.toLowerCase(), ...at.split('/')];
   expect(clusterSteps(cluster!).find(({ id }) => id === 'cluster/root-ca')).toEqual({
     id: 'cluster/root-ca',
     title: `Deliver the root certificate to ${place}`,
@@ -143,6 +154,7 @@ test.each<[carrier: RootCarrier, place: string, why: string[] | undefined, text:
     unless: ['root_delivered'],
     run: [['deliver_root']],
     needs: {},
+    undo: { title: `Delete ${place}`, unless: ['object_gone', ...object], run: [['remove_object', ...object]], needs: {} },
   });
   expect(clusterScript(cluster!)).toContain(readFileSync(`src/script/runtime/${text}`, 'utf8'));
 });
@@ -152,14 +164,26 @@ test('a secret that is delivered by manifest is not made by the script', () => {
   expect(clusterSteps(cluster!).map(step => step.id)).not.toContain('cluster/secret-id');
 });
 
+test('policy CAs come after the root, and what an offline root signs is asked for before it is taken in', () => {
+  expect(rootSteps(plans.policyCas).map(step => step.id)).toEqual([
+    'root/check',
+    ...['regional/mount', 'regional/tune', 'regional/request', 'regional/issue'],
+    ...['mesh/mount', 'mesh/tune', 'mesh/issue'],
+  ]);
+  expect(
+    clusterSteps(clusterOf('offline'))
+      .map(step => step.id)
+      .slice(0, 4),
+  ).toEqual(['intermediate/mount', 'intermediate/tune', 'intermediate/request', 'intermediate/issue']);
+});
+
 test.each(names)('every step but the trial can tell that it is done: %s', name => {
-  const steps = [...rootSteps(generated.root), ...clusterSteps(clusterOf(name))];
+  const steps = [...rootSteps(generated), ...clusterSteps(clusterOf(name))];
   expect(steps.filter(step => step.unless === undefined).map(step => step.id)).toEqual(['trial']);
 });
 
 test('the root signs with the planned path length, or as the guide does without one', () => {
-  const signOf = ({ intermediate }: ClusterPlan) =>
-    (JSON.parse(caConstants([intermediate])) as Record<string, { sign: unknown }>)[intermediate.mount]?.sign;
+  const signOf = ({ intermediate }: ClusterPlan) => (JSON.parse(caConstants([intermediate])) as { sign: unknown }[])[0]?.sign;
   expect(signOf(clusterOf('recommended'))).toEqual({ format: 'pem_bundle', ttl: '43800h', max_path_length: 0 });
   expect(signOf(clusterOf('guide'))).toEqual({ format: 'pem_bundle', ttl: '43800h' });
 });
@@ -194,9 +218,11 @@ test('the trial has the names that the mesh asks for, and each name that must be
 });
 
 describe.each([
-  ...(['recommended', 'guide'] as const).map(name => [`root (${name})`, rootScript(plans[name])] as const),
+  ...(['recommended', 'policyCas', 'guide'] as const).map(name => [`root (${name})`, rootScript(plans[name])] as const),
   ...names.map(name => [`cluster (${name})`, clusterScript(clusterOf(name))] as const),
   ...names.map(name => [`emergency (${name})`, emergencyScript(clusterOf(name))] as const),
+  ...names.map(name => [`teardown (${name})`, teardownScript(clusterOf(name))] as const),
+  ['teardown of the root', rootTeardownScript(plans.recommended)] as const,
 ])('the script of the %s', (_name, input) => {
   test('is Bash', () => {
     execFileSync('bash', ['-n'], { input });

@@ -28,6 +28,22 @@ need_own_secret() {
   missing+=("another name than $secret_namespace/$secret_name for the Secret: context $context has one of $maker; set secret.name in the config; or --take-over")
 }
 
+# never_locks MOUNT: whether failed logins lock none of its AppRoles. A mount that was there before us may serve others: it is not tuned.
+never_locks() {
+  local table rc=0
+  table=$(get sys/auth) || return 2
+  table=$(jq --arg mount "$1/" '{data: ((.data // .)[$mount].config.user_lockout_config // {})}' <<<"$table") || return 2
+  if [[ $(jq .data.user_lockout_disable <<<"$table") != true ]]; then
+    is_marked sys/auth "$1" || rc=$?
+    ((rc <= 1)) || return "$rc"
+    if ((rc == 1)) && auth_is "$1" approle; then
+      note "five failed logins lock an AppRole of $1 for 15 minutes, and with it the mesh. The mount is not one that these scripts enabled, so it is left as it is; to end that: $cli auth tune -user-lockout-disable=true $1"
+      return 0
+    fi
+  fi
+  compare "$table" '{"user_lockout_disable": true}'
+}
+
 # whether this run has made one that is not in the cluster yet.
 handed_over=false
 
@@ -106,6 +122,7 @@ report_other_secret_ids() {
 log_in() {
   local secret_id rc=0 response
   [[ $handed_over == true ]] || secret_id=$(held_secret_id) || rc=$?
+  ((rc <= 1)) || die "cannot read the secret ID in $secret_place"
   if ((rc != 0)) || [[ $handed_over == true ]]; then
     say "      not tried: $([[ $handed_over == false ]] || printf 'the new secret ID of ')$secret_namespace/$secret_name is not in the cluster yet. $secret_todo, then run this again"
     return 1
@@ -119,5 +136,5 @@ log_in() {
 # comes with it. It says no more than this.
 locked_out() {
   grep -q 'permission denied' "$work/error" || return 0
-  printf '%s' "it may be that failed logins have locked the role ID: wait 15 minutes, or $cli write -force sys/locked-users/ACCESSOR/unlock/$role_id with the accessor of $auth_mount/ in $cli auth list; then run this again"
+  printf '%s' "it may be that failed logins have locked the role ID: wait 15 minutes, or $cli auth tune -user-lockout-disable=true $auth_mount, or $cli write -force sys/locked-users/ACCESSOR/unlock/$role_id with the accessor of $auth_mount/ in $cli auth list; then run this again"
 }

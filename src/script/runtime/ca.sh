@@ -1,28 +1,107 @@
 # --- a CA that is made here, on a mount of its own
 
+exported_key_file=
+
 # use_ca MOUNT: what the plan says of the CA of this mount.
 use_ca() {
   local -a of
-  mapfile -t of < <(jq -r --arg mount "$1" '.[$mount] | .common_name, .key, .key_bits, .max_path_length, .seconds, .signer, .sign_path, (.sign | tojson)' <<<"$cas")
-  mount=$1 common_name=${of[0]} key_mode=${of[1]} ca_bits=${of[2]} max_path_length=${of[3]} ca_seconds=${of[4]}
-  signer=${of[5]} signer_path=${of[6]} sign_fields=${of[7]}
+  mapfile -t of < <(jq -r --arg mount "$1" '.[] | select(.mount == $mount)
+    | .common_name, .key, .key_type, .key_bits, .max_path_length, .seconds, .signer, .signer_ref, .sign_path, (.sign | tojson), .key_name' <<<"$cas")
+  mount=$1 common_name=${of[0]} key_mode=${of[1]} ca_type=${of[2]} ca_bits=${of[3]} max_path_length=${of[4]} ca_seconds=${of[5]}
+  signer=${of[6]} signer_ref=${of[7]} signer_path=${of[8]} sign_fields=${of[9]} key_name=${of[10]}
 }
 
-# find_ca MOUNT: sets `issuer` and `ca` where the mount's default issuer is the planned CA, with its key, below the root.
+# the issuers of a mount that have a key, an object a line in Vault's words, the default first; read once, until something is written.
+signers=
+signers_of=
+default_id=
+follows_latest=
+forget_signers() { signers_of=; }
+
+# read_signers: sets them for the CA's mount; 1 where there is no such mount.
+read_signers() {
+  local id answer rc=0
+  [[ $signers_of != "$mount" ]] || return 0
+  answer=$(get "$mount/config/issuers") || rc=$?
+  ((rc == 0)) || return "$rc"
+  default_id=$(jq -r '.data.default // ""' <<<"$answer") || return 2
+  # shellcheck disable=SC2034 # the generations of a cluster's CA ask for it
+  follows_latest=$(jq -r '.data.default_follows_latest_issuer // false' <<<"$answer") || return 2
+  signers=
+  keys_of "$mount/issuers" || true
+  for id in "${listed[@]}"; do
+    answer=$(get "$mount/issuer/$id") || return 2
+    # the certificates above stand here too, without their keys.
+    signers+=$(jq -c '.data | select((.key_id // "") != "")' <<<"$answer")$'\n'
+  done
+  signers=$(jq -c -s --arg id "$default_id" 'sort_by(.issuer_id != $id)[]' <<<"$signers") || return 2
+  # what is not there, another run may make at any time.
+  [[ -z $signers ]] || signers_of=$mount
+}
+
+# find_ca MOUNT: sets `issuer` and `ca` where the mount holds the planned CA, with its key, below the root.
 find_ca() {
   local rc=0
   use_ca "$1"
-  issuer=$(issuer_of "$mount") || rc=$?
+  # a cluster's mount may hold further CAs of ours: there the default need not be the planned one.
+  if [[ -n ${generation:-} ]]; then find_generation || rc=$?; else issuer=$(issuer_of "$mount") || rc=$?; fi
   ((rc == 0)) || return "$rc"
   is_planned_ca "$issuer" || return 2
   ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate)
 }
 
-# ca_present MOUNT: the same, and says what a reader should know of it.
+# look_at_ca MOUNT: the same; where it is to be made, what will sign it has to be fit for that, where it is there already: `signer_ca`.
+look_at_ca() {
+  local found rc=0 path
+  find_ca "$1" || rc=$?
+  ((rc == 1)) || return "$rc"
+  signer_ca=$root
+  if [[ $signer != "$root_mount" ]]; then
+    rc=0
+    signer_ca=
+    found=$(issuer_of "$signer" "$signer_ref") || rc=$?
+    ((rc <= 1)) || return 2
+    ((rc == 1)) || signer_ca=$(jq -r .data.certificate <<<"$found" | first_certificate) || return 2
+  fi
+  [[ -n $signer_ca ]] || return 1
+  [[ -z $signer ]] || signer_may || return 2
+  # what an offline root signs is looked at when it comes.
+  [[ -z $signer ]] || lives_for "$ca_seconds" "$signer_ca" "the CA in $signer" || return 2
+  path=$(path_of "$signer_ca")
+  if ((path != -1 && path <= (max_path_length > 0 ? max_path_length : 0))); then
+    complain "${signer:-the root} ($(described "$signer_ca")) allows $path CAs below it, and $mount needs $(((max_path_length > 0 ? max_path_length : 0) + 1)): use a root that allows more, or fewer policyCas"
+    return 2
+  fi
+  return 1
+}
+
+# signer_may: whether Vault lets what is to sign do so, and for as long as is planned: it would cut that without a word.
+signer_may() {
+  local found rc=0
+  found=$(issuer_of "$signer" "$signer_ref") || return 2
+  if ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
+    complain "the CA in $signer may not sign: its usage is $(jq -c .data.usage <<<"$found")"
+    return 1
+  fi
+  mount_allows "$signer" "$ca_seconds" || rc=$?
+  ((rc == 1)) || return "$rc"
+  complain "$signer issues for less than the $ca_seconds s of the CA of $mount; to raise it: $cli secrets tune -max-lease-ttl=${ca_seconds}s $signer"
+  return 1
+}
+
+# need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is of another maker.
+need_free_mount() {
+  keys_of "$1/roles" && not_ours "the mount $1, with its role ${listed[0]}" "$2"
+  keys_of "$1/issuers" && not_ours "the mount $1, with its issuers" "$2"
+  return 0
+}
+
+# ca_present MOUNT: whether it is there; says what a reader should know of it.
 ca_present() {
   local rc=0
   find_ca "$1" || rc=$?
   ((rc == 0)) || return "$rc"
+  [[ -z ${generation:-} ]] || has_its_name || return 1
   note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
   report_other_signers
@@ -39,7 +118,7 @@ is_planned_ca() {
   elif [[ -z $(jq -r '.data.key_id // ""' <<<"$1") ]]; then
     reason="holds the certificate of '$cn' without its key"
   elif ! verified "$root" "$certificate" "$chain"; then
-    reason="holds a CA that does not verify to the root in $root_mount ($(last_error))"
+    reason="holds a CA that does not verify to the root $root_place ($(last_error))"
   else
     return 0
   fi
@@ -49,13 +128,11 @@ is_planned_ca() {
 
 # report_differences: a CA that was made with other settings than those of today is kept.
 report_differences() {
-  local text path
-  text=$(openssl x509 -noout -text <<<"$ca")
-  grep -E "Public-Key: \($ca_bits bit" <<<"$text" >/dev/null ||
-    note "its key has not the $ca_bits bits of the plan; it is kept"
-  path=$(sed -n 's/.*CA:TRUE, pathlen:\([0-9]*\).*/\1/p' <<<"$text")
-  [[ ${path:--1} == "$max_path_length" ]] ||
-    note "its path length is ${path:-without a bound}, the plan says $max_path_length; it is kept"
+  local path
+  openssl x509 -noout -text <<<"$ca" | has_planned_key || note "its key is not $ca_type with $ca_bits bits, as the plan says; it is kept"
+  path=$(path_of "$ca")
+  [[ $path == "$max_path_length" ]] ||
+    note "its path length is ${path/#-1/without a bound}, the plan says $max_path_length; it is kept"
 }
 
 # report_other_signers: what else the mount can sign with: further issuers; keys without a certificate, which a stopped run leaves; further
@@ -63,15 +140,15 @@ report_differences() {
 report_other_signers() {
   local used id other
   used=" $(jq -r .data.key_id <<<"$issuer")"
-  keys_of "$mount/issuers" || true
-  for id in "${listed[@]}"; do
-    [[ $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
-    other=$(get "$mount/issuer/$id") || return 2
-    # the root's certificate stands here too, without its key.
-    [[ -n $(jq -r '.data.key_id // ""' <<<"$other") ]] || continue
-    used+=" $(jq -r .data.key_id <<<"$other")"
-    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)")"
-  done
+  read_signers || return 2
+  while IFS= read -r other; do
+    id=$(jq -r '.issuer_id // ""' <<<"$other")
+    [[ -n $id && $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
+    used+=" $(jq -r .key_id <<<"$other")"
+    # of those of other generations the step issuer/retire speaks.
+    [[ -z ${generation:-} ]] || ! is_own_name "$(jq -r .issuer_name <<<"$other")" || continue
+    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .certificate <<<"$other" | first_certificate)")"
+  done <<<"$signers"
   keys_of "$mount/keys" || true
   for id in "${listed[@]}"; do
     [[ " $used " == *" $id "* ]] || stray "key $id has no certificate, a stopped run left it; to remove it: $cli delete $mount/key/$id"
@@ -83,22 +160,68 @@ report_other_signers() {
   done
 }
 
+# has_planned_key: whether the text of a certificate or of a request, on standard input, shows a key as the plan has it.
+has_planned_key() {
+  local text algorithm=rsaEncryption
+  text=$(cat)
+  [[ $ca_type == rsa ]] || algorithm='id-ecPublicKey'
+  grep "Public Key Algorithm: $algorithm" <<<"$text" >/dev/null && grep "Public-Key: ($ca_bits bit" <<<"$text" >/dev/null
+}
+
+# request_ca: sets `csr`. A key that a stopped run has left is used; else one is made. One that is handed out is always a new one.
+request_ca() {
+  local response former_key='' rc=0
+  ((${generation:-1} == 1)) || prepare_generation
+  if [[ $key_mode == exported ]]; then
+    response=$(put "$mount/intermediate/generate/exported" <<<"$wanted")
+    (set -o noclobber && : >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
+    printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file" || {
+      # what is cut off is no key, and would be in the way of the next run.
+      rm -f -- "$exported_key_file"
+      die "cannot write $exported_key_file: the key that it was for is not used"
+    }
+    note "the key of the CA is in $exported_key_file: keep it in a safe place"
+    csr=$(printf '%s' "$response" | jq -r .data.csr)
+    return 0
+  fi
+  # the key that is to be taken over, else one that waits.
+  [[ -z $former_key ]] || key_name=$former_key
+  get "$mount/key/$key_name" >/dev/null || rc=$?
+  case $rc in
+    # Vault takes no type and bits for a key that is there.
+    0) response=$(jq --arg key "$key_name" 'del(.key_type, .key_bits) + {key_ref: $key}' <<<"$wanted" | put "$mount/intermediate/generate/existing") ;;
+    1) response=$(jq --arg key "$key_name" '. + {key_name: $key}' <<<"$wanted" | put "$mount/intermediate/generate/internal") ;;
+    *) exit 1 ;;
+  esac
+  csr=$(jq -r .data.csr <<<"$response")
+  openssl req -noout -text <<<"$csr" | has_planned_key ||
+    die "the key that waits in $mount for its CA is not $ca_type with $ca_bits bits, as the plan says: plan it so, or have another made: $cli delete $mount/key/$key_name"
+}
+
 # issue_ca MOUNT: key, signature and import are one step, so that a rerun never replaces a CA that a mesh trusts.
 issue_ca() {
-  local response csr bundle imported
+  local csr bundle rc=0
   use_ca "$1"
-  response=$(put "$mount/intermediate/generate/$key_mode" <<<"$wanted")
-  csr=$(printf '%s' "$response" | jq -r .data.csr)
-  if [[ $key_mode == exported ]]; then
-    (set -o noclobber && printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
-    note "the key of the CA is in $exported_key_file: keep it in a safe place"
+  if ((${generation:-1} > 1)); then
+    # one that a stopped run has left needs its name alone.
+    prepare_generation
+    find_ca "$1" || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 1)) || { name_issuer "$(jq -c .data <<<"$issuer")" "${issuer_name:-}" && ca_present "$1" && return 0; }
   fi
-  response=
+  request_ca
   bundle=$(jq -n --arg csr "$csr" --argjson sign "$sign_fields" '{$csr} + $sign' | put "$signer_path" | jq -r .data.certificate)
-  ca=$(first_certificate <<<"$bundle")
-  verified "$root" "$ca" "$bundle" || die "what $signer signed does not verify to the root"
-  imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$bundle")
+  verified "$root" "$(first_certificate <<<"$bundle")" "$bundle" || die "what $signer signed does not verify to the root"
+  import_ca "$bundle"
+}
+
+# import_ca BUNDLE: the CA first, then what is above it.
+import_ca() {
+  local imported
+  imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$1")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
+  forget_signers
+  if ((${generation:-1} > 1)); then find_ca "$mount" && name_issuer "$(jq -c .data <<<"$issuer")" "${issuer_name:-}"; fi
   ca_present "$mount" || die "$mount does not hold the CA that was just imported"
 }
 

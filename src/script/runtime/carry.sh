@@ -10,9 +10,3 @@ option() {
   taken=1
   [[ $1 == --take-over ]] && take_over=true
 }
-
-need_secret_namespace() {
-  kube get namespace "$secret_namespace" -o name >/dev/null 2>"$work/error" ||
-    missing+=("the namespace $secret_namespace in the cluster of context $context: $(last_error)")
-}
-

@@ -1,10 +1,12 @@
 # --- a cluster -------------------------------------------------------------------------------------------------------------------
 
 repair_example=role/write
-exported_key_file=
 take_over=false
-options_usage=' [--take-over]'
+retire=false
+options_usage=' [--take-over] [--retire]'
 options_help='  --take-over         write over what has a planned name and is of another maker
+  --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
+                      --print-policy: what that needs too
 '
 if [[ $intermediate_key == exported ]]; then
   options_usage+=' [--exported-key FILE]'
@@ -14,9 +16,12 @@ fi
 
 # option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
 option() {
+  if declare -F offline_option >/dev/null && offline_option "$@"; then return 0; fi
   taken=1
   if [[ $1 == --take-over ]]; then
     take_over=true
+  elif [[ $1 == --retire ]]; then
+    retire=true
   elif [[ $1 == --exported-key && $intermediate_key == exported ]]; then
     (($# >= 2)) || bad_usage "$1 needs a file"
     exported_key_file=$2
@@ -27,17 +32,13 @@ option() {
 }
 
 before_steps() {
-  local namespace
   local -a namespaces
   need_programs jq openssl kubectl
   stop_if_missing
   look_for_root_pem
   need_vault
   mapfile -t namespaces < <(printf '%s\n' "$issuer_namespace" "$csr_namespace" "$root_namespace" | sort -u)
-  for namespace in "${namespaces[@]}"; do
-    kube get namespace "$namespace" -o name >/dev/null 2>"$work/error" ||
-      missing+=("the namespace $namespace in the cluster of context $context: $(last_error)")
-  done
+  need_namespaces "${namespaces[@]}"
   # a check does nothing in the cluster.
   [[ ${#missing[@]} -gt 0 || $mode == check ]] || need_rights
   [[ ${#missing[@]} -gt 0 || $mode == check || -z $root_kind ]] || need_root_place
@@ -50,25 +51,58 @@ look_around() {
   find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
-  find_ca "$intermediate_mount" || rc=$?
+  forget_signers
+  look_at_ca "$intermediate_mount" || rc=$?
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
-    lives_for "$ca_seconds" "$root" "the root in $root_mount" || exit 1
-    [[ $take_over == true || $mode == check ]] || need_free_names
+    [[ -n $signer_ca ]] || missing+=("the policy CA in Vault's mount $signer: run dist/root/setup.sh first")
+    [[ $take_over == true || $mode == check ]] || has_former || need_free_names
     need_key_file
+  elif ((rc == 0)) && [[ $take_over == false && $mode != check ]]; then
+    need_own_names
   fi
+  need_retirable "$rc"
   look_at_way_in
 }
 
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
 need_free_names() {
-  local pair
-  keys_of "$intermediate_mount/roles" && not_ours "the mount $intermediate_mount, with its role ${listed[0]}" intermediate.mount
-  keys_of "$intermediate_mount/issuers" && not_ours "the mount $intermediate_mount, with its issuers" intermediate.mount
+  local pair rc=0
+  mount_is "$intermediate_mount" pki || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || need_free_mount "$intermediate_mount" intermediate.mount
   for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done
   return 0
+}
+
+# need_own_names: with the CA in place, a name that was changed in the config may have become one of another maker's. The login is ours where
+# it gives the planned policy, has the planned role ID, or stands in a mount that was enabled for this cluster; the policy is, where our login
+# gives it, or where it is about our mount.
+need_own_names() {
+  local login policy rc=0
+  login=$(get "$login_path") || rc=$?
+  ((rc <= 1)) || exit 1
+  if ((rc == 0)) && jq -e --arg policy "${policy_path##*/}" '.data.token_policies // [] | index($policy)' <<<"$login" >/dev/null; then return 0; fi
+  if ((rc == 0)) || found_at "${own_auth% *}"; then
+    is_own_login || not_ours "${own_auth% *}" "${own_auth##* }"
+  fi
+  rc=0
+  policy=$(get "$policy_path") || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || [[ $(jq -r '.data.policy // ""' <<<"$policy") == *"\"$intermediate_mount/"* ]] || not_ours "$policy_path" policy.name
+}
+
+# is_own_login: by what is not the policy.
+is_own_login() {
+  local found description
+  if [[ -z ${role_id:-} ]]; then
+    description=$(description_of sys/auth "$login_mount") || return 1
+    [[ $description == "$login_mark" ]]
+  else
+    found=$(get "$login_path/role-id") && [[ $(jq -r '.data.role_id // ""' <<<"$found") == "$role_id" ]]
+  fi
 }
 
 # found_at PATH: whether Vault holds anything there.

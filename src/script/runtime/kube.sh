@@ -12,6 +12,16 @@ find_root() {
 
 kube() { kubectl --context "$context" "$@"; }
 
+# need_namespaces NAME...: that they are there.
+need_namespaces() {
+  local namespace found
+  found=$(kube get namespace "$@" -o name 2>"$work/error") && return 0
+  for namespace in "$@"; do
+    grep -xF "namespace/$namespace" >/dev/null <<<"$found" ||
+      missing+=("the namespace $namespace in the cluster of context $context: $(grep -F "\"$namespace\"" "$work/error" || last_error)")
+  done
+}
+
 # may WORDS...: whether the one who runs this may do that in the cluster.
 may() {
   [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")

@@ -34,10 +34,20 @@ evidence_of() {
   jq -nr --arg description "$description" --arg key "$2" "$EVIDENCE"' $description | evidence.words[$key] // ""'
 }
 
+# evidence_keys MOUNT: prints the keys, a line each.
+evidence_keys() {
+  local description rc=0
+  description=$(description_of sys/mounts "$1") || rc=$?
+  ((rc == 0)) || return "$rc"
+  jq -nr --arg description "$description" "$EVIDENCE"' $description | evidence.words | keys_unsorted[]'
+}
+
 # record MOUNT KEY=VALUE...: writes words beside those that are there, an empty value removes one. It asks Vault to write only what changes.
 record() {
   local mount=$1 before after
   shift
+  # another run may have recorded something since.
+  forget
   before=$(description_of sys/mounts "$mount") || return 2
   after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
     | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)
@@ -54,4 +64,21 @@ vault_time() {
     return 2
   }
   jq -e '(.data // .).server_time_utc | numbers' <<<"$health" || return 2
+}
+
+# own_words MOUNT: prints the keys of what these scripts have recorded there.
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+
+# nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
+nothing_recorded() {
+  local rc=0
+  description_of sys/mounts "$1" >/dev/null || rc=$?
+  ((rc != 1)) || return 0
+  ((rc == 0)) || return "$rc"
+  [[ -z $(own_words "$1") ]]
+}
+forget_record() {
+  local -a words
+  mapfile -t words < <(own_words "$1")
+  record "$1" "${words[@]/%/=}"
 }

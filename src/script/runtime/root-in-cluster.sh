@@ -18,8 +18,8 @@ need_root_place() {
   esac
 }
 
-# root_delivered: whether the cluster's root file holds what istio-csr is to hand out. It may hold others too, which are left there: who
-# needs them is not known here.
+# root_delivered: whether the cluster's root file holds what istio-csr is to hand out, and nothing that a change of the root has left there. It
+# may hold others too, which are left: who needs them is not known here.
 root_delivered() {
   local found rc=0 planned prints
   [[ -n ${ca:-} || $root_file == root ]] || return 1
@@ -33,21 +33,35 @@ root_delivered() {
   fi
   ! grep -vxF -- "$prints" >/dev/null <<<"$planned" || return 1
   prints=$(grep -vxF -- "$planned" <<<"$prints") || return 0
+  if [[ -n $(dropped) ]]; then return 1; fi
   stray "it holds other CAs too, which the workloads trust as much: SHA-256 ${prints//$'\n'/, }"
 }
 
-# unplanned PRINTS: prints the certificate of standard input, where its fingerprint is not one of those.
-unplanned() {
-  local certificate
-  certificate=$(first_certificate)
-  grep -xF -- "$(fingerprint <<<"$certificate")" >/dev/null <<<"$1" || printf '%s\n' "$certificate"
+# dropped: prints the roots that lie there, that a change of the root has brought, and that the plan does not name any more.
+dropped() {
+  local id known
+  known=$(evidence_of_all) || return 2
+  for id in $(held_root | each_certificate root_id); do
+    grep -xF -- "$id" >/dev/null <<<"$(planned_roots)" || ! is_on_record "$id" "$known" || printf '%s\n' "$id"
+  done
 }
 
-# deliver_root: adds what is planned, and takes nothing away.
+# other_than ROOTS: prints the certificate of standard input, where it is not one of those.
+other_than() {
+  local certificate
+  certificate=$(first_certificate)
+  grep -xF -- "$(root_id <<<"$certificate")" >/dev/null <<<"$1" || printf '%s\n' "$certificate"
+}
+
+# deliver_root: adds what is planned, and takes away what a change of the root has left there, where nothing needs it any more.
 deliver_root() {
-  local found='' rc=0 planned
+  local found='' id known gone='' rc=0
   found=$(held_root) || rc=$?
   ((rc <= 1)) || return "$rc"
-  planned=$(root_file | each_certificate fingerprint)
-  { root_file && each_certificate unplanned "$planned" <<<"$found"; } | carry_root
+  if [[ $root_file == root && -n $found ]]; then
+    known=$(evidence_of_all)
+    gone=$(dropped)
+    for id in $gone; do root_may_go "$id" "$known" || die "$root_kind $root_namespace/$root_name is left as it is"; done
+  fi
+  { root_file && each_certificate other_than "$(planned_roots)"$'\n'"$gone" <<<"$found"; } | carry_root
 }

@@ -1,19 +1,24 @@
 # --- the root CA -----------------------------------------------------------------------------------------------------------------
 
 repair_example=root/tune
+[[ $root_source != existing && $root_source != offline ]] || repair_example=root/check
 root_cert_file=
 root_key_file=
 root_key=
-options_usage=' [--root-cert FILE --root-key FILE]'
-options_help='  --root-cert FILE    the root certificate to import, PEM; needed once
+options_usage=
+options_help=
+[[ $root_source == existing || $root_source == offline ]] || options_usage=' [--root-cert FILE --root-key FILE]'
+[[ -z $options_usage ]] || options_help='  --root-cert FILE    the root certificate to import, PEM; needed once
   --root-key FILE     its key, PEM, unencrypted; read once, so it can be /dev/stdin; needed once
 '
 
 # option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
 option() {
+  if declare -F offline_option >/dev/null && offline_option "$@"; then return 0; fi
   taken=2
   case $1 in
     --root-cert | --root-key)
+      [[ $options_usage == *--root-cert* ]] || return 1
       (($# >= 2)) || bad_usage "$1 needs a file"
       [[ -r $2 ]] || bad_usage "$1: cannot read '$2'"
       if [[ $1 == --root-cert ]]; then root_cert_file=$2; else root_key_file=$2; fi
@@ -48,16 +53,39 @@ look_around() {
   certificate=$(root_from_vault) || rc=$?
   case $rc in
     0)
+      # shellcheck disable=SC2034 # what makes CAs reads it.
+      root=$certificate
       if [[ $root_source == import && -z $known_root ]]; then
         missing+=("the root certificate to compare with the CA that $root_mount holds ($(described "$certificate")): --root-cert FILE")
       elif [[ $root_source == generate && -z $known_root && $(subject_cn <<<"$certificate") != "$root_common_name" ]]; then
         die "$root_mount holds another CA ($(described "$certificate")) than the plan generates ('$root_common_name'): choose another mount, or source: import"
       fi
       ;;
-    1) [[ $root_source == generate ]] || need_root_files ;;
-    *) exit 1 ;;
+    1)
+      case $root_source in
+        import) need_root_files ;;
+        existing) missing+=("the root CA in Vault's mount $root_mount, issuer $root_ref: root.source is existing, and there is none") ;;
+      esac
+      ;;
+    *) [[ $mode == check && ! -e $work/unanswered ]] || exit 1 ;;
   esac
+  ((${#missing[@]} > 0)) || look_at_policy_cas
 }
+
+# look_at_policy_cas: those that are there have to be the planned ones; what will sign the others has to be fit for it.
+look_at_policy_cas() {
+  local one rc
+  local -a mounts
+  mapfile -t mounts < <(jq -r '.[].mount' <<<"$cas")
+  for one in "${mounts[@]}"; do
+    rc=0
+    look_at_ca "$one" || rc=$?
+    ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
+    ((rc != 1)) || need_free_mount "$one" "the mount of that policy CA"
+  done
+}
+
+not_ours() { missing+=("another name than $1, which is there already and not of this CA: set $2 in the config"); }
 
 need_root_files() {
   local certificate
@@ -71,7 +99,7 @@ need_root_files() {
   fi
   certificate=$(first_certificate <<<"$known_root") || die "$known_root_source holds no PEM certificate"
   is_root "$certificate" "$known_root_source" || exit 1
-  lives_for "$longest_intermediate" "$certificate" "$known_root_source" || exit 1
+  lives_for "$longest_below" "$certificate" "$known_root_source" || exit 1
   # the key is compared by its public half; it goes through pipes only, and an encrypted one is refused, not asked for.
   [[ $(printf '%s\n' "$root_key" | openssl pkey -pubout -passin pass: 2>/dev/null) == "$(openssl x509 -noout -pubkey <<<"$certificate")" ]] ||
     die "--root-key is not the unencrypted private key of $known_root_source; for an encrypted one: openssl pkey -in ca.key | bash $0 … --root-key /dev/stdin"
@@ -82,10 +110,33 @@ root_present() {
   local certificate rc=0
   certificate=$(root_from_vault) || rc=$?
   ((rc == 0)) || return "$rc"
+  # shellcheck disable=SC2034 # what makes CAs reads it.
+  root=$certificate
   note "the root is $(described "$certificate"), until $(end_of <<<"$certificate")"
-  lives_for "$longest_intermediate" "$certificate" 'the root' 2>/dev/null ||
-    note "it ends before an intermediate that is made now would: no further one can be made as planned"
+  lives_for "$longest_below" "$certificate" 'the root' 2>/dev/null ||
+    note "it ends before a CA below it that is made now would: no further one can be made as planned"
 }
+
+# root_fits: whether a root that is not ours to make is there, and may sign what is below it.
+root_fits() {
+  local found rc=0 name="the root $root_place"
+  root_present || rc=$?
+  ((rc == 0)) || return "$rc"
+  [[ -n $root_mount ]] || return 0
+  found=$(issuer_of "$root_mount" "$root_ref") || return 2
+  if [[ $(jq -r '.data.revoked // false' <<<"$found") == true ]]; then
+    complain "$name is revoked"
+  elif ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
+    complain "$name may not sign: its usage is $(jq -r '.data.usage' <<<"$found"); to let it: $cli write $root_mount/issuer/$root_ref/… usage=…,issuing-certificates"
+  elif ! mount_allows "$root_mount" "$longest_below"; then
+    complain "$root_mount issues for less than the $longest_below s of a CA below the root; to raise it: $cli secrets tune -max-lease-ttl=${longest_below}s $root_mount"
+  else
+    return 0
+  fi
+  return 2
+}
+
+refuse_root() { die "there is no root $root_place"; }
 
 import_root() {
   printf '%s\n%s\n' "$(first_certificate <<<"$known_root")" "$root_key" | vault write -format=json "$root_mount/config/ca" pem_bundle=-
@@ -112,9 +163,13 @@ root_written() {
 }
 
 write_root() {
-  root_from_vault >root.pem.new
-  chmod 644 root.pem.new
-  mv root.pem.new root.pem
+  local certificate
+  certificate=$(root_from_vault)
+  # the words that it does not say by itself go to the user: a full disk, a folder that is not his.
+  { printf '%s\n' "$certificate" >root.pem.new && chmod 644 root.pem.new && mv root.pem.new root.pem; } 2>"$work/error" || {
+    rm -f -- root.pem.new
+    die "cannot write root.pem in $PWD: $(last_error)"
+  }
 }
 
-after_steps() { say "the root CA is ready in $root_mount. next: the clusters' setup.sh"; }
+after_steps() { say "the root CA is ready $root_place. next: the clusters' setup.sh"; }

@@ -5,7 +5,7 @@ before_steps() {
   stop_if_missing
   look_for_root_pem
   need_vault
-  need_secret_namespace
+  need_namespaces "$secret_namespace"
   ((${#missing[@]} > 0)) || need_rights
   ((${#missing[@]} > 0)) || look_around
 }

@@ -3,7 +3,7 @@
 # held_secret_id: prints the secret ID that cert-manager is given; 1 where there is none yet.
 held_secret_id() {
   local held rc=0
-  held=$(get "$kv_mount/data/$kv_path") || rc=$?
+  held=$(get_anew "$kv_mount/data/$kv_path") || rc=$?
   ((rc == 0)) || return "$rc"
   printf '%s' "$held" | jq -erj --arg key "$secret_key" '.data.data[$key] // empty' || return 1
 }
@@ -23,7 +23,7 @@ need_kv() {
     return 0
   fi
   [[ $take_over == false ]] || return 0
-  held=$(get "$kv_mount/data/$kv_path") || rc=$?
+  held=$(get_anew "$kv_mount/data/$kv_path") || rc=$?
   ((rc <= 1)) || exit 1
   ((rc == 1)) || jq -e --arg key "$secret_key" '(.data.data // {}) | keys - [$key] == []' <<<"$held" >/dev/null ||
     missing+=("another path than $kv_mount/$kv_path, which holds more than $secret_key: set secret.kv.path in the config; or --take-over")

@@ -12,16 +12,25 @@ account_token() {
   kube create token "$1" -n "$issuer_namespace" ${2:+--audience="$2"} --duration="$3" 2>"$work/error"
 }
 
-has_account() { kube get serviceaccount "$1" -n "$issuer_namespace" -o name >/dev/null 2>"$work/error"; }
+# has_account NAME: an API server that does not answer says nothing of it.
+has_account() {
+  local found
+  found=$(kube get serviceaccount "$1" -n "$issuer_namespace" -o name --ignore-not-found 2>"$work/error") ||
+    die "cannot look for service account $issuer_namespace/$1 in context $context: $(last_error)"
+  [[ -n $found ]]
+}
 
 # log_in: sets `trial_token`; 1, and why, where there is nothing to log in with yet.
 log_in() {
-  local response
-  if ! has_account "$service_account"; then
-    say "      not tried: service account $issuer_namespace/$service_account is not in the cluster yet. Apply the manifests of 0-access, then run this again"
-    return 1
-  fi
-  response=$(log_in_with_token 2>"$work/error") || die "the login as $issuer_namespace/$service_account failed, cert-manager could not log in either: $(last_error)"
+  local response reason
+  response=$(log_in_with_token 2>"$work/error") || {
+    reason=$(last_error)
+    has_account "$service_account" || {
+      say "      not tried: service account $issuer_namespace/$service_account is not in the cluster yet. Apply the manifests of 0-access, then run this again"
+      return 1
+    }
+    die "the login as $issuer_namespace/$service_account failed, cert-manager could not log in either: $reason"
+  }
   trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
 }
 

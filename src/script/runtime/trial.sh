@@ -8,15 +8,24 @@ trial_done=0
 trial_login() {
   log_in || return 0
   [[ -n $trial_token ]] || die 'the login gave no token'
+  trial_key
+}
+
+# trial_key: makes the key that trials ask with.
+trial_key() {
   case $key_type in
     rsa) openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:$key_bits" -out "$work/trial.key" 2>/dev/null ;;
     ec) openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:P-$key_bits" -out "$work/trial.key" 2>/dev/null ;;
   esac
 }
 
-# sign NAMES: asks Vault as cert-manager does, with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words.
-sign() {
-  local names=$1 cn=''
+# sign NAMES: asks Vault as cert-manager does, with its token.
+sign() { sign_at "$sign_path" "$1" vault_as "$trial_token"; }
+
+# sign_at PATH NAMES VAULT...: asks with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words; VAULT asks.
+sign_at() {
+  local path=$1 names=$2 cn=''
+  shift 2
   if [[ $names == CN=* ]]; then
     cn=${names%%,*}
     cn=${cn#CN=}
@@ -26,7 +35,7 @@ sign() {
   jq -n --rawfile csr "$work/trial.csr" --arg cn "$cn" --arg names "$names" --arg ttl "$trial_ttl" '
     def of($kind): [$names | split(",")[] | select(startswith($kind + ":")) | ltrimstr($kind + ":")] | join(",");
     {common_name: $cn, alt_names: of("DNS"), ip_sans: of("IP"), uri_sans: of("URI"), $ttl, $csr, exclude_cn_from_sans: "true"}' |
-    vault_as "$trial_token" write -format=json "$sign_path" - 2>"$work/error"
+    "$@" write -format=json "$path" - 2>"$work/error"
 }
 
 # signs WHAT NAMES: it has to be signed, with these names, for client and server, and to verify to the root.

@@ -1,17 +1,34 @@
 # --- taking back what setup.sh made
 
-# gone PATH: whether Vault holds nothing there.
+kept=0
+# keep WHAT: names what is not removed, and why.
+keep() {
+  note "kept: $*"
+  settled=kept
+  kept=$((kept + 1))
+}
+
+# keep_foreign PATH
+keep_foreign() { keep "$1: the CA of this cluster is not in Vault, so it may be of another maker; to remove it: $cli delete $1"; }
+
+# whether what has a planned name is what setup.sh made.
+ours=true
+
+# gone PATH: whether Vault holds nothing there, or what is of another maker.
 gone() {
   local rc=0
   get "$1" >/dev/null || rc=$?
   case $rc in
-    0) return 1 ;;
+    0) ;;
     1) return 0 ;;
     *) return 2 ;;
   esac
+  [[ $ours == false ]] || return 1
+  keep_foreign "$1"
 }
 
-remove() { vault delete "$1"; }
+# as JSON, since Vault's warnings are for those who did not mean it.
+remove() { vault delete -format=json "$1"; }
 
 # typed WHAT NAME OPTION: has a name typed at the terminal; without a terminal the option must have said it. Nothing is changed before.
 typed() {

@@ -9,7 +9,7 @@ before_steps() {
   stop_if_missing
   look_for_root_pem
   need_answer || stop_if_missing
-  need_secret_namespace
+  need_namespaces "$secret_namespace"
   ((${#missing[@]} > 0)) || may patch "secret/$secret_name" -n "$secret_namespace"
   ((${#missing[@]} > 0)) || look_around
 }
@@ -20,7 +20,7 @@ look_around() {
   [[ $take_over == true ]] || need_own_secret false
   root=$known_root
   # what it signs is public, and may be read by anybody.
-  [[ -n $root ]] || root=$(vault read -field=certificate "$root_mount/cert/ca" 2>"$work/error") ||
+  [[ -n $root ]] || root=$(vault read -field=certificate "$root_mount/issuer/$root_ref/json" 2>"$work/error") ||
     missing+=("the root CA in Vault's mount $root_mount: $(last_error)")
 }
 

@@ -1,0 +1,1133 @@
+#!/usr/bin/env bash
+# Made by mesh-ca synth (cdk8s-mesh-ca) from mesh-ca.yaml. Do not edit: change the config and synthesize again.
+#
+# Takes back what setup.sh made for cluster cluster-1, the last first: in Vault, and in the cluster of context cluster-1. What was there before stays.
+# Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.
+
+readonly about='Takes back what setup.sh made for cluster cluster-1, the last first: in Vault, and in the cluster of context cluster-1. What was there before stays.'
+readonly cluster=cluster-1
+readonly context=cluster-1
+readonly server=https://vault.example.com:8200
+readonly vault_namespace=''
+readonly server_name=''
+readonly ca_bundle=''
+readonly config_root=''
+readonly root_mount=pki
+readonly root_ref=default
+readonly intermediate_mount=istioca-cluster-1
+readonly ca_mounts=istioca-cluster-1
+readonly ca_names='{"cas":[["istioca-cluster-1","cluster-1 Mesh Intermediate CA"]]}'
+readonly role_path=istioca-cluster-1/roles/cluster-1
+readonly issuer_kind=issuer
+readonly issuer_name=vault-issuer
+readonly issuer_place=istio-system
+readonly csr=cert-manager-istio-csr
+readonly csr_namespace=cert-manager
+readonly objects='secret cert-manager istio-root-ca'
+readonly taken_back='cluster cluster-1 is taken back. setup.sh makes it anew, with another CA; what was applied from dist/cluster-1/manifests is removed as it was applied'
+readonly step_count=8
+readonly needs='{
+  "cluster/root-ca": {},
+  "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["delete"]}},
+  "jwt/mount": {"look":{"sys/auth":["read"],"auth/jwt-cluster-1/role":["list"]},"act":{"sys/auth/jwt-cluster-1":["delete","sudo"]}},
+  "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["delete"]}},
+  "issuer/default": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
+  "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["delete"]}},
+  "intermediate/issue": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/key/+":["read"]},"act":{"istioca-cluster-1/issuer/+":["delete"],"istioca-cluster-1/key/+":["update","delete"]}},
+  "intermediate/mount": {"look":{"sys/mounts":["read"],"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/key/+":["read"],"istioca-cluster-1/roles":["list"]},"act":{"sys/mounts/istioca-cluster-1":["delete"]}}
+}'
+
+steps() {
+  step cluster/root-ca 'Delete Secret cert-manager/istio-root-ca'
+  unless object_gone secret cert-manager istio-root-ca
+  run remove_object secret cert-manager istio-root-ca
+
+  step jwt/role 'Remove the role cert-manager of cert-manager'\''s login'
+  unless gone auth/jwt-cluster-1/role/cert-manager
+  run remove auth/jwt-cluster-1/role/cert-manager
+
+  step jwt/mount 'Disable the jwt auth method at jwt-cluster-1'
+  unless mount_gone sys/auth jwt-cluster-1 auth/jwt-cluster-1/role cert-manager
+  run vault auth disable jwt-cluster-1
+
+  # A batch token cannot be revoked; without its policy it may do nothing.
+  step policy/write 'Remove the policy cert-manager-cluster-1'
+  unless gone sys/policies/acl/cert-manager-cluster-1
+  run remove sys/policies/acl/cert-manager-cluster-1
+
+  step issuer/default 'Remove what is recorded in the description of istioca-cluster-1'
+  unless nothing_recorded istioca-cluster-1
+  run forget_record istioca-cluster-1
+
+  # Then nothing more is signed at it, whoever asks.
+  step role/write 'Remove the PKI role istioca-cluster-1/roles/cluster-1'
+  unless gone istioca-cluster-1/roles/cluster-1
+  run remove istioca-cluster-1/roles/cluster-1
+
+  # One by one, since the mount may hold others.
+  step intermediate/issue 'Remove the CA of istioca-cluster-1, and lose its key'
+  unless ca_gone istioca-cluster-1
+  run remove_ca istioca-cluster-1
+
+  step intermediate/mount 'Disable the PKI secrets engine at istioca-cluster-1'
+  unless mount_gone sys/mounts istioca-cluster-1
+  run vault secrets disable istioca-cluster-1
+}
+
+# ---------------------------------------------------------------------------------------------------------------------------------
+# From here on the text is the same in every setup script: what the words above mean. The values are all above.
+# ---------------------------------------------------------------------------------------------------------------------------------
+
+set -o errexit -o nounset -o pipefail
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+  printf '%s: error: it needs Bash 4.4 or later, this is %s\n' "$0" "$BASH_VERSION" >&2
+  exit 2
+fi
+umask 077
+export LC_ALL=C VAULT_CLI_NO_COLOR=1
+# what a user may have set for himself, and what would change the answers that are read here.
+unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
+# an exported variable of such a name would hand what it comes to hold to every program.
+unset root_key client_key trial_token wrapping_token token secret_id secret response found held
+
+usage() {
+  printf 'usage: bash %s [--plan | %s--print-policy]%s\n\n%s\n\n' "$0" "${repair_example:+--check | --repair STEP | }" "$options_usage" "$about"
+  printf '  --plan              print each step and whether it is done; change nothing\n'
+  if [[ -n $repair_example ]]; then
+    printf '  --check             compare Vault and the cluster with the plan, field by field, by reading alone; exit 3 where they differ\n'
+    printf '  --repair STEP       put back what one step makes, e.g. %s, and nothing else\n' "$repair_example"
+  fi
+  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server%s\n' "${repair_example:+. With --check: that reads alone}"
+  printf '%s' "$options_help"
+  printf '  --help              print this\n\n'
+  printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
+  printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again.\n'
+}
+
+# what a server says goes to the terminal without control characters.
+plain() { tr -d '\000-\010\013-\037\177' <<<"$*"; }
+say() { plain "$*" >&3; }
+note() { say "      note: $*"; }
+complain() { plain "$0: error: $*" >&2; }
+last_error() { tr '\n' ' ' <"$work/error"; }
+die() {
+  complain "$*"
+  exit 1
+}
+# whether the end is for what was asked, not for what went wrong.
+refused=false
+# refuse WHAT: what was asked is wrong, and nothing was changed.
+refuse() {
+  complain "$*"
+  refused=true
+  exit 2
+}
+bad_usage() {
+  printf '%s: error: %s\n\n' "$0" "$*" >&2
+  usage >&2
+  refused=true
+  exit 2
+}
+
+# --- steps -----------------------------------------------------------------------------------------------------------------------
+
+step_number=0
+step_id=
+state=todo
+wanted='{}'
+doing=false
+to_do=()
+# what else --check has found, beside steps that differ.
+strays=()
+drifted=false
+# the steps that this run is about, by their names; none: all of them.
+only=
+total=$step_count
+# what a step that is done is called.
+settled=
+# what somebody has to do outside of Vault before it goes on.
+waiting=false
+# the one step that --repair names; none: this repairs nothing.
+repair=
+# a step that is done only where an option asks for it; its policy is printed only then.
+unasked=
+# a step that the help names for --repair; none: this script has neither --check nor --repair.
+repair_example=
+
+# step ID TITLE: begins a step.
+step() {
+  step_id=$1
+  state=todo
+  wanted='{}'
+  settled='done already'
+  if [[ -n $only && " $only " != *" $1 "* ]]; then
+    state=skipped
+    return
+  fi
+  step_number=$((step_number + 1))
+  say "[$step_number/$total] $1: $2"
+}
+
+# choose_steps NAME...: from here on it is about these alone.
+choose_steps() {
+  only="$*"
+  total=$#
+}
+
+# fields JSON: what the step compares and writes.
+fields() { wanted=$1; }
+
+# unless CHECK ARGUMENT...: the step is done where the check succeeds. A check says 0 done, 1 not done; what it can't tell ends the script.
+unless() {
+  local rc=0
+  [[ $state != skipped ]] || return 0
+  "$@" || rc=$?
+  # what stops a script is a difference like others to one that compares, unless it is a server that does not answer.
+  if ((rc > 1)) && [[ $mode == check && ! -e $work/unanswered ]]; then rc=1; fi
+  case $rc in
+    0) state=complete && say "      $([[ $mode == check ]] && printf 'as planned' || printf '%s' "$settled")" ;;
+    1)
+      to_do+=("$step_id")
+      case $mode in
+        plan) say '      to do' ;;
+        check) say '      DIFFERS' ;;
+      esac
+      ;;
+    *) die "step $step_number ($step_id) could not be checked, and was not begun" ;;
+  esac
+}
+
+# stray WHAT: notes what is beside the plan. No step makes or removes it; a check counts it.
+stray() {
+  note "$*"
+  strays+=("$*")
+}
+
+# report_drift: the end of --check: 0 where nothing differs, else 3.
+report_drift() {
+  if ((${#to_do[@]} == 0 && ${#strays[@]} == 0)); then
+    say 'no drift: all is as planned'
+    return 0
+  fi
+  ((${#strays[@]} == 0)) || say "beside the plan, noted above: ${#strays[@]}"
+  ((${#to_do[@]} == 0)) || say "drift: ${#to_do[@]} of $step_count steps differ: ${to_do[*]}. to put one back: bash $0 --repair ${to_do[0]}"
+  drifted=true
+  exit 3
+}
+
+# run COMMAND ARGUMENT...: does it, where the step is not done.
+run() {
+  [[ $state == todo && $mode == run ]] || return 0
+  doing=true
+  "$@" >/dev/null
+  doing=false
+}
+
+# finish CODE: the end, whatever brought it about. A program's own code says nothing here: 1 is a failure.
+finish() {
+  rm -rf -- "$work"
+  [[ $drifted == false ]] || exit 3
+  [[ $refused == false ]] || exit 2
+  [[ $waiting == false ]] || exit 4
+  (($1 > 0 && $1 < 128)) || exit "$1"
+  [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
+  exit 1
+}
+
+# --- Vault -----------------------------------------------------------------------------------------------------------------------
+
+# vault WORDS...: the CLI. What it writes may change anything that was read before.
+vault() {
+  case $1 in
+    read | list | status) ;;
+    *) forget ;;
+  esac
+  command "$cli" "$@"
+}
+
+# vault as the holder of another token.
+vault_as() {
+  local -x VAULT_TOKEN=$1 BAO_TOKEN=$1
+  shift
+  vault "$@"
+}
+
+# get PATH: prints what Vault holds there, as JSON; 1 where there is nothing. A Vault that can't answer ends the script: it is not "nothing".
+get() { known read "$1"; }
+
+# get_anew PATH: the same, always from Vault, and kept nowhere: what holds a secret, or what another run may have made since.
+get_anew() { ask read "$1"; }
+
+# keys_of PATH: sets `listed` to the keys below a path; 1 where there are none.
+keys_of() {
+  local list rc=0
+  listed=()
+  list=$(known list "$1") || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || mapfile -t listed < <(jq -r '.[]' <<<"$list")
+  ((${#listed[@]} > 0))
+}
+
+# known VERB PATH: as `ask`, but for what Vault has answered since this run last wrote: a call of the CLI takes a tenth of a second. In files,
+# since subshells ask too. What is not there is never known, as another run may make it at any time.
+known() {
+  local answer file=$work/known.$1.${2//\//,}
+  if [[ -s $file ]]; then
+    printf '%s\n' "$(<"$file")"
+  else
+    answer=$(ask "$@") || return $?
+    # on a full disk, it is asked again the next time.
+    { printf '%s\n' "$answer" >"$file"; } 2>/dev/null || rm -f -- "$file"
+    printf '%s\n' "$answer"
+  fi
+}
+
+# forget: so that the next question goes to Vault.
+# shellcheck disable=SC2317 # it is not called where no Vault is asked
+forget() {
+  local -a files=("$work"/known.*)
+  [[ ! -e ${files[0]} ]] || rm -f -- "${files[@]}"
+}
+
+# ask VERB PATH
+ask() {
+  local answer rc=0
+  answer=$(vault "$1" -format=json "$2" 2>"$work/error") || rc=$?
+  if ((rc == 0)); then
+    printf '%s\n' "$answer"
+  elif [[ $answer == '{}' ]] || grep -Eq 'No value found|Code: 404|no handler for route|unable to find PKI (issuer|key) for reference' "$work/error"; then
+    return 1
+  else
+    complain "cannot read $2: $(last_error)$(token_ended)"
+    # a subshell may be what asks.
+    : >"$work/unanswered"
+    return 2
+  fi
+}
+
+# token_ended: the rights were looked at before the first step, so what is forbidden after that was allowed then.
+token_ended() {
+  grep -q 'Code: 403' "$work/error" || return 0
+  printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
+}
+
+# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
+put() { vault write -format=json "$1" -; }
+
+# mount_is MOUNT TYPE, auth_is MOUNT TYPE
+mount_is() { type_is sys/mounts "$@"; }
+auth_is() { type_is sys/auth "$@"; }
+type_is() {
+  local table type
+  table=$(get "$1") || return 2
+  type=$(jq -r --arg mount "$2/" '(.data // .)[$mount].type // ""' <<<"$table") || return 2
+  [[ -n $type ]] || {
+    forget
+    return 1
+  }
+  [[ $type == "$3" ]] || {
+    complain "$2 is a mount of type $type, the plan wants $3: choose another mount in the config"
+    return 2
+  }
+}
+
+# max_lease_ttl_is MOUNT DURATION
+max_lease_ttl_is() {
+  local table
+  table=$(get sys/mounts) || return 2
+  table=$(jq --arg mount "$1/" '{data: ((.data // .)[$mount].config // empty)}' <<<"$table") || return 2
+  [[ -n $table ]] || return 1
+  compare "$table" "$(jq -n --arg ttl "$2" '{max_lease_ttl: $ttl}')"
+}
+
+# mount_allows MOUNT SECONDS, auth_allows MOUNT SECONDS: whether it lets what it makes live for so long. A mount that others may use too
+# is only ever raised. 0 is the server's default, 768 hours.
+mount_allows() { allows sys/mounts "$@"; }
+auth_allows() { allows sys/auth "$@"; }
+allows() {
+  local table
+  table=$(get "$1") || return 2
+  # in jq: the shell's arithmetic would run what a server writes.
+  jq -e --arg mount "$2/" --argjson wanted "$3" '(.data // .)[$mount].config.max_lease_ttl // 0
+    | if type != "number" then error("max_lease_ttl is no number") elif . == 0 then 768 * 3600 else . end
+    | . >= $wanted' <<<"$table" >/dev/null
+}
+
+# same_fields PATH: whether Vault holds the step's fields there.
+same_fields() {
+  local found rc=0
+  found=$(get "$1") || rc=$?
+  ((rc == 0)) || return "$rc"
+  compare "$found" "$wanted"
+}
+
+# compare FOUND WANTED: field by field; says what differs. Vault keeps durations as seconds.
+compare() {
+  local differences
+  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" '
+    def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
+    def same($found; $wanted):
+      if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
+      elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
+      # what an older server does not know of, it does not do.
+      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
+      else $found == $wanted end;
+    .data as $found | $wanted | to_entries[] | select(same($found[.key]; .value) | not)
+    | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
+      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end' <<<"$1") || return 2
+  [[ -n $differences ]] || return 0
+  while IFS= read -r line; do say "      $line"; done <<<"$differences"
+  return 1
+}
+
+write_fields() { put "$1" <<<"$wanted"; }
+
+# --- certificates ----------------------------------------------------------------------------------------------------------------
+
+# first_certificate: the first PEM certificate of standard input, as OpenSSL writes it. It reads to the end, so that what feeds it never
+# meets a closed pipe.
+first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
+fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
+subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
+end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
+described() { printf "'%s', SHA-256 %s" "$(subject_cn <<<"$1")" "$(fingerprint <<<"$1")"; }
+
+# each_certificate COMMAND: runs it with each certificate of standard input.
+each_certificate() {
+  local line block=''
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    case $line in
+      '-----BEGIN CERTIFICATE-----') block=$line$'\n' ;;
+      '-----END CERTIFICATE-----') printf '%s' "$block$line"$'\n' | "$@" && block='' ;;
+      *) [[ -z $block ]] || block+=$line$'\n' ;;
+    esac
+  done
+}
+
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
+verified() {
+  printf '%s\n' "$1" >"$work/root.pem"
+  printf '%s\n' "$2" >"$work/certificate.pem"
+  printf '%s\n' "${3:-$2}" >"$work/chain.pem"
+  SSL_CERT_FILE=$work/none SSL_CERT_DIR=$work/none \
+    openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+}
+
+# is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
+is_root() {
+  if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
+    complain "$2 is no CA certificate"
+  elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
+    complain "$2 has ended: $(end_of <<<"$1")"
+  elif ! verified "$1" "$1"; then
+    complain "$2 is not self-signed, so it is no root"
+  else
+    return 0
+  fi
+  return 1
+}
+
+# lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
+lives_for() {
+  openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
+  complain "$3 ends ($(end_of <<<"$2")) before what it is to sign for $1 s would: use one that lives longer, or a shorter ttl below it"
+  return 1
+}
+
+# path_of CERTIFICATE: prints how many CAs may stand below it; -1: any number.
+path_of() {
+  local path
+  path=$(openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | sed -n 's/.*pathlen:\([0-9]*\).*/\1/p')
+  printf '%s' "${path:--1}"
+}
+
+# issuer_of MOUNT [REF]: prints an issuer of a mount as JSON, the default one where none is named; 1 where there is none.
+issuer_of() {
+  local config id rc=0
+  if [[ ${2:-default} != default ]]; then
+    get "$1/issuer/$2"
+    return
+  fi
+  config=$(get "$1/config/issuers") || rc=$?
+  ((rc == 0)) || return "$rc"
+  id=$(jq -r '.data.default // ""' <<<"$config") || return 2
+  [[ -n $id ]] || {
+    forget
+    return 1
+  }
+  get "$1/issuer/$id"
+}
+
+# --- the root --------------------------------------------------------------------------------------------------------------------
+
+# shellcheck disable=SC2034 # not every script looks for it
+root=
+# where it is, in words; an offline root stands in the config alone.
+root_place=${root_mount:+in $root_mount}
+root_place=${root_place:-outside of Vault}
+known_root=$config_root
+known_root_source='the root.certificate of the config'
+
+# look_for_root_pem: what a former run wrote beside the config is known, and nothing else is trusted.
+look_for_root_pem() {
+  [[ -z $known_root && -f root.pem ]] || return 0
+  known_root=$(<root.pem)
+  known_root_source=./root.pem
+}
+
+# same_as_known PEM: whether a certificate is one of those of the known root file, which may hold two during a rotation.
+same_as_known() {
+  local print prints
+  print=$(fingerprint <<<"$1") || return 1
+  prints=$(each_certificate fingerprint <<<"$known_root") || return 1
+  grep -xF "$print" >/dev/null <<<"$prints"
+}
+
+# root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
+# offline root stands in the config.
+root_from_vault() {
+  local issuer certificate rc=0
+  if [[ -z $root_mount ]]; then
+    certificate=$(first_certificate <<<"$known_root") || return 2
+    is_root "$certificate" "$known_root_source" || return 2
+    printf '%s\n' "$certificate"
+    return 0
+  fi
+  issuer=$(issuer_of "$root_mount" "$root_ref") || rc=$?
+  ((rc == 0)) || return "$rc"
+  certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
+  if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
+    complain "$root_mount holds another CA ($(described "$certificate")) than $known_root_source"
+    return 2
+  fi
+  if [[ -z $(jq -r '.data.key_id // ""' <<<"$issuer") ]]; then
+    complain "$root_mount holds the root certificate without its key: import both"
+    return 2
+  fi
+  is_root "$certificate" "the CA in $root_mount ($(described "$certificate"))" || return 2
+  printf '%s\n' "$certificate"
+}
+
+# --- before the first step -------------------------------------------------------------------------------------------------------
+
+missing=()
+
+need_programs() {
+  local program
+  for program in "$cli" "$@"; do
+    command -v "$program" >/dev/null || missing+=("the program $program")
+  done
+}
+
+# need_room: what is compared is laid into files, and a file that is cut off would be another certificate.
+need_room() {
+  { printf '%262144s' '' >"$work/room"; } 2>/dev/null || die "there is no room below ${TMPDIR:-/tmp} to work in, and nothing was changed: free some, or set TMPDIR"
+  rm -f -- "$work/room"
+}
+
+# need_answer: that Vault answers and is unsealed.
+need_answer() {
+  local status
+  # it fails for a sealed Vault too, and then says so; where there is none, it says nothing.
+  status=$(vault status -format=json 2>"$work/error") || true
+  if [[ -z $status ]]; then
+    missing+=("an answer from Vault at $VAULT_ADDR: $(last_error)")
+    return 1
+  fi
+  if [[ $(jq -r .initialized <<<"$status") == false ]]; then
+    missing+=("an initialized Vault at $VAULT_ADDR: it is new, run '$cli operator init'")
+    return 1
+  fi
+  if [[ $(jq -r .sealed <<<"$status") == true ]]; then
+    missing+=("an unsealed Vault at $VAULT_ADDR: it is sealed, run '$cli operator unseal'")
+    return 1
+  fi
+}
+
+# need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
+need_vault() {
+  local answer undone='' reason
+  # an offline root alone needs nothing of Vault.
+  jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
+  answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
+    reason=$(last_error)
+    need_answer || return 0
+    missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
+    return 0
+  }
+  mapfile -t missing < <(lacking look "$only" <<<"$answer")
+  [[ $mode == run && -n $(lacking act "$only" <<<"$answer") ]] || return 0
+  # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
+  ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$answer")
+}
+
+# lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
+# what Vault says of its capabilities.
+lacking() {
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has
+    | [$needs | to_entries[] | select($when == "look" or .key != $unasked) | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
+      | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
+      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+}
+
+step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
+
+# need_step: that there is the step that --repair names.
+need_step() {
+  local known
+  known=$(step_ids | paste -sd ' ')
+  [[ " $known " == *" $repair "* ]] || bad_usage "--repair: there is no step '$repair', they are $known"
+  choose_steps "$repair"
+}
+
+# print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
+# (sys/capabilities-self) is left out.
+print_policy() {
+  command -v jq >/dev/null || die 'this is missing: the program jq'
+  jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
+    | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
+    | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
+}
+
+# to_do_steps: goes through the steps without a word, and prints those that are to do.
+to_do_steps() {
+  mode=plan
+  look_around 3>/dev/null
+  stop_if_missing
+  steps 3>/dev/null
+  printf '%s ' none "${to_do[@]}"
+}
+
+# use_namespace VARIABLE: exports the plan's namespace of Vault. Where another one is set, the Issuer would ask elsewhere than the script makes.
+use_namespace() {
+  local given=${!1:-}
+  given=${given#/}
+  given=${given%/}
+  if [[ -n $given && -z $vault_namespace ]]; then
+    die "$1 is set to \"$given\", and the Issuer would ask without a namespace: unset it, or set vault.namespace in the config"
+  fi
+  [[ -z $given || $given == "$vault_namespace" ]] ||
+    die "$1 is set to \"$given\", and the Issuer would ask in \"$vault_namespace\" (vault.namespace): unset it"
+  if [[ -n $vault_namespace ]]; then export "$1=$vault_namespace"; else unset "$1"; fi
+}
+
+stop_if_missing() {
+  ((${#missing[@]} > 0)) || return 0
+  printf '%s: error: this is missing, and nothing was changed:\n' "$0" >&2
+  printf '  - %s\n' "${missing[@]}" >&2
+  exit 1
+}
+
+# main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.
+main() {
+  exec 3>&1
+  mode=run
+  print=false
+  cli=${MESH_CA_CLI:-}
+  if [[ -z $cli ]]; then
+    cli=vault
+    command -v vault >/dev/null || ! command -v bao >/dev/null || cli=bao
+  fi
+  while (($# > 0)); do
+    case $1 in
+      --plan) mode=plan ;;
+      --check | --repair)
+        [[ -n $repair_example ]] || bad_usage "unknown option '$1'"
+        if [[ $1 == --check ]]; then
+          mode=check
+        else
+          (($# >= 2)) || bad_usage "--repair needs a step, e.g. $repair_example"
+          repair=$2
+          shift
+        fi
+        ;;
+      --print-policy) print=true ;;
+      --help | -h) usage && return 0 ;;
+      *)
+        option "$@" || bad_usage "unknown option '$1'"
+        shift $((taken - 1))
+        ;;
+    esac
+    shift
+  done
+
+  [[ ${retire:-true} == true ]] || unasked=issuer/retire
+  [[ -z $repair ]] || need_step
+  [[ $print == false ]] || { print_policy && return 0; }
+  [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
+  work=$(mktemp -d) || die "cannot make a folder to work in, below ${TMPDIR:-/tmp}: free some room there, or set TMPDIR"
+  trap 'finish $?' EXIT
+  need_room
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  use_namespace VAULT_NAMESPACE
+  use_namespace BAO_NAMESPACE
+  # bao reads VAULT_* where its own are unset; vault knows nothing of BAO_*.
+  [[ ${cli##*/} == bao ]] || unset BAO_ADDR BAO_TOKEN
+  export VAULT_ADDR=${BAO_ADDR:-${VAULT_ADDR:-$server}}
+  if [[ -n $ca_bundle && -z ${VAULT_CACERT:-}${VAULT_CAPATH:-}${BAO_CACERT:-}${BAO_CAPATH:-} ]]; then
+    printf '%s\n' "$ca_bundle" >"$work/vault-ca.pem"
+    export VAULT_CACERT=$work/vault-ca.pem
+  fi
+  if [[ -n $server_name && -z ${VAULT_TLS_SERVER_NAME:-}${BAO_TLS_SERVER_NAME:-} ]]; then export VAULT_TLS_SERVER_NAME=$server_name; fi
+  before_steps
+  stop_if_missing
+  if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
+  steps
+  case $mode in
+    check) report_drift ;;
+    run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
+  esac
+}
+
+# --- what a mount's description says -----------------------------------------------------------------------------------------------
+
+# what the description of each mount begins with that these scripts have enabled; a mount without it was there before.
+readonly MARK='cdk8s-mesh-ca: '
+
+# description_of sys/mounts|sys/auth MOUNT: prints it; 1 where there is no such mount.
+description_of() {
+  local table
+  table=$(get "$1") || return 2
+  table=$(jq --arg mount "$2/" '(.data // .)[$mount] // empty' <<<"$table") || return 2
+  [[ -n $table ]] || return 1
+  jq -r '.description // ""' <<<"$table"
+}
+
+# is_marked sys/mounts|sys/auth MOUNT: whether these scripts have enabled it; 1 where they have not, or where there is none.
+is_marked() {
+  local description rc=0
+  description=$(description_of "$1" "$2") || rc=$?
+  ((rc == 0)) || return "$rc"
+  [[ $description == "$MARK"* ]]
+}
+
+# Evidence: what a run has to tell a later one, in words KEY=VALUE, between brackets at the end of the description of a secrets engine:
+# "cdk8s-mesh-ca: CA of east [east-g1.until=2030-01-31T12:00:00Z]". A mount that is not ours can have such words too; they do not mark it.
+# shellcheck disable=SC2016 # it is jq's
+readonly EVIDENCE='def evidence: (capture("^(?<text>[^\u0000]*?) ?\\[(?<words>[^ =\\[\\]]+=[^ =\\[\\]]*( [^ =\\[\\]]+=[^ =\\[\\]]*)*)\\]$") // {text: ., words: ""})
+  | {text, words: [.words | split(" ")[] | select(. != "") | split("=") | {key: .[0], value: .[1]}] | from_entries};'
+
+# evidence_of MOUNT KEY: prints the value of a word; nothing where there is none.
+evidence_of() {
+  local description rc=0
+  description=$(description_of sys/mounts "$1") || rc=$?
+  ((rc == 0)) || return "$rc"
+  jq -nr --arg description "$description" --arg key "$2" "$EVIDENCE"' $description | evidence.words[$key] // ""'
+}
+
+# evidence_keys MOUNT: prints the keys, a line each.
+evidence_keys() {
+  local description rc=0
+  description=$(description_of sys/mounts "$1") || rc=$?
+  ((rc == 0)) || return "$rc"
+  jq -nr --arg description "$description" "$EVIDENCE"' $description | evidence.words | keys_unsorted[]'
+}
+
+# record MOUNT KEY=VALUE...: writes words beside those that are there, an empty value removes one. It asks Vault to write only what changes.
+record() {
+  local mount=$1 before after
+  shift
+  # another run may have recorded something since.
+  forget
+  before=$(description_of sys/mounts "$mount") || return 2
+  after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
+    | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)
+    | [.text, ([.words | to_entries[] | select(.value != "") | "\(.key)=\(.value)"] | select(. != []) | "[\(join(" "))]")]
+    | map(select(. != "")) | join(" ")' --args "$@") || return 2
+  [[ $after == "$before" ]] || jq -n --arg description "$after" '{$description}' | put "sys/mounts/$mount/tune"
+}
+
+# vault_time: prints Vault's own time, in seconds since 1970. Asked without these words a standby answers with an error.
+vault_time() {
+  local health
+  health=$(vault read -format=json sys/health standbyok=true perfstandbyok=true 2>"$work/error") || {
+    complain "cannot read Vault's time: $(last_error)"
+    return 2
+  }
+  jq -e '(.data // .).server_time_utc | numbers' <<<"$health" || return 2
+}
+
+# own_words MOUNT: prints the keys of what these scripts have recorded there.
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+
+# nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
+nothing_recorded() {
+  local rc=0
+  description_of sys/mounts "$1" >/dev/null || rc=$?
+  ((rc != 1)) || return 0
+  ((rc == 0)) || return "$rc"
+  [[ -z $(own_words "$1") ]]
+}
+forget_record() {
+  local -a words
+  mapfile -t words < <(own_words "$1")
+  record "$1" "${words[@]/%/=}"
+}
+
+# --- taking back what setup.sh made
+
+kept=0
+# keep WHAT: names what is not removed, and why.
+keep() {
+  note "kept: $*"
+  settled=kept
+  kept=$((kept + 1))
+}
+
+# keep_foreign PATH
+keep_foreign() { keep "$1: the CA of this cluster is not in Vault, so it may be of another maker; to remove it: $cli delete $1"; }
+
+# whether what has a planned name is what setup.sh made.
+ours=true
+
+# gone PATH: whether Vault holds nothing there, or what is of another maker.
+gone() {
+  local rc=0
+  get "$1" >/dev/null || rc=$?
+  case $rc in
+    0) ;;
+    1) return 0 ;;
+    *) return 2 ;;
+  esac
+  [[ $ours == false ]] || return 1
+  keep_foreign "$1"
+}
+
+# as JSON, since Vault's warnings are for those who did not mean it.
+remove() { vault delete -format=json "$1"; }
+
+# typed WHAT NAME OPTION: has a name typed at the terminal; without a terminal the option must have said it. Nothing is changed before.
+typed() {
+  local answer=''
+  [[ -t 0 ]] || refuse "it changes nothing until $1 is named: type it at a terminal, or $3 '$2'"
+  printf "type %s, %s, to go on: " "$1" "$2" >&2
+  IFS= read -r answer || true
+  [[ $answer == "$2" ]] || refuse "'$answer' is not $1, which is '$2': nothing was changed"
+}
+
+# --- what a cluster's scripts share
+
+# find_root: sets `root` to what Vault holds; 1, and says so among what is missing, where it holds none.
+find_root() {
+  local rc=0
+  # shellcheck disable=SC2034 # not every script goes on with it
+  root=$(root_from_vault) || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 0)) || missing+=("the root CA in Vault's mount $root_mount: run dist/root/setup.sh first")
+  return "$rc"
+}
+
+kube() { kubectl --context "$context" "$@"; }
+
+# need_namespaces NAME...: that they are there.
+need_namespaces() {
+  local namespace found
+  found=$(kube get namespace "$@" -o name 2>"$work/error") && return 0
+  for namespace in "$@"; do
+    grep -xF "namespace/$namespace" >/dev/null <<<"$found" ||
+      missing+=("the namespace $namespace in the cluster of context $context: $(grep -F "\"$namespace\"" "$work/error" || last_error)")
+  done
+}
+
+# may WORDS...: whether the one who runs this may do that in the cluster.
+may() {
+  [[ $(kube auth can-i "$@" 2>&1) == yes ]] || missing+=("the right to $* in context $context")
+}
+
+# secret_value NAMESPACE NAME KEY: prints a value of a Secret; 1 where there is none.
+secret_value() {
+  local secret
+  secret=$(kube get secret "$2" -n "$1" -o json --ignore-not-found) || return 2
+  [[ -n $secret ]] || return 1
+  printf '%s' "$secret" | jq -er --arg key "$3" '.data[$key] // empty | @base64d' || return 1
+}
+
+# secret_annotation NAMESPACE NAME ANNOTATION: prints it; nothing where there is none.
+secret_annotation() {
+  kube get secret "$2" -n "$1" -o json --ignore-not-found | jq -r --arg key "$3" '.metadata.annotations[$key] // ""' || return 2
+}
+
+# the annotation that says which cluster of the config a Secret was made for.
+readonly MAKER=cdk8s-mesh-ca/cluster
+
+# apply_secret NAMESPACE NAME KEY [ANNOTATION VALUE]: makes the Secret, its value from standard input, through pipes only. The annotation says
+# something of the value, where VALUE is not empty: both change in one call.
+apply_secret() {
+  jq -Rs --arg namespace "$1" --arg name "$2" --arg key "$3" --arg maker "$MAKER" --arg cluster "$cluster" \
+    --arg annotation "${4:-}" --arg said "${5:-}" '{
+    apiVersion: "v1", kind: "Secret", type: "Opaque",
+    metadata: {$name, $namespace, labels: {"app.kubernetes.io/managed-by": "cdk8s-mesh-ca"},
+      annotations: ({($maker): $cluster} + if $said == "" then {} else {($annotation): $said} end)},
+    data: {($key): @base64}}' | kube apply --server-side --force-conflicts --field-manager=cdk8s-mesh-ca -f -
+}
+
+
+# --- teardown: what setup.sh made is removed, the last first; what was there before is kept, and named
+
+repair_example=
+# the names of the CAs whose keys may be lost, one a line.
+losing=
+options_usage=" [--lose-ca 'COMMON NAME']"
+options_help="  --lose-ca NAME      the common name of a CA whose key is lost with this; it is asked for at a terminal otherwise
+"
+
+# option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
+option() {
+  taken=2
+  if [[ $1 == --lose-ca ]]; then
+    (($# >= 2)) || bad_usage '--lose-ca needs the common name of the CA'
+    losing+=$2$'\n'
+  else
+    cluster_option "$@"
+  fi
+}
+
+before_steps() {
+  need_programs jq openssl
+  need_cluster_programs
+  stop_if_missing
+  look_for_root_pem
+  need_vault
+  ((${#missing[@]} > 0)) || look_around
+  stop_if_missing
+  name_cas
+}
+
+after_steps() {
+  ((kept == 0)) || say "kept, and named above: $kept"
+  say "$taken_back"
+}
+
+# --- the CAs
+
+# survey MOUNT: sets what a PKI secrets engine holds: `own`, the issuers of the planned CA; `carried`, the certificates above it that came with
+# it; `keys`, those of `own`, and those that a stopped run has left; `cas`, the CA in words; `others`, what is of another maker.
+survey() {
+  local id issuer certificate whose issuers='[]'
+  local -a ids
+  own=() carried=() keys=() cas=() others=()
+  keys_of "$1/issuers" || true
+  ids=("${listed[@]}")
+  for id in "${ids[@]}"; do
+    issuer=$(get "$1/issuer/$id") || return 2
+    certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
+    whose=other
+    if [[ -z $(jq -r '.data.key_id // ""' <<<"$issuer") ]]; then
+      whose=carried
+    elif is_own "$1" "$id" "$certificate"; then
+      whose=own
+      cas+=("$(described "$certificate"), until $(end_of <<<"$certificate")")
+    else
+      others+=("the CA $(described "$certificate")")
+    fi
+    issuers=$(jq -c --argjson issuer "$issuer" --arg whose "$whose" '. + [$issuer.data
+      | {$whose, id: .issuer_id, key: .key_id, certificate, chain: (.ca_chain // [])}]' <<<"$issuers") || return 2
+  done
+  mapfile -t own < <(jq -r '.[] | select(.whose == "own").id' <<<"$issuers")
+  mapfile -t keys < <(jq -r '[.[] | select(.whose == "other").key] as $others | [.[] | select(.whose == "own").key] - $others | unique[]' <<<"$issuers")
+  # without a key it signs nothing; it goes where it came with ours, and stands above nobody else's.
+  mapfile -t carried < <(jq -r '[.[] | select(.whose == "own").chain[]] as $own | [.[] | select(.whose == "other").chain[]] as $others
+    | .[] | select(.whose == "carried") | select((.certificate | IN($own[])) and (.certificate | IN($others[]) | not)).id' <<<"$issuers")
+  keys_of "$1/keys" || true
+  ids=("${listed[@]}")
+  for id in "${ids[@]}"; do
+    jq -e --arg id "$id" 'any(.[]; .key == $id) | not' <<<"$issuers" >/dev/null || continue
+    issuer=$(get "$1/key/$id") || return 2
+    [[ $(jq -r '.data.key_name // ""' <<<"$issuer") != "$REMOVED$id" ]] || keys+=("$id")
+  done
+}
+
+# what a key is called that is to go: without its issuer nothing else would tell whose it was.
+readonly REMOVED=cdk8s-mesh-ca-removed-
+
+# is_own MOUNT ID CERTIFICATE: whether an issuer is the planned CA of that mount: by its name; of the root, which may have any, by what is
+# known of it, or by its being the default.
+is_own() {
+  local name
+  name=$(jq -r --arg mount "$1" '.cas | map(select(.[0] == $mount)[1])[0] // ""' <<<"$ca_names") || return 2
+  if [[ -n $name ]]; then
+    [[ $(subject_cn <<<"$3") == "$name" ]]
+  elif [[ -n $known_root ]]; then
+    same_as_known "$3"
+  else
+    [[ $(get "$1/config/issuers" | jq -r .data.default) == "$2" ]]
+  fi
+}
+
+# ca_gone MOUNT, remove_ca MOUNT: whether nothing of the planned CA is left there.
+ca_gone() {
+  local ca
+  survey "$1" || return 2
+  for ca in "${cas[@]}"; do note "the CA is $ca"; done
+  ((${#own[@]} + ${#keys[@]} == 0))
+}
+remove_ca() {
+  local id
+  for id in "${carried[@]}"; do remove "$1/issuer/$id"; done
+  # named before its issuer goes, so that a stopped run's is found again.
+  for id in "${keys[@]}"; do jq -n --arg key_name "$REMOVED$id" '{$key_name}' | put "$1/key/$id"; done
+  for id in "${own[@]}"; do remove "$1/issuer/$id"; done
+  for id in "${keys[@]}"; do remove "$1/key/$id"; done
+}
+
+# name_cas: has each CA named whose key is lost; exit 2 where one is not, and nothing is changed.
+name_cas() {
+  local mount ca name
+  for mount in $ca_mounts; do
+    survey "$mount" || exit 1
+    for ca in "${cas[@]}"; do
+      name=${ca#\'}
+      name=${name%%\', SHA-256*}
+      say "the key of the CA $ca, in $mount, will be lost for good: what it would sign is signed by nobody, and a snapshot of Vault, taken before, is the only way back"
+      [[ $mode == run ]] || continue
+      [[ $'\n'$losing == *$'\n'"$name"$'\n'* ]] || typed 'the common name of the CA' "$name" --lose-ca
+      losing+=$name$'\n'
+    done
+  done
+}
+
+# --- mounts
+
+# mount_gone sys/mounts MOUNT, mount_gone sys/auth MOUNT ROLES ROLE: whether it is gone, or to be kept.
+mount_gone() {
+  local rc=0 one
+  description_of "$1" "$2" >/dev/null || rc=$?
+  case $rc in
+    0) ;;
+    1) return 0 ;;
+    *) return 2 ;;
+  esac
+  is_marked "$1" "$2" || rc=$?
+  case $rc in
+    0) ;;
+    1)
+      keep "the mount $2, which was there before"
+      return 0
+      ;;
+    *) return 2 ;;
+  esac
+  if [[ $1 == sys/mounts ]]; then
+    survey "$2" || return 2
+    keys_of "$2/roles" || true
+  else
+    others=()
+    keys_of "$3" || true
+  fi
+  for one in "${listed[@]}"; do
+    [[ $one == "${4:-}" || $2/roles/$one == "$role_path" ]] || others+=("the role $one")
+  done
+  ((${#others[@]} > 0)) || return 1
+  one=$(printf ', %s' "${others[@]}")
+  keep "the mount $2, which holds what is not of the plan: ${one#, }"
+}
+
+# --- a cluster
+
+mesh_is_gone=false
+cluster_answers=true
+options_usage+=' [--mesh-is-gone]'
+options_help+='  --mesh-is-gone      go on although the Issuer or istio-csr is still there, or the cluster does not answer
+'
+
+cluster_option() {
+  taken=1
+  [[ $1 == --mesh-is-gone ]] && mesh_is_gone=true
+}
+
+need_cluster_programs() { need_programs kubectl; }
+
+# look_around: a mesh that runs would lose its CA. Without the mark and without the CA, what has a planned name was not made here.
+look_around() {
+  local rc=0
+  find_mesh
+  [[ $mode != run ]] || need_object_rights 3>/dev/null
+  kept=0
+  is_marked sys/mounts "$intermediate_mount" || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || return 0
+  survey "$intermediate_mount" || exit 1
+  ((${#own[@]} + ${#keys[@]} > 0)) || ours=false
+}
+
+need_object_rights() {
+  local kind namespace name rc
+  while read -r kind namespace name; do
+    [[ -n $kind ]] || continue
+    rc=0
+    object_gone "$kind" "$namespace" "$name" || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 0)) || may delete "$kind/$name" -n "$namespace"
+  done <<<"$objects"
+}
+
+find_mesh() {
+  if ! kube get --raw /version >/dev/null 2>"$work/error"; then
+    cluster_answers=false
+    [[ $mesh_is_gone == true ]] || missing+=("an answer of the cluster of context $context; where there is none any more: --mesh-is-gone: $(last_error)")
+    return
+  fi
+  [[ $mesh_is_gone == false ]] || return 0
+  runs "$issuer_kind.cert-manager.io" "$issuer_name" "$issuer_place" 'the Issuer'
+  runs deployment "$csr" "$csr_namespace" istio-csr
+}
+
+# runs KIND NAME NAMESPACE WHAT: what a running mesh needs is missed where it is there.
+runs() {
+  local found
+  found=$(kube get "$1" "$2" ${3:+-n "$3"} -o name --ignore-not-found 2>"$work/error") || {
+    grep -q "doesn't have a resource type" "$work/error" && return 0
+    missing+=("an answer to whether $4 runs in context $context: $(last_error)")
+    return 0
+  }
+  [[ -z $found ]] ||
+    missing+=("a cluster without $4 ($found${3:+ in $3}): its mesh would lose its CA. Take it out first, as README.md says; or --mesh-is-gone")
+}
+
+# object_gone KIND NAMESPACE NAME, remove_object KIND NAMESPACE NAME: whether no object of ours is there.
+object_gone() {
+  local maker
+  if [[ $cluster_answers == false ]]; then
+    keep "$1 $2/$3: the cluster does not answer"
+    return 0
+  fi
+  maker=$(kube get "$1" "$3" -n "$2" -o json --ignore-not-found | jq -r --arg key "$MAKER" '.metadata.annotations[$key] // "" | "cluster " + .') || return 2
+  case $maker in
+    '') return 0 ;;
+    "cluster $cluster") ;;
+    'cluster ') keep "$1 $2/$3, which is of another maker" && return 0 ;;
+    *) keep "$1 $2/$3, which is of $maker" && return 0 ;;
+  esac
+  return 1
+}
+remove_object() { kube delete "$1" "$3" -n "$2" --ignore-not-found; }
+
+# annotation_gone KIND NAMESPACE NAME ANNOTATION, remove_annotation KIND NAMESPACE NAME ANNOTATION
+annotation_gone() {
+  local found
+  [[ $cluster_answers == true ]] || return 0
+  found=$(kube get "$1" "$3" -n "$2" -o json --ignore-not-found | jq -r --arg key "$4" '.metadata.annotations[$key] // ""') || return 2
+  [[ -z $found ]]
+}
+remove_annotation() { kube annotate "$1" "$3" -n "$2" "$4-"; }
+
+# kv_gone MOUNT PATH KEY: whether no secret ID of ours lies there.
+kv_gone() {
+  local held rc=0
+  held=$(get "$1/data/$2") || rc=$?
+  case $rc in
+    0) ;;
+    1) return 0 ;;
+    *) return 2 ;;
+  esac
+  jq -e --arg key "$3" '(.data.data // {}) | keys == [$key]' <<<"$held" >/dev/null || {
+    keep "$1/$2, which holds more than $3"
+    return 0
+  }
+  [[ $ours == false ]] || return 1
+  keep_foreign "$1/metadata/$2"
+}
+
+main "$@"

@@ -1,0 +1,36 @@
+import { KeyType, refuseKeyBits } from './pki';
+import { Settings } from './settings';
+import { longest, seconds } from './ttl';
+
+/** The certificates that the mesh asks for. */
+export interface CertificatesPlan {
+  /** The longest lifetime of a workload's certificate. */
+  readonly workloadTtl: string;
+
+  /** Lifetime of istiod's certificate. */
+  readonly istiodTtl: string;
+
+  /** Lifetime of istio-csr's serving certificate. */
+  readonly servingTtl: string;
+
+  /** The longest of the three. */
+  readonly maxTtl: string;
+
+  /** Key type. */
+  readonly keyType: KeyType;
+
+  /** Bits of the key. */
+  readonly keyBits: number;
+}
+
+/** Decides the lifetimes and keys of the mesh's certificates. */
+export function planCertificates({ certificates = {}, refuse }: Settings): CertificatesPlan {
+  const { workloadTtl = '1h', istiodTtl = '1h', servingTtl = '1h', keyType = 'rsa' } = certificates;
+  const keyBits = certificates.keyBits ?? (keyType === 'rsa' ? 2048 : 256);
+  for (const [key, ttl] of Object.entries({ workloadTtl, istiodTtl, servingTtl })) {
+    if (seconds(ttl) < 3600) refuse(['certificates', key], `'${key}' must be at least "1h", cert-manager refuses less, got "${ttl}"`);
+  }
+  const wrong = refuseKeyBits(keyType, keyBits);
+  if (wrong) refuse(['certificates', 'keyBits'], wrong);
+  return { workloadTtl, istiodTtl, servingTtl, maxTtl: longest([workloadTtl, istiodTtl, servingTtl]), keyType, keyBits };
+}

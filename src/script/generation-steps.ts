@@ -1,0 +1,71 @@
+import { ClusterPlan } from '../plan/plan';
+import { seconds } from '../plan/ttl';
+import { readsCa } from './ca-steps';
+import { fieldsAt, Step } from './step';
+import { trialWorkload } from './trial';
+
+/** Steps that let the planned one of a mount's own CAs sign, and take away those that nothing needs any more. */
+export function generationSteps(cluster: ClusterPlan): Step[] {
+  const { intermediate, role } = cluster;
+  const { mount } = intermediate;
+  const look = { ...readsCa(mount), [`${mount}/issuers`]: ['list'], 'sys/mounts': ['read'] } as const;
+  return [
+    {
+      id: 'issuer/default',
+      title: `Let the CA of generation ${intermediate.generation.number} sign at ${mount}`,
+      why: [
+        'Tried first, then moved, then recorded in the description of the mount: until when certificates under the one before can live,',
+        "by Vault's own time. Recorded too late does no harm.",
+      ],
+      unless: ['default_is_planned'],
+      run: [['move_default', trialWorkload(cluster)]],
+      needs: {
+        look,
+        act: {
+          [`${mount}/issuer/+/sign/${role.name}`]: ['update'],
+          [`${mount}/config/issuers`]: ['update'],
+          [`sys/mounts/${mount}/tune`]: ['create', 'update'],
+        },
+      },
+      undo: {
+        title: `Remove what is recorded in the description of ${mount}`,
+        unless: ['nothing_recorded', mount],
+        run: [['forget_record', mount]],
+        needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] } },
+      },
+    },
+    {
+      id: 'issuer/retire',
+      title: `Remove the CAs of other generations from ${mount}, once the last certificate under them has ended`,
+      why: ['Only with --retire. Until then the way back is to set intermediate.generation back.'],
+      unless: ['retired'],
+      run: [['retire_issuers']],
+      needs: {
+        look,
+        act: {
+          [`${mount}/issuer/+`]: ['delete'],
+          [`${mount}/key/+`]: ['delete'],
+          [`sys/mounts/${mount}/tune`]: ['create', 'update'],
+        },
+      },
+    },
+  ];
+}
+
+/** The PKI role's fields. A role that signed for longer than planned is remembered: what it signed lives on. */
+export function roleFields({ role, intermediate }: ClusterPlan): Pick<Step, 'fields' | 'unless' | 'run' | 'needs'> {
+  const { run, needs, ...step } = fieldsAt(role.path, { ...role.fields });
+  const tune = { [`sys/mounts/${intermediate.mount}/tune`]: ['create', 'update'] } as const;
+  return { ...step, run: [['note_longer_leaves'], ...run], needs: { ...needs, act: { ...needs.act, ...tune } } };
+}
+
+/** What the runtime has to know of them. */
+export function generationConstants({ intermediate: { generation }, role }: ClusterPlan): Record<string, string> {
+  return {
+    generation: String(generation.number),
+    issuer_prefix: generation.prefix,
+    first_common_name: generation.firstCommonName,
+    reuse_key: String(generation.reuseKey),
+    leaf_seconds: String(seconds(role.fields.max_ttl)),
+  };
+}

@@ -1,0 +1,311 @@
+# --- generations: the CAs of a cluster, as issuers beside each other on its mount ----------------------------------------------------
+#
+# The issuer of generation N is called PREFIXN. The only one of a mount, which is the first, has no name until there is a second.
+
+readonly issuer_name=$issuer_prefix$generation
+
+# issuer_named NAME: prints it.
+issuer_named() { jq -c --arg name "$1" 'select(.issuer_name == $name)' <<<"$signers"; }
+
+# is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there, by number.
+is_own_name() { [[ $1 == "$issuer_prefix"* && ${1#"$issuer_prefix"} =~ ^[1-9][0-9]{0,2}$ ]]; }
+own_names() {
+  local name
+  while IFS= read -r name; do
+    if is_own_name "$name"; then printf '%s\n' "$name"; fi
+  done < <(jq -r .issuer_name <<<"$signers" | sort -V)
+}
+
+# nameless COMMON-NAME: prints the CA of this name, below the root, that is not called as ours are: the first, or what a stopped run left.
+nameless() {
+  local one certificate
+  while IFS= read -r one; do
+    [[ -n $one ]] || continue
+    ! is_own_name "$(jq -r .issuer_name <<<"$one")" || continue
+    certificate=$(jq -r .certificate <<<"$one" | first_certificate)
+    [[ $(subject_cn <<<"$certificate") == "$1" ]] || continue
+    # while the root is being replaced, the CA before the planned one is below the root before.
+    verified "$root"$'\n'"$also_trust" "$certificate" "$(jq -r '.ca_chain // [] | .[]' <<<"$one")" || continue
+    printf '%s\n' "$one"
+    return 0
+  done <<<"$signers"
+}
+
+# find_generation: sets `issuer` to the CA of the planned generation; 1 where it is to be made.
+find_generation() {
+  local found rc=0
+  read_signers || rc=$?
+  ((rc == 0)) || return "$rc"
+  found=$(issuer_named "$issuer_name")
+  [[ -n $found ]] || found=$(nameless "$common_name")
+  if [[ -n $found ]]; then
+    issuer=$(jq '{data: .}' <<<"$found")
+    return 0
+  fi
+  may_be_made || return 2
+  return 1
+}
+
+# may_be_made: whether a CA of the planned generation can be made beside what is there. Says what is wrong.
+may_be_made() {
+  local highest
+  highest=$(own_names | sed "s/^$issuer_prefix//" | tail -n 1)
+  if [[ -n $highest ]] && ((highest > generation)); then
+    complain "the CA of generation $generation is not in $mount (any more), and that of generation $highest is: none is made again. Set intermediate.generation to $highest, or to $((highest + 1)) for a new one"
+    return 1
+  fi
+  [[ -z $highest && -n $default_id ]] || return 0
+  # a mount from before there were generations.
+  ((generation == 1)) || [[ -z $(nameless "$first_common_name") ]] || return 0
+  issuer=$(get "$mount/issuer/$default_id") || return 1
+  is_planned_ca "$issuer"
+}
+
+# has_former: whether a CA of another generation is there, so that the mount is ours.
+has_former() { [[ -n $(own_names) ]] || { ((generation > 1)) && [[ -n $(nameless "$first_common_name") ]]; }; }
+
+# has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
+has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer") == "$issuer_name" ]]; }
+
+# prepare_generation: a second CA is about to be made: the first one gets its name, and the default stays where it is until it is moved. Sets
+# `former_key` where the new one takes the key of the one before.
+prepare_generation() {
+  local former
+  forget_signers
+  read_signers || return 0
+  [[ -n $(own_names) ]] || name_issuer "$(nameless "$first_common_name")" "${issuer_prefix}1"
+  [[ $follows_latest == false ]] || set_default "$default_id"
+  [[ $reuse_key == true ]] || return 0
+  # of the default, where it is one of ours; else of the last one.
+  former=$(called "$default_id")
+  is_own_name "$former" || former=$(own_names | tail -n 1)
+  [[ -z $former ]] || former_key=$(issuer_named "$former" | jq -r .key_id)
+  [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
+}
+
+# set_default ID
+set_default() {
+  jq -n --arg id "$1" '{default: $id, default_follows_latest_issuer: false}' | put "$mount/config/issuers"
+  forget_signers
+}
+
+# name_issuer ISSUER NAME: its other fields stay as they are; where ISSUER is none, there is nothing to do.
+name_issuer() {
+  local other
+  [[ -n $1 ]] || return 0
+  other=$(jq -r '.issuer_name // ""' <<<"$1")
+  [[ -z $other ]] || die "the CA in $mount is called '$other' by another maker, and who uses that name would lose it; rename it yourself: $cli patch $mount/issuer/$other issuer_name=$2"
+  jq -n --arg name "$2" '{issuer_name: $name}' | vault patch -format=json "$mount/issuer/$(jq -r .issuer_id <<<"$1")" -
+  forget_signers
+  read_signers
+}
+
+# --- which of them signs
+
+# default_is_planned: whether the planned CA signs, and of each other one of ours it is recorded until when certificates under it can live.
+default_is_planned() {
+  local found words rc=0
+  find_ca "$intermediate_mount" || rc=$?
+  ((rc == 0)) || return "$rc"
+  found=$(jq -n --arg default "$(called "$default_id")" --argjson follows "$follows_latest" \
+    '{data: {$default, default_follows_latest_issuer: $follows}}')
+  compare "$found" "$(jq -n --arg default "$(called "$(jq -r .data.issuer_id <<<"$issuer")")" \
+    '{$default, default_follows_latest_issuer: false}')" || return "$?"
+  words=$(unrecorded) || return 2
+  [[ -z $words ]] || {
+    note "it is not recorded yet: ${words//$'\n'/, }"
+    return 1
+  }
+}
+
+# called ID: prints the name of an issuer, or its ID where it has none.
+called() { jq -rn --arg id "$1" '[inputs | select(.issuer_id == $id) | .issuer_name | select(. != "")][0] // $id' <<<"$signers"; }
+
+# former_names: those of ours that are not the planned one.
+former_names() { own_names | grep -vxF "$issuer_name" || true; }
+
+# unrecorded: prints what is to be recorded, in words: an end for each former one that has none, and none for the planned one; the root that
+# signs, and an end for the one before.
+unrecorded() {
+  local name end now_in before
+  # who trusts the intermediate alone has no root to change.
+  if [[ ${root_file:-root} == root ]]; then
+    now_in=$(root_id <<<"$root")
+    before=$(evidence_of "$mount" root) || return 2
+    [[ $before == "$now_in" ]] || printf 'root=%s\n' "$now_in"
+    [[ -z $before || $before == "$now_in" ]] || printf 'left.%s=end\n' "$before"
+  fi
+  [[ -z $(evidence_of "$mount" "$issuer_name.until") ]] || printf '%s.until=\n' "$issuer_name"
+  while IFS= read -r name; do
+    [[ -n $name ]] || continue
+    end=$(evidence_of "$mount" "$name.until") || return 2
+    is_time "$end" || printf '%s.until=end\n' "$name"
+  done < <(former_names)
+}
+
+is_time() { [[ $1 =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$ ]]; }
+
+# move_default NAMES: tries the planned CA, makes it the default, and records until when certificates under the one before can live. The
+# record is made after the move: stopped in between, the next run makes it, later. So nothing may be recorded of both before the move.
+move_default() {
+  local id end
+  local -a words
+  find_ca "$intermediate_mount" || die "there is no CA of generation $generation"
+  id=$(jq -r .data.issuer_id <<<"$issuer")
+  if [[ $default_id != "$id" ]]; then
+    try_issuer "$id" "$1"
+    may_move
+    record "$mount" "$issuer_name.until=" "$(called "$default_id").until="
+  fi
+  if [[ $default_id != "$id" || $follows_latest != false ]]; then
+    set_default "$id"
+    find_ca "$intermediate_mount"
+  fi
+  end=$(last_end)
+  mapfile -t words < <(unrecorded)
+  ((${#words[@]} == 0)) || record "$mount" "${words[@]/%=end/=$end}"
+}
+
+# may_move: ends the script where the planned CA ends in another root than the default, and not every workload trusts that one.
+may_move() {
+  local before new
+  before=$(evidence_of "$mount" root)
+  new=$(root_id <<<"$root")
+  [[ $before != "$new" ]] || return 0
+  [[ -n $before ]] || die "it is not on record which root $mount signs below: set root and intermediate.generation back to what they were, run the setup.sh of that once, and go on from there"
+  root_may_sign "$before" "$new" || die "the default issuer is left as it is"
+}
+
+# margin: for the clocks of the servers of Vault, and for what is being signed while the default moves.
+readonly MARGIN=600
+
+# last_end: prints when the last certificate ends that can have been signed by now, in Vault's words and by its time.
+last_end() {
+  local now longer
+  now=$(vault_time) || return 2
+  longer=$(evidence_of "$mount" leaves.until) || return 2
+  jq -nr --argjson now "$now" --argjson seconds "$((leaf_seconds + MARGIN))" --arg longer "$longer" '[$now + $seconds | todateiso8601, $longer] | max'
+}
+
+# note_longer_leaves: a role that signs for longer than planned is about to be changed: what it has signed lives on.
+note_longer_leaves() {
+  local found longest now before rc=0
+  use_ca "$intermediate_mount"
+  found=$(get "$role_path") || rc=$?
+  ((rc != 1)) || return 0
+  # 0 is what the mount allows.
+  longest=$(jq --argjson mount "$ca_seconds" '.data | [.max_ttl, .ttl] | max | if . == 0 then $mount else . end' <<<"$found")
+  [[ $(jq -n --argjson found "$longest" --argjson planned "$leaf_seconds" '$found > $planned') == true ]] || return 0
+  now=$(vault_time)
+  before=$(evidence_of "$mount" leaves.until)
+  record "$mount" "leaves.until=$(jq -nr --argjson now "$now" --argjson longest "$longest" --argjson margin "$MARGIN" --arg before "$before" \
+    '[$now + $longest + $margin | todateiso8601, $before] | max')"
+}
+
+# try_issuer ID NAMES: one signature, before the mesh depends on it.
+try_issuer() {
+  local answer leaf chain
+  trial_key
+  answer=$(sign_at "$mount/issuer/$1/sign/${role_path##*/}" "$2" vault) ||
+    die "$issuer_name does not sign, so the default issuer is left: $(last_error)"
+  leaf=$(jq -r .data.certificate <<<"$answer")
+  chain=$(jq -r '(.data.ca_chain // [.data.issuing_ca])[]' <<<"$answer")
+  verified "$root" "$leaf" "$chain" || die "what $issuer_name signs does not verify to the root, so the default issuer is left"
+  rm -f -- "$work/trial.key"
+  say "      signed by $issuer_name, verified to the root: a workload"
+}
+
+# --- those that nothing needs any more
+
+# gone_names: those of which something is recorded, and which are not there: a stopped run has removed them.
+gone_names() {
+  local name
+  while IFS= read -r name; do
+    if is_own_name "$name" && [[ -z $(issuer_named "$name") ]]; then printf '%s\n' "$name"; fi
+  done < <(evidence_keys "$mount" | sed -n 's/[.]until$//p; s/[.]key$//p' | sort -u)
+}
+
+# ended NAME NOW: whether its recorded end has passed.
+ended() {
+  local until past
+  until=$(evidence_of "$mount" "$1.until") || return 2
+  is_time "$until" || return 1
+  past=$(jq -n --arg until "$until" --argjson now "$2" '$now >= ($until | fromdateiso8601)') || return 2
+  [[ $past == true ]]
+}
+
+# retirable: prints the names of the former ones that can go; the default never can.
+retirable() {
+  local name now
+  now=$(vault_time) || return 2
+  while IFS= read -r name; do
+    if [[ -n $name && $(called "$default_id") != "$name" ]] && ended "$name" "$now"; then printf '%s\n' "$name"; fi
+  done < <(former_names)
+}
+
+# retired: whether nothing is to be removed: always, where --retire does not ask for it. Says what could be.
+retired() {
+  local name end rc=0 gone can
+  find_ca "$intermediate_mount" || rc=$?
+  ((rc <= 1)) || return "$rc"
+  # where the planned one is to be made first, nothing can go.
+  ((rc == 0)) || return 0
+  [[ -n $(former_names)$(evidence_keys "$mount") ]] || return 0
+  can=$(retirable) || return 2
+  while IFS= read -r name; do
+    [[ -n $name ]] || continue
+    end=$(evidence_of "$mount" "$name.until")
+    if [[ $(called "$default_id") == "$name" ]]; then
+      note "$name signs until the default issuer is moved"
+    elif grep -xF "$name" >/dev/null <<<"$can"; then
+      [[ $retire == true ]] || note "no certificate under $name lives any more, since $end: it can be removed by --retire"
+    else
+      note "$name is kept: certificates under it can live until ${end:-a time that is not recorded yet}"
+    fi
+  done < <(former_names)
+  gone=$(gone_names)
+  [[ -z $gone ]] || note "what a stopped run has left of ${gone//$'\n'/, } can be removed by --retire"
+  [[ $retire == false || -z $can$gone ]]
+}
+
+# need_retirable CODE: --retire, where the planned CA was found (0) or was not, is refused before the time has come, and before anything is changed.
+need_retirable() {
+  local can name ends=''
+  [[ $retire == true && $mode != check ]] || return 0
+  [[ $1 == 0 && ($(called "$default_id") == "$issuer_name" || -z $(own_names)) ]] ||
+    die "--retire: the default issuer of $mount is not the planned one yet: run this without --retire first"
+  can=$(retirable) || exit 1
+  [[ -z $can && -z $(gone_names) ]] || return 0
+  [[ -n $(former_names) ]] || {
+    note "--retire: there is no CA of another generation in $mount, so there is nothing to remove"
+    return 0
+  }
+  while IFS= read -r name; do ends+=" $name until $(evidence_of "$mount" "$name.until"),"; done < <(former_names)
+  die "--retire: certificates can live:${ends%,}; by Vault's clock it is $(vault_time | jq -r todateiso8601). Nothing was changed"
+}
+
+# retire_issuers: the issuer, then its key, unless another issuer has it; the key is recorded first, so that a stopped run is finished.
+retire_issuers() {
+  local name
+  forget_signers
+  find_ca "$intermediate_mount"
+  while IFS= read -r name; do
+    record "$mount" "$name.key=$(issuer_named "$name" | jq -r .key_id)"
+    vault delete "$mount/issuer/$(issuer_named "$name" | jq -r .issuer_id)"
+    say "      removed: the CA $name"
+  done < <(retirable)
+  forget_signers
+  read_signers
+  while IFS= read -r name; do remove_key "$name"; done < <(gone_names)
+}
+
+# remove_key NAME: the key of an issuer that was removed, then what is recorded of it.
+remove_key() {
+  local key
+  key=$(evidence_of "$mount" "$1.key")
+  if [[ -n $key && -z $(jq -r --arg key "$key" 'select(.key_id == $key) | .issuer_name' <<<"$signers") ]]; then
+    vault delete "$mount/key/$key"
+    say "      removed: its key"
+  fi
+  record "$mount" "$1.until=" "$1.key="
+}

@@ -1,0 +1,110 @@
+# --- a CA that an offline root signs -----------------------------------------------------------------------------------------------------
+
+signed_file=
+options_usage+=' [--signed FILE]'
+options_help+='  --signed FILE       the CA that the offline root has signed, PEM, and those between both, if any. Until it is there the script
+                      ends with 4, and says what to have signed
+'
+
+# offline_option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of an offline root.
+offline_option() {
+  [[ $1 == --signed ]] || return 1
+  (($# >= 2)) || bad_usage "$1 needs a file"
+  [[ -r $2 ]] || bad_usage "$1: cannot read '$2'"
+  signed_file=$2
+  taken=2
+}
+
+# the files beside the config that the signature is made with.
+request_file() { printf '%s' "${mount//\//_}.csr"; }
+extension_file() { printf '%s' "${mount//\//_}.ext"; }
+
+# requested MOUNT: whether what is to be signed is there; so it is where the signed CA is.
+requested() {
+  local rc=0
+  find_ca "$1" || rc=$?
+  ((rc == 1)) || return "$rc"
+  rc=0
+  get "$mount/key/$key_name" >/dev/null || rc=$?
+  ((rc == 0)) || return "$rc"
+  [[ -f $(request_file) && -f $(extension_file) ]]
+}
+
+# write_request MOUNT: a file that is there already stays as it is; whose it is, is looked at before it is handed out.
+write_request() {
+  local csr path=''
+  use_ca "$1"
+  request_ca
+  ((max_path_length == -1)) || path=",pathlen:$max_path_length"
+  keep_file "$(request_file)" <<<"$csr"
+  keep_file "$(extension_file)" <<<"basicConstraints=critical,CA:TRUE$path
+keyUsage=critical,keyCertSign,cRLSign
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid"
+}
+
+# keep_file FILE: writes standard input, where there is no such file.
+keep_file() {
+  local text
+  text=$(cat)
+  [[ ! -f $1 ]] || return 0
+  printf '%s\n' "$text" >"$1.new"
+  chmod 644 "$1.new"
+  mv "$1.new" "$1"
+}
+
+# take_signed MOUNT: takes in what the root has signed, or says what it has to sign, and waits.
+take_signed() {
+  local csr certificate chain
+  use_ca "$1"
+  request_ca
+  [[ $(public_key_of_request <"$(request_file)") == "$(public_key_of_request <<<"$csr")" && $(subject_of_request <"$(request_file)") == "$(subject_of_request <<<"$csr")" ]] ||
+    die "$(request_file) is not the request of the key that waits in $mount: move it away with $(extension_file), and run this again"
+  [[ -n $signed_file ]] || wait_for_signature
+  chain=$(<"$signed_file")
+  certificate=$(first_certificate <<<"$chain") || die "--signed holds no PEM certificate"
+  refuse_unfit
+  import_ca "$(each_certificate openssl x509 <<<"$chain")
+$root"
+}
+
+public_key_of_request() { openssl req -noout -pubkey; }
+subject_of_request() { openssl req -noout -subject -nameopt RFC2253 | sed 's/^subject=//'; }
+
+wait_for_signature() {
+  local days=$((ca_seconds / 86400))
+  say "      to be signed: $(request_file), by the root $(described "$root")"
+  say "      with OpenSSL, where the key of the root is (ca.key) and its certificate (ca.crt); the line is one command:"
+  say "        openssl x509 -req -in $(request_file) -CA ca.crt -CAkey ca.key -extfile $(extension_file) -days $((days > 0 ? days : 1)) -sha256 -set_serial \"0x\$(openssl rand -hex 16)\" -out $(request_file | sed 's/csr$/crt/')"
+  say "      then: bash $0 --signed $(request_file | sed 's/csr$/crt/')"
+  say "waiting for a signature: nothing was begun that has to be taken back"
+  doing=false
+  waiting=true
+  exit 4
+}
+
+# refuse_unfit: what was signed has to be what was asked for.
+refuse_unfit() {
+  local path what
+  what="the certificate of --signed ($(described "$certificate"))"
+  [[ $(openssl x509 -noout -pubkey <<<"$certificate") == "$(public_key_of_request <<<"$csr")" ]] ||
+    die "$what is not of the key that waits in $mount: have $(request_file) signed"
+  [[ $(openssl x509 -noout -subject -nameopt RFC2253 <<<"$certificate" | sed 's/^subject=//') == "$(subject_of_request <<<"$csr")" ]] ||
+    die "$what has another name than was asked for, $(subject_of_request <<<"$csr"): have it signed with the name of $(request_file)"
+  openssl x509 -noout -ext basicConstraints <<<"$certificate" 2>/dev/null | grep CA:TRUE >/dev/null ||
+    die "$what is no CA certificate: have it signed with the extensions of $(extension_file)"
+  openssl x509 -noout -ext keyUsage <<<"$certificate" 2>/dev/null | grep 'Certificate Sign' >/dev/null ||
+    die "$what may not sign certificates (key usage): have it signed with the extensions of $(extension_file)"
+  path=$(path_of "$certificate")
+  [[ $path == "$max_path_length" ]] ||
+    die "$what has the path length ${path/#-1/without a bound}, the plan says $max_path_length: have it signed with the extensions of $(extension_file)"
+  openssl x509 -noout -checkend 0 <<<"$certificate" >/dev/null || die "$what has ended: $(end_of <<<"$certificate")"
+  lives_for "$seconds_below" "$certificate" "$what" || exit 1
+  if (($(second_of_end <<<"$certificate") > $(second_of_end <<<"$root"))); then
+    die "$what ends ($(end_of <<<"$certificate")) after the root does ($(end_of <<<"$root")): have it signed for less"
+  fi
+  verified "$root" "$certificate" "$chain" || die "$what does not verify to the root $(described "$root"): $(last_error)"
+}
+
+# second_of_end: when the certificate of standard input ends, in seconds since 1970.
+second_of_end() { end_of | jq -R 'strptime("%b %d %H:%M:%S %Y GMT") | mktime'; }

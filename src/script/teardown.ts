@@ -1,0 +1,72 @@
+import { CHART } from '../plan/istio-csr';
+import { ClusterPlan, MeshCaPlan } from '../plan/plan';
+import { reaches, rootPlace, script } from './setup';
+import { clusterSteps, rootSteps } from './steps';
+import { Step } from './step';
+import { undoSteps } from './undo';
+
+/** The script that takes back what a cluster's setup.sh made. */
+export function teardownScript(cluster: ClusterPlan): string {
+  const { name, context, vault, root, intermediate, role, issuer, istioCsr } = cluster;
+  const made = clusterSteps(cluster);
+  const steps = undoSteps(made);
+  return script(
+    `Takes back what setup.sh made for cluster ${name}, the last first: in Vault, and in the cluster of context ${context}. What was there before stays.`,
+    [],
+    steps,
+    ['mark.sh', 'undo.sh', 'kube.sh', 'teardown.sh', 'teardown-cluster.sh'],
+    {
+      cluster: name,
+      context,
+      ...reaches(vault),
+      ...rootPlace(root),
+      intermediate_mount: intermediate.mount,
+      ca_mounts: caMounts(steps),
+      ca_names: JSON.stringify({ cas: caNames(made) }),
+      role_path: role.path,
+      issuer_kind: issuer.kind.toLowerCase(),
+      issuer_name: issuer.name,
+      // a ClusterIssuer has none.
+      issuer_place: issuer.kind === 'Issuer' ? issuer.namespace : '',
+      csr: CHART,
+      csr_namespace: istioCsr.namespace,
+      objects: steps.flatMap(({ unless: [word, ...object] = [] }) => (word === 'object_gone' ? [object.join(' ')] : [])).join('\n'),
+      taken_back: `cluster ${name} is taken back. setup.sh makes it anew, with another CA; what was applied from dist/${name}/manifests is removed as it was applied`,
+    },
+  );
+}
+
+/** Whether dist/root/setup.sh made anything that can be taken back. */
+export const hasTeardown = (plan: Pick<MeshCaPlan, 'root' | 'policyCas'>) => undoSteps(rootSteps(plan)).length > 0;
+
+/** The script that takes back what dist/root/setup.sh made; the clusters come first. */
+export function rootTeardownScript({ root, policyCas, vault, clusters }: MeshCaPlan): string {
+  const made = rootSteps({ root, policyCas });
+  const steps = undoSteps(made);
+  return script(
+    `Takes back what setup.sh made for the root CA${root.mount === undefined ? '' : ` in Vault's mount ${root.mount}`}, the last first. What was there before stays.`,
+    [],
+    steps,
+    ['mark.sh', 'undo.sh', 'teardown.sh', 'teardown-root.sh'],
+    {
+      ...reaches(vault),
+      ...rootPlace(root),
+      ca_mounts: caMounts(steps),
+      ca_names: JSON.stringify({
+        cas: [...caNames(made), ...clusters.map(({ intermediate: { mount, commonName } }) => [mount, commonName])],
+      }),
+      cluster_mounts: clusters.map(({ name, intermediate }) => `${name}:${intermediate.mount}`).join('\n'),
+      taken_back: `the root CA is taken back. setup.sh makes it anew: what trusts the old one trusts the new one only where it is the same`,
+    },
+  );
+}
+
+/** The mounts whose CA is lost, in the order in which it is. */
+const caMounts = (steps: readonly Step[]) =>
+  steps.flatMap(({ unless: [word, mount] = [] }) => (word === 'ca_gone' ? [mount] : [])).join('\n');
+
+/** What the CAs that were issued are called, by mount. The root is known by its certificate. */
+const caNames = (steps: readonly Step[]) =>
+  steps.flatMap(({ id, fields, undo }) =>
+    undo?.unless?.[0] === 'ca_gone' && id.endsWith('/issue') ? [[undo.unless[1], fields?.common_name]] : [],
+  );
