@@ -64,7 +64,7 @@ export function* renderFiles(plan: MeshCaPlan, { secretIds = {} }: SynthesizeOpt
 }
 
 /** A file without its text. */
-export const entryOf = ({ content: _content, ...entry }: OutputFile): FileEntry => entry;
+const entryOf = ({ content: _content, ...entry }: OutputFile): FileEntry => entry;
 
 function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | undefined): OutputFile[] {
   const { name } = cluster;

@@ -38,7 +38,7 @@ steps() {
 
   step undo/trusted 'See the former roots in istio-ca-root-cert of every namespace, and forget the rest'
   unless forgotten
-  run forget
+  run forget_adoption
 }
 
 # ---------------------------------------------------------------------------------------------------------------------------------
@@ -911,7 +911,7 @@ restart() {
 # forgotten: the evidence goes last, when every namespace trusts what it did before.
 forgotten() { [[ -z $evidence_map ]]; }
 
-forget() {
+forget_adoption() {
   local prints
   look_at_ca
   prints=$(prints_in "$(of_ca roots)")

@@ -9,7 +9,7 @@ export function rootRotation({ root, clusters }: MeshCaPlan): string[] {
   const { name, context, istio, intermediate } = first;
   const setup = words(['bash', `dist/${name}/setup.sh`]);
   const each = clusters.length === 1 ? '' : `, and so for each other cluster`;
-  const next = `${root.mount}-next`;
+  const place = root.mount === undefined ? 'source: offline' : `mount: ${root.mount}-next`;
   const generation = intermediate.generation.number + 1;
   const manifests = first.istioCsr.rootCa.delivered === undefined;
   return [
@@ -41,17 +41,17 @@ export function rootRotation({ root, clusters }: MeshCaPlan): string[] {
     ),
     `See, from the last one: ${code(`from … on every workload of ${name} trusts …`)}. Where it says ${code('not every workload is handed the root')}, istio-csr has not written it into every namespace yet: run it again.`,
     '',
-    '**When that time has come in every cluster, the next one signs.** Its mount is another one, and each cluster gets its next intermediate below it:',
+    `**When that time has come in every cluster, the next one signs.** ${root.mount === undefined ? 'Each' : 'Its mount is another one, and each'} cluster gets its next intermediate below it:`,
     '',
     ...yaml(
       'root:',
-      `  mount: ${next}`,
+      `  ${place}`,
       '  certificate: next-root.pem',
       '  alsoTrust: [root.pem]',
       'intermediate:',
       `  generation: ${generation}`,
     ),
-    `Synthesize, import the next root with ${code('dist/root/setup.sh')} as in section 3, then run ${code(setup)}${each}. Too early it says so, ${code('must not sign yet')}, with the time, and leaves the default issuer as it is.`,
+    `Synthesize, run ${code('dist/root/setup.sh')} as in section 3, then run ${code(setup)}${each}. Too early it says so, ${code('must not sign yet')}, with the time, and leaves the default issuer as it is.`,
     '',
     '**When the last certificate below the former one has ended, that one goes.** Take `alsoTrust` out, synthesize, and before anything is applied or merged:',
     '',

@@ -97,7 +97,7 @@ export function undoSteps({ istio }: ClusterPlan): Step[] {
       id: 'undo/trusted',
       title: 'See the former roots in istio-ca-root-cert of every namespace, and forget the rest',
       unless: ['forgotten'],
-      run: [['forget']],
+      run: [['forget_adoption']],
       needs: {},
     },
   ];

@@ -57,7 +57,7 @@ restart() {
 # forgotten: the evidence goes last, when every namespace trusts what it did before.
 forgotten() { [[ -z $evidence_map ]]; }
 
-forget() {
+forget_adoption() {
   local prints
   look_at_ca
   prints=$(prints_in "$(of_ca roots)")

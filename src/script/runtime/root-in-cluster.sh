@@ -33,15 +33,15 @@ root_delivered() {
   fi
   ! grep -vxF -- "$prints" >/dev/null <<<"$planned" || return 1
   prints=$(grep -vxF -- "$planned" <<<"$prints") || return 0
-  if [[ -n $(dropped) ]]; then return 1; fi
+  if [[ -n $(dropped "$found") ]]; then return 1; fi
   stray "it holds other CAs too, which the workloads trust as much: SHA-256 ${prints//$'\n'/, }"
 }
 
-# dropped: prints the roots that lie there, that a change of the root has brought, and that the plan does not name any more.
+# dropped TEXT: prints the roots in it that a change of the root has brought, and that the plan does not name any more.
 dropped() {
   local id known
   known=$(evidence_of_all) || return 2
-  for id in $(held_root | each_certificate root_id); do
+  for id in $(each_certificate root_id <<<"$1"); do
     grep -xF -- "$id" >/dev/null <<<"$(planned_roots)" || ! is_on_record "$id" "$known" || printf '%s\n' "$id"
   done
 }
@@ -60,7 +60,7 @@ deliver_root() {
   ((rc <= 1)) || return "$rc"
   if [[ $root_file == root && -n $found ]]; then
     known=$(evidence_of_all)
-    gone=$(dropped)
+    gone=$(dropped "$found")
     for id in $gone; do root_may_go "$id" "$known" || die "$root_kind $root_namespace/$root_name is left as it is"; done
   fi
   { root_file && each_certificate other_than "$(planned_roots)"$'\n'"$gone" <<<"$found"; } | carry_root
