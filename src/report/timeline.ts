@@ -17,7 +17,10 @@ export function timeline(plan: MeshCaPlan): OutputFile {
     '',
     'Days are counted from when a script made it; each run of a setup.sh prints the end of the CA that it finds. What is not begun in time ends every connection of the mesh at once: an issuer near its end signs shorter certificates or none. Put the third column into a calendar.',
     '',
-    ...table(['what', 'ends', 'what follows it must have begun', 'how'], [...rootRows(plan), ...clusters.flatMap(clusterRows)]),
+    ...table(
+      ['what', 'ends', 'what follows it must have begun', 'how'],
+      [...rootRows(plan), ...policyCaRows(plan), ...clusters.flatMap(clusterRows)],
+    ),
     'Begun at the latest: a certificate must end before its issuer, so the next CA must sign by then. Begun well: when two thirds of a lifetime are over, so that a failure leaves time.',
     '',
   ].join('\n');
@@ -25,8 +28,8 @@ export function timeline(plan: MeshCaPlan): OutputFile {
 }
 
 /** The root. It is known to the day where its certificate is. */
-function rootRows({ root, clusters }: MeshCaPlan): string[][] {
-  const intermediate = Math.max(...clusters.map(one => seconds(one.intermediate.ttl)));
+function rootRows({ root, policyCas, clusters }: MeshCaPlan): string[][] {
+  const intermediate = policyCas[0] ? seconds(policyCas[0].ttl) : longestIntermediate(clusters);
   const leaf = Math.max(...clusters.map(one => seconds(one.certificates.maxTtl)));
   const how = 'README.md, section 6';
   if (root.certificate !== undefined) {
@@ -34,17 +37,12 @@ function rootRows({ root, clusters }: MeshCaPlan): string[][] {
     const [from, end] = [Date.parse(validFrom) / 1000, Date.parse(validTo) / 1000];
     const last = end - intermediate;
     const date = (time: number) => new Date(time * 1000).toISOString().slice(0, 10);
-    const begun = `by ${date(Math.max(last, from))}: a later intermediate cannot live as long as planned. At the latest by ${date(end - 2 * leaf - DAY)}`;
+    const begun = `by ${date(Math.max(last, from))}: a later CA below it cannot live as long as planned. At the latest by ${date(end - 2 * leaf - DAY)}`;
     return [[`the root ${code(subject.replaceAll('\n', ', '))}`, date(end), begun, how]];
   }
   if (root.source !== 'generate') {
     return [
-      [
-        'the root',
-        'as its certificate says',
-        `${days(intermediate)} before that: a later intermediate cannot live as long as planned`,
-        how,
-      ],
+      ['the root', 'as its certificate says', `${days(intermediate)} before that: a later CA below it cannot live as long as planned`, how],
     ];
   }
   const ttl = seconds(root.generate.ttl);
@@ -52,11 +50,27 @@ function rootRows({ root, clusters }: MeshCaPlan): string[][] {
     [
       'the root',
       `${days(ttl)} after it was made`,
-      `${days(ttl - intermediate)} after it was made: a later intermediate cannot live as long as planned`,
+      `${days(ttl - intermediate)} after it was made: a later CA below it cannot live as long as planned`,
       how,
     ],
   ];
 }
+
+/** The policy CAs: each has to outlive what is made below it. */
+function policyCaRows({ policyCas, clusters }: MeshCaPlan): string[][] {
+  return policyCas.map(({ name, ttl, mount }, i) => {
+    const below = policyCas[i + 1];
+    const last = seconds(ttl) - (below ? seconds(below.ttl) : longestIntermediate(clusters));
+    return [
+      `the policy CA ${code(name)} in ${code(mount)}`,
+      `${days(seconds(ttl))} after it was made`,
+      `${days(last)} after it was made: a later CA below it cannot live as long as planned`,
+      'another of `policyCas`, beside it',
+    ];
+  });
+}
+
+const longestIntermediate = (clusters: readonly ClusterPlan[]) => Math.max(...clusters.map(one => seconds(one.intermediate.ttl)));
 
 /** A cluster's CA, its way in, and what it signs. */
 function clusterRows(cluster: ClusterPlan): string[][] {

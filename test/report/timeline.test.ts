@@ -17,18 +17,35 @@ const own = [
 
 test('a root whose certificate is known ends on a day, and must be followed before an intermediate would be cut short', () => {
   expect(rows({ root: { certificate: rootPem } })).toStrictEqual([
-    '| the root `CN=Mesh root CA` | 2036-11-21 | by 2031-11-23: a later intermediate cannot live as long as planned. At the latest by 2036-11-20 | README.md, section 6 |',
+    '| the root `CN=Mesh root CA` | 2036-11-21 | by 2031-11-23: a later CA below it cannot live as long as planned. At the latest by 2036-11-20 | README.md, section 6 |',
     ...own,
   ]);
 });
 
 test('of a root that the script makes or is given, days are counted', () => {
   expect(rows({ root: { source: 'generate' } })[0]).toBe(
-    '| the root | 3650 days after it was made | 1825 days after it was made: a later intermediate cannot live as long as planned | README.md, section 6 |',
+    '| the root | 3650 days after it was made | 1825 days after it was made: a later CA below it cannot live as long as planned | README.md, section 6 |',
   );
   expect(rows({})[0]).toBe(
-    '| the root | as its certificate says | 1825 days before that: a later intermediate cannot live as long as planned | README.md, section 6 |',
+    '| the root | as its certificate says | 1825 days before that: a later CA below it cannot live as long as planned | README.md, section 6 |',
   );
+});
+
+test('a policy CA ends before the root, and must be followed before what is below it would be cut short', () => {
+  const root = { source: 'generate' } as const;
+  expect(
+    rows({
+      root,
+      policyCas: [
+        { name: 'upper', ttl: '70080h' },
+        { name: 'lower', ttl: '52560h' },
+      ],
+    }).slice(0, 3),
+  ).toStrictEqual([
+    '| the root | 3650 days after it was made | 730 days after it was made: a later CA below it cannot live as long as planned | README.md, section 6 |',
+    '| the policy CA `upper` in `pki-upper` | 2920 days after it was made | 730 days after it was made: a later CA below it cannot live as long as planned | another of `policyCas`, beside it |',
+    '| the policy CA `lower` in `pki-lower` | 2190 days after it was made | 365 days after it was made: a later CA below it cannot live as long as planned | another of `policyCas`, beside it |',
+  ]);
 });
 
 test('short lifetimes and what logs in have their own', () => {
