@@ -426,6 +426,22 @@ issuer_of() {
   get "$1/issuer/$id"
 }
 
+# may_sign_for SECONDS MOUNT REF WHAT: whether Vault lets an issuer sign, and for so long, which it would cut without a word. Says what is wrong.
+may_sign_for() {
+  local found rc=0
+  found=$(issuer_of "$2" "$3") || return 2
+  if [[ $(jq -r '.data.revoked // false' <<<"$found") == true ]]; then
+    complain "$4 in $2 is revoked"
+  elif ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
+    complain "$4 in $2 may not sign: its usage is $(jq -r '.data.usage' <<<"$found"); to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
+  else
+    mount_allows "$2" "$1" || rc=$?
+    ((rc == 1)) || return "$rc"
+    complain "$2 issues for less than the $1 s of a CA below $4; to raise it: $cli secrets tune -max-lease-ttl=$1s $2"
+  fi
+  return 1
+}
+
 # --- the root --------------------------------------------------------------------------------------------------------------------
 
 # shellcheck disable=SC2034 # not every script looks for it

@@ -429,6 +429,22 @@ issuer_of() {
   get "$1/issuer/$id"
 }
 
+# may_sign_for SECONDS MOUNT REF WHAT: whether Vault lets an issuer sign, and for so long, which it would cut without a word. Says what is wrong.
+may_sign_for() {
+  local found rc=0
+  found=$(issuer_of "$2" "$3") || return 2
+  if [[ $(jq -r '.data.revoked // false' <<<"$found") == true ]]; then
+    complain "$4 in $2 is revoked"
+  elif ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
+    complain "$4 in $2 may not sign: its usage is $(jq -r '.data.usage' <<<"$found"); to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
+  else
+    mount_allows "$2" "$1" || rc=$?
+    ((rc == 1)) || return "$rc"
+    complain "$2 issues for less than the $1 s of a CA below $4; to raise it: $cli secrets tune -max-lease-ttl=$1s $2"
+  fi
+  return 1
+}
+
 # --- the root --------------------------------------------------------------------------------------------------------------------
 
 # shellcheck disable=SC2034 # not every script looks for it
@@ -858,21 +874,10 @@ root_present() {
 
 # root_fits: whether a root that is not ours to make is there, and may sign what is below it.
 root_fits() {
-  local found rc=0 name="the root $root_place"
+  local rc=0
   root_present || rc=$?
   ((rc == 0)) || return "$rc"
-  [[ -n $root_mount ]] || return 0
-  found=$(issuer_of "$root_mount" "$root_ref") || return 2
-  if [[ $(jq -r '.data.revoked // false' <<<"$found") == true ]]; then
-    complain "$name is revoked"
-  elif ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
-    complain "$name may not sign: its usage is $(jq -r '.data.usage' <<<"$found"); to let it: $cli write $root_mount/issuer/$root_ref/… usage=…,issuing-certificates"
-  elif ! mount_allows "$root_mount" "$longest_below"; then
-    complain "$root_mount issues for less than the $longest_below s of a CA below the root; to raise it: $cli secrets tune -max-lease-ttl=${longest_below}s $root_mount"
-  else
-    return 0
-  fi
-  return 2
+  [[ -z $root_mount ]] || may_sign_for "$longest_below" "$root_mount" "$root_ref" 'the root' || return 2
 }
 
 refuse_root() { die "there is no root $root_place"; }

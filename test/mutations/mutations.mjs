@@ -1004,7 +1004,7 @@ export const mutations = [
   },
   {
     name: 'existing: one that may not sign will do',
-    file: 'src/script/runtime/root.sh',
+    file: 'src/script/runtime/setup.sh',
     from: '  elif ! jq -e \'.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")\' <<<"$found" >/dev/null; then',
     to: '  elif false; then',
     test: 'test/live/roots-existing.test.ts',

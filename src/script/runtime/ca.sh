@@ -64,7 +64,7 @@ look_at_ca() {
     ((rc == 1)) || signer_ca=$(jq -r .data.certificate <<<"$found" | first_certificate) || return 2
   fi
   [[ -n $signer_ca ]] || return 1
-  [[ -z $signer ]] || signer_may || return 2
+  [[ -z $signer ]] || may_sign_for "$ca_seconds" "$signer" "$signer_ref" 'the CA' || return 2
   # what an offline root signs is looked at when it comes.
   [[ -z $signer ]] || lives_for "$ca_seconds" "$signer_ca" "the CA in $signer" || return 2
   path=$(path_of "$signer_ca")
@@ -72,20 +72,6 @@ look_at_ca() {
     complain "${signer:-the root} ($(described "$signer_ca")) allows $path CAs below it, and $mount needs $(((max_path_length > 0 ? max_path_length : 0) + 1)): use a root that allows more, or fewer policyCas"
     return 2
   fi
-  return 1
-}
-
-# signer_may: whether Vault lets what is to sign do so, and for as long as is planned: it would cut that without a word.
-signer_may() {
-  local found rc=0
-  found=$(issuer_of "$signer" "$signer_ref") || return 2
-  if ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
-    complain "the CA in $signer may not sign: its usage is $(jq -c .data.usage <<<"$found")"
-    return 1
-  fi
-  mount_allows "$signer" "$ca_seconds" || rc=$?
-  ((rc == 1)) || return "$rc"
-  complain "$signer issues for less than the $ca_seconds s of the CA of $mount; to raise it: $cli secrets tune -max-lease-ttl=${ca_seconds}s $signer"
   return 1
 }
 
