@@ -70,7 +70,7 @@ test('of two clusters of one Vault one is taken back and made anew; then the oth
 
   const planned = await east.undo('east/teardown.sh', ['--plan']);
   expect(planned).toMatchObject({ code: 0, stderr: '' });
-  expect(planned.stdout.match(/^ {6}to do$/gm)).toHaveLength(7);
+  expect(planned.stdout.match(/^ {6}to do$/gm)).toHaveLength(8);
   expect(planned.stdout).toContain('note: kept: the mount approle, which holds what is not of the plan: the role theirs');
   const unnamed = await east.undo('east/teardown.sh');
   expect(unnamed).toMatchObject({ code: 2, stderr: expect.stringContaining("--lose-ca 'east Mesh Intermediate CA'") as string });
