@@ -1135,7 +1135,7 @@ find_ca() {
 
 # look_at_ca MOUNT: the same; where it is to be made, what will sign it has to be fit for that, where it is there already: `signer_ca`.
 look_at_ca() {
-  local found rc=0 path
+  local found rc=0 path fits=1
   find_ca "$1" || rc=$?
   ((rc == 1)) || return "$rc"
   signer_ca=$root
@@ -1147,9 +1147,12 @@ look_at_ca() {
     ((rc == 1)) || signer_ca=$(jq -r .data.certificate <<<"$found" | first_certificate) || return 2
   fi
   [[ -n $signer_ca ]] || return 1
-  [[ -z $signer ]] || may_sign_for "$ca_seconds" "$signer" "$signer_ref" 'the CA' || return 2
   # what an offline root signs is looked at when it comes.
-  [[ -z $signer ]] || lives_for "$ca_seconds" "$signer_ca" "the CA in $signer" || return 2
+  if [[ -n $signer ]]; then
+    lives_for "$ca_seconds" "$signer_ca" "the CA in $signer" || fits=
+    may_sign_for "$ca_seconds" "$signer" "$signer_ref" 'the CA' || fits=
+    [[ -n $fits ]] || return 2
+  fi
   path=$(path_of "$signer_ca")
   if ((path != -1 && path <= (max_path_length > 0 ? max_path_length : 0))); then
     complain "${signer:-the root} ($(described "$signer_ca")) allows $path CAs below it, and $mount needs $(((max_path_length > 0 ? max_path_length : 0) + 1)): use a root that allows more, or fewer policyCas"

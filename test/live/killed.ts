@@ -96,7 +96,8 @@ export function testKilledRoot(): void {
     const args = ['--root-cert', cert, '--root-key', key];
     const at = (n: string) => makeWorld({ ...configs.recommended, root: { mount: `pki-${n}` } }, vault, [kube]);
     const { calls } = await setUpTo(await at('whole'), 'root', args, 0);
-    expect(calls).toBeGreaterThan(10);
+    // each path is read once a run, so these are few.
+    expect(calls).toBeGreaterThanOrEqual(10);
     for (let n = 1; n <= calls; n++) {
       const world = await at(String(n));
       expect([n, (await setUpTo(world, 'root', args, n)).code]).toEqual([n, 137]);

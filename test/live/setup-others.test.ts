@@ -179,7 +179,10 @@ describe('the root that is there', () => {
     ok(await vault.vault(['secrets', 'enable', 'pki']));
     const pem_bundle = readFileSync(cert, 'utf8') + readFileSync(key, 'utf8');
     await vault.request('POST', 'pki/config/ca', { pem_bundle });
-    expect(await world.script('cluster-1')).toMatchObject(refusal('before what it is to sign for 157680000 s would'));
+    // everything that is wrong with it at once.
+    const refused = await world.script('cluster-1');
+    expect(refused).toMatchObject(refusal('before what it is to sign for 157680000 s would'));
+    expect(refused).toMatchObject(refusal('pki issues for less than the 157680000 s of a CA below the CA; to raise it: vault secrets tune'));
     expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).not.toHaveProperty(['istioca-cluster-1/']);
   });
 
