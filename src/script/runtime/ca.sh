@@ -16,7 +16,10 @@ signers=
 signers_of=
 default_id=
 follows_latest=
-forget_signers() { signers_of=; }
+# the planned CA, as it was found among them.
+found_issuer=
+found_ca=
+forget_signers() { signers_of='' found_ca=''; }
 
 # read_signers: sets them for the CA's mount; 1 where there is no such mount.
 read_signers() {
@@ -42,12 +45,17 @@ read_signers() {
 # find_ca MOUNT: sets `issuer` and `ca` where the mount holds the planned CA, with its key, below the root.
 find_ca() {
   local rc=0
+  if [[ -n ${generation:-} && -n $found_ca && $mount == "$1" && $signers_of == "$1" ]]; then
+    issuer=$found_issuer ca=$found_ca
+    return 0
+  fi
   use_ca "$1"
   # a cluster's mount may hold further CAs of ours: there the default need not be the planned one.
   if [[ -n ${generation:-} ]]; then find_generation || rc=$?; else issuer=$(issuer_of "$mount") || rc=$?; fi
   ((rc == 0)) || return "$rc"
   is_planned_ca "$issuer" || return 2
-  ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate)
+  ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
+  found_issuer=$issuer found_ca=$ca
 }
 
 # look_at_ca MOUNT: the same; where it is to be made, what will sign it has to be fit for that, where it is there already: `signer_ca`.
