@@ -5,11 +5,12 @@ readonly MARK='cdk8s-mesh-ca: '
 
 # description_of sys/mounts|sys/auth MOUNT: prints it; 1 where there is no such mount.
 description_of() {
-  local table
+  local table found
   table=$(get "$1") || return 2
-  table=$(jq --arg mount "$2/" '(.data // .)[$mount] // empty' <<<"$table") || return 2
-  [[ -n $table ]] || return 1
-  jq -r '.description // ""' <<<"$table"
+  # the first letter tells one without a description from none.
+  found=$(jq -r --arg mount "$2/" '(.data // .)[$mount] // empty | "=\(.description // "")"' <<<"$table") || return 2
+  [[ -n $found ]] || return 1
+  printf '%s\n' "${found#=}"
 }
 
 # is_marked sys/mounts|sys/auth MOUNT: whether these scripts have enabled it; 1 where they have not, or where there is none.
