@@ -728,22 +728,26 @@ need_answer() {
   fi
 }
 
+# what Vault says that the token may do, by path; none: it was not asked.
+capabilities=
+
 # need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local answer undone='' reason
+  local undone='' reason
   # an offline root alone needs nothing of Vault.
   jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
-  answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
+  # whether there is an audit device is no need of a step: see audit.sh.
+  capabilities=$(jq '{paths: ([.[] | .[] | keys[]] + ["sys/audit"] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     reason=$(last_error)
     need_answer || return 0
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
-  mapfile -t missing < <(lacking look "$only" <<<"$answer")
-  [[ $mode == run && -n $(lacking act "$only" <<<"$answer") ]] || return 0
+  mapfile -t missing < <(lacking look "$only" <<<"$capabilities")
+  [[ $mode == run && -n $(lacking act "$only" <<<"$capabilities") ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
-  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$answer")
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities")
 }
 
 # lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
@@ -950,6 +954,22 @@ forget_record() {
   record "$1" "${words[@]/%/=}"
 }
 
+# --- who did what: Vault's audit devices --------------------------------------------------------------------------------------------
+
+# look_at_audit: warns where Vault keeps no record of what it does. To look takes sudo, which no step needs: a token without it is not asked
+# for it, and does not try, since a refused request is what an audit log is watched for.
+look_at_audit() {
+  local table
+  [[ -n $capabilities && -z $repair ]] || return 0
+  if ! jq -e '(.data // .)["sys/audit"] // [] | . == ["root"] or ["read", "sudo"] - . == []' <<<"$capabilities" >/dev/null; then
+    note 'this token may not see whether Vault has an audit device (read and sudo on sys/audit): ask somebody who may'
+  elif ! table=$(vault read -format=json sys/audit 2>"$work/error"); then
+    note "whether Vault has an audit device could not be read: $(last_error)"
+  elif ! jq -e '.data // {} | length > 0' <<<"$table" >/dev/null; then
+    note "WARNING: Vault has no audit device, so nobody can tell later who had what signed. To enable one: $cli audit enable file file_path=…"
+  fi
+}
+
 # --- a cluster -------------------------------------------------------------------------------------------------------------------
 
 repair_example=role/write
@@ -994,7 +1014,7 @@ before_steps() {
   # a check does nothing in the cluster.
   [[ ${#missing[@]} -gt 0 || $mode == check ]] || need_rights
   [[ ${#missing[@]} -gt 0 || $mode == check || -z $root_kind ]] || need_root_place
-  ((${#missing[@]} > 0)) || look_around
+  ((${#missing[@]} > 0)) || { look_at_audit; look_around; }
 }
 
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.

@@ -7,6 +7,8 @@ const ROOTS = { project: 'live', test: 'test/live/rotate-root.test.ts', red: 'in
 const OTHERS = { project: 'live', test: 'test/live/setup-others.test.ts' };
 const OFFLINE = { test: 'test/live/roots-offline.test.ts', project: 'live' };
 
+const SETTINGS = { project: 'live', test: 'test/live/settings.test.ts' };
+
 export const mutations = [
   // quoting
   {
@@ -1026,5 +1028,23 @@ export const mutations = [
     to: '1 + Math.max(...paths)',
     test: 'test/plan/policy-cas.test.ts',
     red: 'allows as many CAs as stand below it',
+  },
+
+  // whether Vault keeps a record
+  {
+    name: 'audit: a Vault without a device is not spoken of',
+    file: 'src/script/runtime/audit.sh',
+    from: 'length > 0',
+    to: 'length >= 0',
+    ...SETTINGS,
+    red: 'it is warned of in each run',
+  },
+  {
+    name: 'audit: a token that may not look tries',
+    file: 'src/script/runtime/audit.sh',
+    from: '== ["root"] or ["read", "sudo"] - . == []',
+    to: '!= []',
+    ...SETTINGS,
+    red: 'does not try',
   },
 ];
