@@ -68,10 +68,12 @@ readonly root_file=root
 readonly key_type=rsa
 readonly key_bits=2048
 readonly trial_ttl=1h
-readonly step_count=13
+readonly step_count=15
 readonly needs='{
   "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1":["create","update"]}},
   "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
+  "intermediate/urls": {"look":{"istioca-cluster-1/config/urls":["read"]},"act":{"istioca-cluster-1/config/urls":["create","update"]}},
+  "intermediate/tidy": {"look":{"istioca-cluster-1/config/auto-tidy":["read"]},"act":{"istioca-cluster-1/config/auto-tidy":["create","update"]}},
   "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca-cluster-1/intermediate/generate/internal":["update"],"istioca-cluster-1/key/mesh-ca":["read"],"istioca-cluster-1/intermediate/generate/existing":["update"],"istioca-cluster-1/intermediate/set-signed":["update"],"istioca-cluster-1/config/issuers":["update"]}},
   "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "issuer/default": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+/sign/cluster-1":["update"],"istioca-cluster-1/config/issuers":["update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
@@ -93,6 +95,35 @@ steps() {
   step intermediate/tune 'Let istioca-cluster-1 issue for at most 43800h'
   unless max_lease_ttl_is istioca-cluster-1 43800h
   run vault secrets tune -max-lease-ttl=43800h istioca-cluster-1
+
+  # None is planned: Envoy and istiod check no revocation by them, and a client that does and does not reach Vault would refuse
+  # every certificate. A leaf ends within hours; a CA is taken away by emergency.sh.
+  step intermediate/urls 'Have istioca-cluster-1 write no URLs of CAs, CRLs and OCSP into what it signs'
+  fields '{
+    "issuing_certificates": [],
+    "crl_distribution_points": [],
+    "ocsp_servers": [],
+    "enable_templating": false
+  }'
+  unless same_fields istioca-cluster-1/config/urls
+  run write_fields istioca-cluster-1/config/urls
+
+  # The planned PKI role stores none unless it says so, so this is for revoked ones, and for what another role would store.
+  # Issuers stay: issuer/retire removes one with its key. Root and policy CAs keep their few: the record of which CAs were signed.
+  step intermediate/tidy 'Have Vault remove from istioca-cluster-1 what it keeps of certificates and revocations, 72 hours after their end'
+  fields '{
+    "enabled": true,
+    "interval_duration": "12h",
+    "safety_buffer": "72h",
+    "pause_duration": "0s",
+    "tidy_cert_store": true,
+    "tidy_revoked_certs": true,
+    "tidy_revoked_cert_issuer_associations": false,
+    "tidy_expired_issuers": false,
+    "tidy_move_legacy_ca_bundle": false
+  }'
+  unless same_fields istioca-cluster-1/config/auto-tidy
+  run write_fields istioca-cluster-1/config/auto-tidy
 
   # Key, signature and import are one step: a rerun never replaces a CA that a mesh trusts.
   # internal: the key never leaves Vault.

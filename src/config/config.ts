@@ -4,9 +4,11 @@
  */
 
 import type { AppRoleConfig, AwsConfig, ClientCertificateConfig, JwtConfig, KubernetesConfig } from './auth';
+import type { UrlsConfig } from './ca';
 import type { SecretConfig } from './secret';
 
 export type * from './auth';
+export type * from './ca';
 export type * from './secret';
 
 /** Everything that one run of `mesh-ca synth` reads. What stands above `clusters` holds for each of them. */
@@ -200,6 +202,13 @@ export interface RootConfig {
    * @default - 4096 for RSA, 384 for EC
    */
   readonly keyBits?: 256 | 384 | 2048 | 3072 | 4096;
+
+  /**
+   * URLs that it writes into the CAs below it, where we make its mount.
+   *
+   * @default - none
+   */
+  readonly urls?: UrlsConfig;
 }
 
 /** A CA between the root and the clusters' intermediates. */
@@ -258,6 +267,13 @@ export interface PolicyCaConfig {
    * @default - as many as there are
    */
   readonly maxPathLength?: number;
+
+  /**
+   * URLs that it writes into the CAs below it.
+   *
+   * @default - none
+   */
+  readonly urls?: UrlsConfig;
 }
 
 /** What can be said for all clusters at once, or for one. A cluster's own value wins, key by key. */
@@ -539,6 +555,20 @@ export interface IntermediateConfig {
    * @default false
    */
   readonly reuseKey?: boolean;
+
+  /**
+   * URLs that it writes into every certificate of the mesh. Nothing in Istio asks there, and each handshake carries them.
+   *
+   * @default - none
+   */
+  readonly urls?: UrlsConfig;
+
+  /**
+   * Whether Vault removes what it keeps of certificates, 72 hours after their end (`config/auto-tidy`).
+   *
+   * @default true
+   */
+  readonly tidy?: boolean;
 }
 
 /** The PKI role. Names and lifetimes follow from the trust domain, istiod, istio-csr and `certificates`; the keys here only widen them. */

@@ -21,6 +21,12 @@ export const formats: Readonly<Record<string, Format>> = {
     says: 'the address of a server, without a path',
     example: 'https://vault.example.com:8200',
   },
+  pkiUrl: {
+    // Vault takes a comma for two of them. Of its templates the one is let through that needs no further setting of the mount.
+    pattern: `^(?=.{1,500}$)https?://(${hostLabel}(\\.${hostLabel})*|\\[[0-9A-Fa-f:]+\\])(:[0-9]{1,5})?(/([A-Za-z0-9._~-]+|\\{\\{issuer_id\\}\\}))+$`,
+    says: 'a URL with a path',
+    example: 'http://vault.example.com:8200/v1/pki/issuer/{{issuer_id}}/crl/der',
+  },
   issuerUrl: {
     pattern: `^(?=.{1,500}$)https?://${hostLabel}(\\.${hostLabel})*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?$`,
     says: 'the address of an OIDC issuer',

@@ -3,6 +3,7 @@ import { Problem } from '../config/problem';
 import { CaPlan, INTERMEDIATE_TTL, IssuerEnd, refuseKeyBits, RootPlan, rootEnd, rootSigner, signerOf } from './pki';
 import { Settings } from './settings';
 import { hours, longest, seconds } from './ttl';
+import { planUrls } from './urls';
 
 /** A CA between the root and the clusters' intermediates. */
 export interface PolicyCaPlan extends CaPlan {
@@ -39,6 +40,7 @@ export function planPolicyCas(
       keyType,
       keyBits: given.keyBits ?? (keyType === 'rsa' ? 4096 : 384),
       maxPathLength: given.maxPathLength ?? pathLength(left, paths),
+      urls: planUrls(given.urls),
       signer: issuer === undefined ? rootSigner(root) : signerOf(issuer.mount),
     };
     const wrong = refuseKeyBits(keyType, plan.keyBits);

@@ -1,13 +1,48 @@
 import { CaPlan, RootPlan, SignerPlan } from '../plan/pki';
 import { seconds } from '../plan/ttl';
-import { Capabilities, marked, Step } from './step';
+import { hasUrls, UrlsFields } from '../plan/urls';
+import { Capabilities, fieldsAt, marked, Step } from './step';
 import { disables, losesCa } from './undo';
 
 /** Steps that make a CA on a mount of its own. `id` is what their names begin with, `what` what the mount is marked as. */
 export function caSteps(id: string, what: string, ca: CaPlan, root: RootPlan): Step[] {
   const { signer } = ca;
   const issue = signer === undefined ? offlineSteps(id, ca, root) : [issueStep(id, { ...ca, signer }, root)];
-  return [...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), ...issue];
+  return [...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), urlsStep(id, ca), ...tidySteps(id, ca), ...issue];
+}
+
+/** The step that sets what a mount writes into the certificates that it signs. It comes before the mount signs anything. */
+export function urlsStep(id: string, { mount, urls }: { readonly mount: string; readonly urls: UrlsFields }): Step {
+  return {
+    id: `${id}/urls`,
+    title: hasUrls(urls)
+      ? `Have ${mount} write the planned URLs into what it signs`
+      : `Have ${mount} write no URLs of CAs, CRLs and OCSP into what it signs`,
+    why: hasUrls(urls)
+      ? ['Vault answers there without a login. Whoever checks revocation refuses a good certificate where he does not reach them.']
+      : [
+          'None is planned: Envoy and istiod check no revocation by them, and a client that does and does not reach Vault would refuse',
+          'every certificate. A leaf ends within hours; a CA is taken away by emergency.sh.',
+        ],
+    ...fieldsAt(`${mount}/config/urls`, { ...urls }),
+  };
+}
+
+/** The step that lets Vault remove what it keeps of certificates that have ended. */
+function tidySteps(id: string, { mount, tidy }: CaPlan): Step[] {
+  if (tidy === undefined) return [];
+  const what = 'what it keeps of certificates and revocations';
+  return [
+    {
+      id: `${id}/tidy`,
+      title: tidy.enabled ? `Have Vault remove from ${mount} ${what}, 72 hours after their end` : `Have Vault keep in ${mount} ${what}`,
+      why: [
+        'The planned PKI role stores none unless it says so, so this is for revoked ones, and for what another role would store.',
+        'Issuers stay: issuer/retire removes one with its key. Root and policy CAs keep their few: the record of which CAs were signed.',
+      ],
+      ...fieldsAt(`${mount}/config/auto-tidy`, { ...tidy }),
+    },
+  ];
 }
 
 /** What the runtime has to know of the CAs that a script makes. */

@@ -33,7 +33,7 @@ test('a workload gets leaf, issuing CA, policy CAs, then the root file; OpenSSL 
   const world = await makeWorld(config, vault, [kube]);
   const dist = writeDist(world.folder, world.plan);
   expect(ok(await world.script('root', rootFiles(root)))).toContain(
-    '[10/10] mesh/issue: Issue the CA of pki-mesh from the CA in pki-regional',
+    '[13/13] mesh/issue: Issue the CA of pki-mesh from the CA in pki-regional',
   );
   expect(ok(await world.script('chain'))).toMatch(/signed, verified to the root: a workload/);
   const issuerOf = async (mount: string) => String(dataOf((await vault.request('GET', `${mount}/issuer/default`)).body).certificate);

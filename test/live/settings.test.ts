@@ -1,7 +1,9 @@
-// Whether Vault has an audit device. No cluster is asked: the root's script makes a root and a policy CA.
-import { ok, startVaultDev, type Vault } from './harness';
+// What a mount of ours is set to beside its CA: the URLs that it writes into certificates; and whether Vault has an audit device. No cluster
+// is asked: the root's script makes a root and a policy CA.
+import { X509Certificate } from 'node:crypto';
+import { ok, run, startVaultDev, type Vault } from './harness';
 import { configOf } from './roots';
-import { makeWorld, type World } from './world';
+import { dataOf, makeWorld, type World } from './world';
 
 jest.setTimeout(180_000);
 let vault: Vault;
@@ -10,10 +12,14 @@ beforeAll(async () => {
 }, 45 * 60_000);
 afterAll(() => vault.stop());
 
+const read = async (path: string) => dataOf((await vault.request('GET', path)).body);
+const caOf = async (mount: string) => String((await read(`${mount}/issuer/default`)).certificate);
+const textOf = async (pem: string) => ok(await run('openssl', ['x509', '-noout', '-text'], { input: pem }));
+
 /** A root that Vault generates, and a policy CA below it. */
-const settings = (name: string) =>
+const settings = (name: string, urls = {}) =>
   configOf(name, {
-    root: { source: 'generate', mount: `pki-${name}`, keyType: 'ec' },
+    root: { source: 'generate', mount: `pki-${name}`, keyType: 'ec', urls },
     policyCas: [{ name: 'policy', mount: `policy-${name}`, keyType: 'ec' }],
   });
 
@@ -45,5 +51,69 @@ describe('an audit device', () => {
     expect((await vault.request('POST', 'sys/audit/file', { type: 'file', options: { file_path: 'discard' } })).status).toBe(204);
     expect(ok(await world.script('root', ['--check']))).not.toContain('audit device');
     await vault.request('DELETE', 'sys/audit/file');
+  });
+});
+
+describe('URLs', () => {
+  const at = (mount: string) => `http://vault.example.com:8200/v1/${mount}`;
+  const none = { issuing_certificates: [], crl_distribution_points: [], ocsp_servers: [], enable_templating: false };
+
+  test('those of the config stand in what the mount signs, with the ID of its CA, and not in the root; without them there are none', async () => {
+    const world = await makeWorld(
+      settings('urls', {
+        issuingCertificates: [`${at('pki-urls')}/issuer/{{issuer_id}}/der`],
+        crlDistributionPoints: [`${at('pki-urls')}/issuer/{{issuer_id}}/crl/der`],
+        ocspServers: [`${at('pki-urls')}/ocsp`],
+      }),
+      vault,
+      [],
+    );
+    ok(await world.script('root'));
+    const { default: id } = await read('pki-urls/config/issuers');
+    const [root, policy] = [await caOf('pki-urls'), await caOf('policy-urls')];
+    expect(new X509Certificate(policy).infoAccess?.trim().split('\n').sort()).toEqual([
+      `CA Issuers - URI:${at('pki-urls')}/issuer/${String(id)}/der`,
+      `OCSP - URI:${at('pki-urls')}/ocsp`,
+    ]);
+    expect(await textOf(policy)).toContain(`URI:${at('pki-urls')}/issuer/${String(id)}/crl/der`);
+    expect(await textOf(root)).not.toContain('URI:');
+    expect(await read('policy-urls/config/urls')).toEqual(none);
+    expect(ok(await world.script('root', ['--check']))).toContain('no drift');
+  });
+
+  test('every field that was changed by hand is found, named, and put back', async () => {
+    const world = await makeWorld(settings('drift'), vault, []);
+    ok(await world.script('root'));
+    const changes = {
+      issuing_certificates: ['http://other.example.com/ca'],
+      crl_distribution_points: ['http://other.example.com/crl'],
+      ocsp_servers: ['http://other.example.com/ocsp'],
+      enable_templating: true,
+    };
+    const steps = { 'root/urls': 'pki-drift', 'policy/urls': 'policy-drift' };
+    for (const mount of Object.values(steps)) {
+      expect((await vault.request('POST', `${mount}/config/urls`, changes)).status).toBeLessThan(300);
+    }
+    const { code, stdout } = await world.script('root', ['--check']);
+    expect(code).toBe(3);
+    expect(stdout).toContain(`differ: ${Object.keys(steps).join(' ')}. to put one back`);
+    for (const [field, value] of Object.entries(changes)) {
+      const lines = `      - ${field}: ${JSON.stringify(value)}\n      + ${field}: ${JSON.stringify(none[field as keyof typeof none])}\n`;
+      expect(stdout.split(lines)).toHaveLength(3);
+    }
+    for (const [step, mount] of Object.entries(steps)) {
+      ok(await world.script('root', ['--repair', step]));
+      expect(await read(`${mount}/config/urls`)).toEqual(none);
+    }
+  });
+
+  test('a mount that was there before may serve others: its own stay, and the reader is told', async () => {
+    await vault.request('POST', 'sys/mounts/pki-shared', { type: 'pki', config: { max_lease_ttl: '87600h' } });
+    await vault.request('POST', 'pki-shared/config/urls', { ocsp_servers: ['http://other.example.com/ocsp'] });
+    const world = await makeWorld(settings('shared', { ocspServers: [`${at('pki-shared')}/ocsp`] }), vault, []);
+    const note = 'note: the mount pki-shared was there before and may serve others: pki-shared/config/urls stays as it is';
+    expect(ok(await world.script('root'))).toContain(note);
+    expect(await read('pki-shared/config/urls')).toMatchObject({ ocsp_servers: ['http://other.example.com/ocsp'] });
+    expect(ok(await world.script('root', ['--check']))).toContain('no drift');
   });
 });

@@ -8,6 +8,7 @@ const OTHERS = { project: 'live', test: 'test/live/setup-others.test.ts' };
 const OFFLINE = { test: 'test/live/roots-offline.test.ts', project: 'live' };
 
 const SETTINGS = { project: 'live', test: 'test/live/settings.test.ts' };
+const PLANNED = { test: 'test/plan/mount-settings.test.ts' };
 
 export const mutations = [
   // quoting
@@ -1030,7 +1031,7 @@ export const mutations = [
     red: 'allows as many CAs as stand below it',
   },
 
-  // whether Vault keeps a record
+  // what a mount is set to, and whether Vault keeps a record
   {
     name: 'audit: a Vault without a device is not spoken of',
     file: 'src/script/runtime/audit.sh',
@@ -1046,5 +1047,45 @@ export const mutations = [
     to: '!= []',
     ...SETTINGS,
     red: 'does not try',
+  },
+  {
+    name: 'urls: those of another maker are written over',
+    file: 'src/script/runtime/root.sh',
+    from: 'if ((rc == 1)) && description_of',
+    to: 'if false && description_of',
+    ...SETTINGS,
+    red: 'may serve others',
+  },
+  {
+    name: 'urls: before the root is generated',
+    file: 'src/script/steps.ts',
+    from: "    ...mountSteps,\n    {\n      id: 'root/generate'",
+    to: "    ...mountSteps,\n    urls,\n    {\n      id: 'root/generate'",
+    test: 'test/script/setup.test.ts',
+    red: 'mount, bound, import, URLs, write',
+  },
+  {
+    name: 'urls: no template is filled in',
+    file: 'src/plan/urls.ts',
+    from: '.some(url => url.includes(ISSUER_ID))',
+    to: '.some(() => false)',
+    ...PLANNED,
+    red: 'fills templates in only where there are some',
+  },
+  {
+    name: 'urls: one that is about one CA of two is not warned of',
+    file: 'src/plan/warnings.ts',
+    from: '.some(url => !url.includes(ISSUER_ID))',
+    to: '.some(() => false)',
+    ...PLANNED,
+    red: 'is warned of',
+  },
+  {
+    name: 'tidy: issuers too',
+    file: 'src/plan/tidy.ts',
+    from: 'tidy_expired_issuers: false',
+    to: 'tidy_expired_issuers: true',
+    ...PLANNED,
+    red: 'a mount of leaves alone is tidied',
   },
 ];

@@ -41,6 +41,18 @@ test('a minimal config has every name after its cluster', () => {
       keyType: 'rsa',
       keyBits: 3072,
       maxPathLength: 0,
+      urls: { issuing_certificates: [], crl_distribution_points: [], ocsp_servers: [], enable_templating: false },
+      tidy: {
+        enabled: true,
+        interval_duration: '12h',
+        safety_buffer: '72h',
+        pause_duration: '0s',
+        tidy_cert_store: true,
+        tidy_revoked_certs: true,
+        tidy_revoked_cert_issuer_associations: false,
+        tidy_expired_issuers: false,
+        tidy_move_legacy_ca_bundle: false,
+      },
       signer: { mount: 'pki', issuer: 'default', signPath: 'pki/root/sign-intermediate' },
     },
     role: {

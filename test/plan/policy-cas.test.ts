@@ -9,6 +9,8 @@ const base: MeshCaConfig = {
   clusters: [{ name: 'one' }, { name: 'two' }],
 };
 
+const noUrls = { issuing_certificates: [], crl_distribution_points: [], ocsp_servers: [], enable_templating: false };
+
 function problemsOf(config: Partial<MeshCaConfig>): [path: string, message: string][] {
   try {
     planMeshCa({ ...base, ...config });
@@ -31,6 +33,7 @@ test('each policy CA is signed by the one before, lives less long, and allows as
       keyType: 'rsa',
       keyBits: 4096,
       maxPathLength: 2,
+      urls: noUrls,
       signer: { mount: 'pki', issuer: 'default', signPath: 'pki/root/sign-intermediate' },
     },
     {
@@ -42,6 +45,7 @@ test('each policy CA is signed by the one before, lives less long, and allows as
       keyType: 'ec',
       keyBits: 384,
       maxPathLength: 1,
+      urls: noUrls,
       signer: { mount: 'pki-regional', issuer: 'default', signPath: 'pki-regional/root/sign-intermediate' },
     },
   ]);

@@ -125,6 +125,18 @@ root_fits() {
   [[ -z $root_mount ]] || may_sign_for "$longest_below" "$root_mount" "$root_ref" 'the root' || return 2
 }
 
+# own_mount_has MOUNT PATH: whether Vault holds the step's fields there. A mount that was there before may serve others, and stays as it is.
+own_mount_has() {
+  local rc=0
+  is_marked sys/mounts "$1" || rc=$?
+  ((rc <= 1)) || return "$rc"
+  if ((rc == 1)) && description_of sys/mounts "$1" >/dev/null; then
+    note "the mount $1 was there before and may serve others: $2 stays as it is"
+    return 0
+  fi
+  same_fields "$2"
+}
+
 refuse_root() { die "there is no root $root_place"; }
 
 import_root() {

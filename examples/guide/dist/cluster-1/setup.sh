@@ -5,6 +5,7 @@
 # Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.
 # WARNING: intermediate.key: the CA key leaves Vault and lies in a file; write "internal", and back up with a Vault snapshot
 # WARNING: intermediate.maxPathLength: the intermediate may sign further CAs; write 0, it signs workloads only
+# WARNING: intermediate.tidy: Vault keeps every certificate, also when it has ended; write true
 # WARNING: role.hosts: the role signs every *.svc name, localhost, any IP address and wildcards, so whoever holds its token can be any service; write "exact"
 # WARNING: role.spiffeIds: the role signs every SPIFFE ID below the trust domain, also those that no workload has; write "workloads"
 # WARNING: role.maxTtl: the role signs for up to 720h, the mesh asks for 1h; remove it, certificates decides
@@ -83,10 +84,12 @@ readonly root_file=intermediate
 readonly key_type=rsa
 readonly key_bits=2048
 readonly trial_ttl=1h
-readonly step_count=14
+readonly step_count=16
 readonly needs='{
   "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca":["create","update"]}},
   "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]}},
+  "intermediate/urls": {"look":{"istioca/config/urls":["read"]},"act":{"istioca/config/urls":["create","update"]}},
+  "intermediate/tidy": {"look":{"istioca/config/auto-tidy":["read"]},"act":{"istioca/config/auto-tidy":["create","update"]}},
   "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"istioca/keys":["list"],"istioca/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca/intermediate/generate/exported":["update"],"istioca/intermediate/set-signed":["update"],"istioca/config/issuers":["update"]}},
   "role/write": {"look":{"istioca/roles/cluster-local":["read"]},"act":{"istioca/roles/cluster-local":["create","update"],"sys/mounts/istioca/tune":["create","update"]}},
   "issuer/default": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+/sign/cluster-local":["update"],"istioca/config/issuers":["update"],"sys/mounts/istioca/tune":["create","update"]}},
@@ -109,6 +112,27 @@ steps() {
   step intermediate/tune 'Let istioca issue for at most 43800h'
   unless max_lease_ttl_is istioca 43800h
   run vault secrets tune -max-lease-ttl=43800h istioca
+
+  # None is planned: Envoy and istiod check no revocation by them, and a client that does and does not reach Vault would refuse
+  # every certificate. A leaf ends within hours; a CA is taken away by emergency.sh.
+  step intermediate/urls 'Have istioca write no URLs of CAs, CRLs and OCSP into what it signs'
+  fields '{
+    "issuing_certificates": [],
+    "crl_distribution_points": [],
+    "ocsp_servers": [],
+    "enable_templating": false
+  }'
+  unless same_fields istioca/config/urls
+  run write_fields istioca/config/urls
+
+  # The planned PKI role stores none unless it says so, so this is for revoked ones, and for what another role would store.
+  # Issuers stay: issuer/retire removes one with its key. Root and policy CAs keep their few: the record of which CAs were signed.
+  step intermediate/tidy 'Have Vault keep in istioca what it keeps of certificates and revocations'
+  fields '{
+    "enabled": false
+  }'
+  unless same_fields istioca/config/auto-tidy
+  run write_fields istioca/config/auto-tidy
 
   # Key, signature and import are one step: a rerun never replaces a CA that a mesh trusts.
   # WARNING: exported: the key leaves Vault.

@@ -16,11 +16,12 @@ readonly root_source=import
 readonly root_common_name='Mesh Root CA'
 readonly longest_below=157680000
 readonly cas='[]'
-readonly step_count=4
+readonly step_count=5
 readonly needs='{
   "root/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki":["create","update"]}},
   "root/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki/tune":["create","update"]}},
   "root/import": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"]},"act":{"pki/config/ca":["update"]}},
+  "root/urls": {"look":{"pki/config/urls":["read"],"sys/mounts":["read"]},"act":{"pki/config/urls":["create","update"]}},
   "root/write": {}
 }'
 
@@ -37,6 +38,18 @@ steps() {
   step root/import 'Import the root CA into pki'
   unless root_present
   run import_root
+
+  # None is planned: Envoy and istiod check no revocation by them, and a client that does and does not reach Vault would refuse
+  # every certificate. A leaf ends within hours; a CA is taken away by emergency.sh.
+  step root/urls 'Have pki write no URLs of CAs, CRLs and OCSP into what it signs'
+  fields '{
+    "issuing_certificates": [],
+    "crl_distribution_points": [],
+    "ocsp_servers": [],
+    "enable_templating": false
+  }'
+  unless own_mount_has pki pki/config/urls
+  run write_fields pki/config/urls
 
   # root.certificate of mesh-ca.yaml may name it from then on.
   step root/write 'Write the public certificate to ./root.pem'
@@ -898,6 +911,18 @@ root_fits() {
   root_present || rc=$?
   ((rc == 0)) || return "$rc"
   [[ -z $root_mount ]] || may_sign_for "$longest_below" "$root_mount" "$root_ref" 'the root' || return 2
+}
+
+# own_mount_has MOUNT PATH: whether Vault holds the step's fields there. A mount that was there before may serve others, and stays as it is.
+own_mount_has() {
+  local rc=0
+  is_marked sys/mounts "$1" || rc=$?
+  ((rc <= 1)) || return "$rc"
+  if ((rc == 1)) && description_of sys/mounts "$1" >/dev/null; then
+    note "the mount $1 was there before and may serve others: $2 stays as it is"
+    return 0
+  fi
+  same_fields "$2"
 }
 
 refuse_root() { die "there is no root $root_place"; }

@@ -1,0 +1,32 @@
+/**
+ * The keys that the CAs of all levels share: what stands in their names, and what they write into the certificates below them. They belong
+ * to `config.ts`.
+ */
+
+/** URLs that a mount writes into each certificate it signs, in Vault's words. */
+export interface UrlsConfig {
+  /**
+   * Where the certificate of the CA that signs lies, e.g. `http://vault.example.com:8200/v1/pki/issuer/{{issuer_id}}/der`. Vault puts the ID
+   * of that CA in for `{{issuer_id}}`.
+   *
+   * @format pkiUrl
+   * @default - none
+   */
+  readonly issuingCertificates?: readonly string[];
+
+  /**
+   * Where its list of revoked certificates lies, e.g. `http://vault.example.com:8200/v1/pki/issuer/{{issuer_id}}/crl/der`.
+   *
+   * @format pkiUrl
+   * @default - none
+   */
+  readonly crlDistributionPoints?: readonly string[];
+
+  /**
+   * Who answers whether a certificate is revoked, e.g. `http://vault.example.com:8200/v1/pki/ocsp`.
+   *
+   * @format pkiUrl
+   * @default - none
+   */
+  readonly ocspServers?: readonly string[];
+}
