@@ -21,6 +21,7 @@ readonly cas='[
   {
     "mount": "istioca-cluster-1",
     "common_name": "cluster-1 Mesh Intermediate CA",
+    "subject": "",
     "key": "internal",
     "key_name": "mesh-ca",
     "key_type": "rsa",
@@ -587,6 +588,13 @@ write_fields() { put "$1" <<<"$wanted"; }
 first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
 fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
 subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
+
+# report_subject CERTIFICATE PLANNED: says where its name has other fields beside the common name than planned, by OpenSSL's names, a line.
+report_subject() {
+  local fields
+  fields=$(openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb <<<"$1" | sed -n '/^ *commonName *=/d; s/^ *\([A-Za-z]*\) *= /\1=/p' | sort | paste -sd, -)
+  [[ $fields == "$2" ]] || note "its name says ${fields:-nothing} beside the common name, the plan ${2:-nothing}; it is kept"
+}
 end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
 described() { printf "'%s', SHA-256 %s" "$(subject_cn <<<"$1")" "$(fingerprint <<<"$1")"; }
 
@@ -1140,9 +1148,9 @@ exported_key_file=
 use_ca() {
   local -a of
   mapfile -t of < <(jq -r --arg mount "$1" '.[] | select(.mount == $mount)
-    | .common_name, .key, .key_type, .key_bits, .max_path_length, .seconds, .signer, .signer_ref, .sign_path, (.sign | tojson), .key_name' <<<"$cas")
+    | .common_name, .key, .key_type, .key_bits, .max_path_length, .seconds, .signer, .signer_ref, .sign_path, (.sign | tojson), .key_name, .subject' <<<"$cas")
   mount=$1 common_name=${of[0]} key_mode=${of[1]} ca_type=${of[2]} ca_bits=${of[3]} max_path_length=${of[4]} ca_seconds=${of[5]}
-  signer=${of[6]} signer_ref=${of[7]} signer_path=${of[8]} sign_fields=${of[9]} key_name=${of[10]}
+  signer=${of[6]} signer_ref=${of[7]} signer_path=${of[8]} sign_fields=${of[9]} key_name=${of[10]} ca_subject=${of[11]}
 }
 
 # the issuers of a mount that have a key, an object a line in Vault's words, the default first; read once, until something is written.
@@ -1253,6 +1261,7 @@ is_planned_ca() {
 report_differences() {
   local path
   openssl x509 -noout -text <<<"$ca" | has_planned_key || note "its key is not $ca_type with $ca_bits bits, as the plan says; it is kept"
+  report_subject "$ca" "$ca_subject"
   path=$(path_of "$ca")
   [[ $path == "$max_path_length" ]] ||
     note "its path length is ${path/#-1/without a bound}, the plan says $max_path_length; it is kept"

@@ -30,3 +30,46 @@ export interface UrlsConfig {
    */
   readonly ocspServers?: readonly string[];
 }
+
+/** Fields of a CA's name beside the common name, in Vault's words. A CA that is there keeps its name. */
+export interface SubjectConfig {
+  /**
+   * Organization (O).
+   *
+   * @format subjectField
+   * @default - none
+   */
+  readonly organization?: string;
+
+  /**
+   * Organizational unit (OU).
+   *
+   * @format subjectField
+   * @default - none
+   */
+  readonly ou?: string;
+
+  /**
+   * Country (C), by its two letters.
+   *
+   * @format country
+   * @default - none
+   */
+  readonly country?: string;
+
+  /**
+   * Locality (L), e.g. a city.
+   *
+   * @format subjectField
+   * @default - none
+   */
+  readonly locality?: string;
+
+  /**
+   * State or province (ST).
+   *
+   * @format subjectField
+   * @default - none
+   */
+  readonly province?: string;
+}

@@ -4,7 +4,7 @@
  */
 
 import type { AppRoleConfig, AwsConfig, ClientCertificateConfig, JwtConfig, KubernetesConfig } from './auth';
-import type { UrlsConfig } from './ca';
+import type { SubjectConfig, UrlsConfig } from './ca';
 import type { SecretConfig } from './secret';
 
 export type * from './auth';
@@ -182,6 +182,13 @@ export interface RootConfig {
   readonly commonName?: string;
 
   /**
+   * More fields of its name, where Vault generates it.
+   *
+   * @default - none: the common name alone
+   */
+  readonly subject?: SubjectConfig;
+
+  /**
    * Lifetime, where Vault generates it.
    *
    * @format duration
@@ -235,6 +242,13 @@ export interface PolicyCaConfig {
    * @default - `NAME Mesh Policy CA`
    */
   readonly commonName?: string;
+
+  /**
+   * More fields of its name.
+   *
+   * @default - none: the common name alone
+   */
+  readonly subject?: SubjectConfig;
 
   /**
    * Lifetime, and the mount's `max_lease_ttl`.
@@ -501,6 +515,13 @@ export interface IntermediateConfig {
    * @default - `CLUSTER Mesh Intermediate CA`
    */
   readonly commonName?: string;
+
+  /**
+   * More fields of its name.
+   *
+   * @default - none: the common name alone
+   */
+  readonly subject?: SubjectConfig;
 
   /**
    * Lifetime, and the mount's `max_lease_ttl`.

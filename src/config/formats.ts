@@ -83,6 +83,18 @@ export const formats: Readonly<Record<string, Format>> = {
     says: 'a common name of 1 to 64 characters, without control characters or spaces at its ends',
     example: 'Mesh Intermediate CA',
   },
+  subjectField: {
+    // as a common name.
+    pattern: '^(?! )[^\\p{C}\\p{Zl}\\p{Zp}]{1,64}(?<! )$',
+    says: 'a text of 1 to 64 characters, without control characters or spaces at its ends',
+    example: 'Example Ltd',
+  },
+  country: { pattern: '^[A-Z]{2}$', says: 'the two capital letters of a country', example: 'DE' },
+  postalCode: {
+    pattern: '^[A-Za-z0-9]([A-Za-z0-9 -]{0,14}[A-Za-z0-9])?$',
+    says: 'a postal code of at most 16 characters',
+    example: '10115',
+  },
   certificateName: {
     // a `*` would let further names in, and Vault takes a comma for two names.
     pattern: '^(?! )[^\\p{C}\\p{Zl}\\p{Zp}*,]{1,253}(?<! )$',

@@ -1,5 +1,6 @@
 import { INTERMEDIATE_TTL, IntermediatePlan, IssuerEnd, refuseKeyBits, SignerPlan } from './pki';
 import { Settings } from './settings';
+import { planSubject } from './subject';
 import { planTidy } from './tidy';
 import { seconds } from './ttl';
 import { planUrls } from './urls';
@@ -52,6 +53,7 @@ export function planIntermediate(
   return {
     mount: intermediate.mount ?? `istioca-${name}`,
     commonName,
+    subject: planSubject(intermediate.subject),
     ttl,
     key: intermediate.key ?? 'internal',
     keyType,

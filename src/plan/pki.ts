@@ -2,6 +2,7 @@ import { RootConfig } from '../config/config';
 import { Problem } from '../config/problem';
 import { refuseOtherSources, RootSource } from './root-source';
 import { Settings } from './settings';
+import { planSubject, SubjectFields } from './subject';
 import { TidyFields } from './tidy';
 import { hours, longest, seconds } from './ttl';
 import { planUrls, UrlsFields } from './urls';
@@ -38,7 +39,13 @@ export interface RootPlan {
   readonly urls: UrlsFields;
 
   /** What Vault generates it with. */
-  readonly generate: { readonly commonName: string; readonly ttl: string; readonly keyType: KeyType; readonly keyBits: number };
+  readonly generate: {
+    readonly commonName: string;
+    readonly subject: SubjectFields;
+    readonly ttl: string;
+    readonly keyType: KeyType;
+    readonly keyBits: number;
+  };
 }
 
 /** A CA that the scripts make, on a mount of its own: a policy CA, or a cluster's intermediate. */
@@ -48,6 +55,9 @@ export interface CaPlan {
 
   /** Common name. */
   readonly commonName: string;
+
+  /** More fields of its name. */
+  readonly subject: SubjectFields;
 
   /** Lifetime. */
   readonly ttl: string;
@@ -177,7 +187,7 @@ export function planRoot(root: RootConfig, problems: Problem[]): RootPlan {
     alsoTrust: root.alsoTrust ?? [],
     maxLeaseTtl,
     urls: planUrls(root.urls),
-    generate: { commonName: root.commonName ?? 'Mesh Root CA', ttl, keyType, keyBits },
+    generate: { commonName: root.commonName ?? 'Mesh Root CA', subject: planSubject(root.subject), ttl, keyType, keyBits },
   };
 }
 

@@ -1,4 +1,5 @@
 import { CaPlan, RootPlan, SignerPlan } from '../plan/pki';
+import { subjectText } from '../plan/subject';
 import { seconds } from '../plan/ttl';
 import { hasUrls, UrlsFields } from '../plan/urls';
 import { Capabilities, fieldsAt, marked, Step } from './step';
@@ -47,9 +48,10 @@ function tidySteps(id: string, { mount, tidy }: CaPlan): Step[] {
 
 /** What the runtime has to know of the CAs that a script makes. */
 export function caConstants(cas: readonly CaPlan[]): string {
-  const of = ({ mount, commonName, key, keyType, keyBits, maxPathLength, ttl, signer, generation }: CaPlan) => ({
+  const of = ({ mount, commonName, subject, key, keyType, keyBits, maxPathLength, ttl, signer, generation }: CaPlan) => ({
     mount,
     common_name: commonName,
+    subject: subjectText(subject),
     key,
     key_name: keyName({ generation }),
     key_type: keyType,
@@ -60,7 +62,7 @@ export function caConstants(cas: readonly CaPlan[]): string {
     signer: signer?.mount ?? '',
     signer_ref: signer?.issuer ?? '',
     sign_path: signer?.signPath ?? '',
-    sign: signFields({ ttl, maxPathLength }),
+    sign: signFields({ ttl, maxPathLength, subject }),
   });
   return JSON.stringify(cas.map(of), null, 2);
 }
@@ -71,9 +73,9 @@ export const readsRoot = ({ mount }: RootPlan) => (mount === undefined ? {} : re
 /** What reads the CA of a mount. */
 export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
 
-/** How its issuer signs it, in Vault's words. */
-function signFields({ ttl, maxPathLength }: Pick<CaPlan, 'ttl' | 'maxPathLength'>): Record<string, unknown> {
-  return { format: 'pem_bundle', ttl, ...(maxPathLength === -1 ? {} : { max_path_length: maxPathLength }) };
+/** How its issuer signs it, in Vault's words. Of the name in the request Vault takes the common name alone. */
+function signFields({ ttl, maxPathLength, subject }: Pick<CaPlan, 'ttl' | 'maxPathLength' | 'subject'>): Record<string, unknown> {
+  return { format: 'pem_bundle', ttl, ...subject, ...(maxPathLength === -1 ? {} : { max_path_length: maxPathLength }) };
 }
 
 /** Steps that make the mount of a CA. */
@@ -104,8 +106,9 @@ export function pkiMountSteps(
 }
 
 /** What Vault makes the key and the request with. */
-const requestFields = ({ commonName, ttl, keyType, keyBits }: CaPlan) => ({
+const requestFields = ({ commonName, subject, ttl, keyType, keyBits }: CaPlan) => ({
   common_name: commonName,
+  ...subject,
   ttl,
   key_type: keyType,
   key_bits: keyBits,

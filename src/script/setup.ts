@@ -3,6 +3,7 @@ import { AuthPlan } from '../plan/auth';
 import { CaPlan, RootPlan } from '../plan/pki';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { SecretDelivery } from '../plan/secret';
+import { subjectText } from '../plan/subject';
 import { seconds } from '../plan/ttl';
 import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
@@ -29,6 +30,7 @@ export function rootScript({ root, policyCas, vault, clusters, warnings }: MeshC
       ...rootPlace(root),
       root_source: root.source,
       root_common_name: root.generate.commonName,
+      root_subject: subjectText(root.generate.subject),
       longest_below: String(Math.max(...(policyCas[0] ? [policyCas[0].ttl] : intermediates).map(seconds))),
       ...caValues(policyCas, policyCas[1] ? [policyCas[1].ttl] : intermediates),
     },

@@ -24,7 +24,7 @@ const refusal = (message: string) => ({ code: 1, stderr: expect.stringContaining
 const read = async (path: string) => dataOf((await vault.request('GET', path)).body);
 describe('a root that is not in Vault', () => {
   type Root = Awaited<ReturnType<typeof offlineRoot>>;
-  const policyCas = [{ name: 'first', keyType: 'ec' }] as const;
+  const policyCas = [{ name: 'first', keyType: 'ec', subject: { organization: 'Example, Ltd', country: 'DE' } }] as const;
 
   async function waiting(name: string, root: Root): Promise<{ world: World; stdout: string; mount: string }> {
     const mount = `pki-${name}`;
@@ -114,7 +114,10 @@ describe('a root that is not in Vault', () => {
     const cases: [file: string, message: string][] = [
       ['empty.crt', '--signed holds no PEM certificate'],
       [await sign('key', root, c => c.replace(/-in \S+/, '-in x.csr')), `is not of the key that waits in ${mount}`],
-      [await sign('name', root, c => `${c} -subj "/CN=Another"`), 'has another name than was asked for, CN=first Mesh Policy CA'],
+      [
+        await sign('name', root, c => `${c} -subj "/CN=Another"`),
+        'has another name than was asked for, CN=first Mesh Policy CA,O=Example\\, Ltd,C=DE',
+      ],
       [await sign('leaf', root, ext('leaf', usage)), 'is no CA certificate'],
       [
         await sign('usage', root, ext('usage', 'basicConstraints=critical,CA:TRUE,pathlen:1\nkeyUsage=critical,cRLSign\n')),
@@ -182,7 +185,7 @@ describe('a root that is not in Vault', () => {
     const issuing = await read('istioca-between/issuer/default');
     expect(certificates((issuing.ca_chain as string[]).join('')).map(one => new X509Certificate(one).subject)).toEqual([
       'CN=between Mesh Intermediate CA',
-      'CN=first Mesh Policy CA',
+      'C=DE\nO=Example, Ltd\nCN=first Mesh Policy CA',
       'CN=Team CA',
       'CN=Offline Root',
     ]);

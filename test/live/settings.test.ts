@@ -1,6 +1,7 @@
-// What a mount of ours is set to beside its CA: the URLs that it writes into certificates; and whether Vault has an audit device. No cluster
-// is asked: the root's script makes a root and a policy CA.
+// The URLs that a mount of ours writes into certificates; what a CA is called; whether Vault has an audit device. No cluster is asked: the
+// root's script makes a root and a policy CA.
 import { X509Certificate } from 'node:crypto';
+import type { MeshCaConfig } from '../../src/config/config';
 import { ok, run, startVaultDev, type Vault } from './harness';
 import { configOf } from './roots';
 import { dataOf, makeWorld, type World } from './world';
@@ -115,5 +116,47 @@ describe('URLs', () => {
     expect(ok(await world.script('root'))).toContain(note);
     expect(await read('pki-shared/config/urls')).toMatchObject({ ocsp_servers: ['http://other.example.com/ocsp'] });
     expect(ok(await world.script('root', ['--check']))).toContain('no drift');
+  });
+});
+
+describe('names', () => {
+  const subject = {
+    organization: 'Example, Ltd',
+    ou: 'Mesh "1"',
+    country: 'DE',
+    locality: 'Köln',
+    province: 'N+W',
+  };
+  const lines = [
+    'countryName=DE',
+    'localityName=Köln',
+    'organizationName=Example, Ltd',
+    'organizationalUnitName=Mesh "1"',
+    'stateOrProvinceName=N+W',
+  ];
+  const named = (name: string, more: object) => {
+    const { root, policyCas, ...rest } = settings(name);
+    return { ...rest, root: { ...root, ...more }, policyCas: policyCas?.map(ca => ({ ...ca, ...more })) } as MeshCaConfig;
+  };
+
+  test('each field of the config stands in the name of the root and of a CA below it; a CA that is there keeps its name, and the reader is told', async () => {
+    const world = await makeWorld(named('names', { subject }), vault, []);
+    expect(ok(await world.script('root'))).not.toContain('its name says');
+    for (const mount of ['pki-names', 'policy-names']) {
+      const text = ok(
+        await run('openssl', ['x509', '-noout', '-subject', '-nameopt', 'multiline,utf8,-esc_msb'], { input: await caOf(mount) }),
+      );
+      const fields = text
+        .split('\n')
+        .slice(1, -1)
+        .map(line => line.trim().replace(/ *= /, '='));
+      expect(fields.filter(line => !line.startsWith('commonName=')).sort()).toEqual(lines);
+    }
+    const other = await makeWorld(named('names', { subject: { organization: 'Other' } }), vault, []);
+    const note = `note: its name says ${lines.join(',')} beside the common name, the plan organizationName=Other; it is kept\n`;
+    const looked = ok(await other.script('root', ['--plan']));
+    expect(looked.split(note)).toHaveLength(3);
+    // what another folder has not is the file alone.
+    expect(looked.match(/.*\n {6}to do/g)).toEqual(['[5/9] root/write: Write the public certificate to ./root.pem\n      to do']);
   });
 });

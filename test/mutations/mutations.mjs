@@ -1088,4 +1088,22 @@ export const mutations = [
     ...PLANNED,
     red: 'a mount of leaves alone is tidied',
   },
+
+  // what a CA is called
+  {
+    name: 'subject: the CA that signs is not told of it',
+    file: 'src/script/ca-steps.ts',
+    from: "{ format: 'pem_bundle', ttl, ...subject,",
+    to: "{ format: 'pem_bundle', ttl,",
+    test: 'test/plan/subject.test.ts',
+    red: "asked for and signed with its own fields in Vault's words",
+  },
+  {
+    name: 'subject: one that differs is not spoken of',
+    file: 'src/script/runtime/setup.sh',
+    from: '[[ $fields == "$2" ]] || note',
+    to: '[[ 1 == 1 ]] || note',
+    ...SETTINGS,
+    red: 'keeps its name, and the reader is told',
+  },
 ];

@@ -36,6 +36,7 @@ test('a minimal config has every name after its cluster', () => {
       generation: { number: 1, prefix: 'cluster-1-g', firstCommonName: 'cluster-1 Mesh Intermediate CA', reuseKey: false },
       mount: 'istioca-cluster-1',
       commonName: 'cluster-1 Mesh Intermediate CA',
+      subject: {},
       ttl: '43800h',
       key: 'internal',
       keyType: 'rsa',

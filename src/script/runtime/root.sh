@@ -113,6 +113,7 @@ root_present() {
   # shellcheck disable=SC2034 # what makes CAs reads it.
   root=$certificate
   note "the root is $(described "$certificate"), until $(end_of <<<"$certificate")"
+  [[ $root_source != generate ]] || report_subject "$certificate" "$root_subject"
   lives_for "$longest_below" "$certificate" 'the root' 2>/dev/null ||
     note "it ends before a CA below it that is made now would: no further one can be made as planned"
 }
