@@ -175,7 +175,6 @@ steps() {
     "basic_constraints_valid_for_non_ca": false,
     "key_usage": [
       "DigitalSignature",
-      "KeyAgreement",
       "KeyEncipherment"
     ],
     "ext_key_usage": [],

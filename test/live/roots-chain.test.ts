@@ -102,7 +102,11 @@ test.each(rows.map(row => [row.map(([type, bits]) => `${type} ${bits}`).join(', 
     };
     expect(await Promise.all([`pki-${name}`, `policy-${name}`, `istioca-${name}`].map(keyOf))).toEqual(row.slice(0, 3));
     const [leafType, leafBits] = row[3] ?? types[0];
-    expect(dataOf((await vault.request('GET', world.cluster.role.path)).body)).toMatchObject({ key_type: leafType, key_bits: leafBits });
+    expect(dataOf((await vault.request('GET', world.cluster.role.path)).body)).toMatchObject({
+      key_type: leafType,
+      key_bits: leafBits,
+      key_usage: leafType === 'rsa' ? ['DigitalSignature', 'KeyEncipherment'] : ['DigitalSignature'],
+    });
     expect(world.cluster.istioCsr.values).toMatchObject({
       'app.server.serving.signatureAlgorithm': leafType === 'rsa' ? 'RSA' : 'ECDSA',
       'app.server.serving.certificateKeySize': leafBits,

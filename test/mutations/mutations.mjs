@@ -1106,4 +1106,14 @@ export const mutations = [
     ...SETTINGS,
     red: 'keeps its name, and the reader is told',
   },
+
+  // what a key is for
+  {
+    name: 'key usage: EC enciphers keys',
+    file: 'src/plan/role.ts',
+    from: ": ['DigitalSignature'],",
+    to: ": ['DigitalSignature', 'KeyEncipherment'],",
+    test: 'test/plan/plan.test.ts',
+    red: 'an EC key signs, and does nothing else',
+  },
 ];

@@ -82,7 +82,7 @@ test('a minimal config has every name after its cluster', () => {
         not_before_duration: '30s',
         not_after: '',
         issuer_ref: 'default',
-        key_usage: ['DigitalSignature', 'KeyAgreement', 'KeyEncipherment'],
+        key_usage: ['DigitalSignature', 'KeyEncipherment'],
         enforce_hostnames: true,
         require_cn: false,
         use_csr_common_name: true,
@@ -341,6 +341,10 @@ test('the role follows the trust domain, the names, the lifetimes and the keys',
     ttl: '24h',
     max_ttl: '24h',
   });
+});
+
+test('an EC key signs, and does nothing else', () => {
+  expect(plan({ certificates: { keyType: 'ec' } }).role.fields.key_usage).toEqual(['DigitalSignature']);
 });
 
 test('the values of istio-csr follow the same decisions', () => {
