@@ -211,6 +211,15 @@ export interface RootConfig {
   readonly keyBits?: 256 | 384 | 2048 | 3072 | 4096;
 
   /**
+   * DNS domains that it and what is below it may sign, where Vault generates it; each holds what is below it. SPIFFE IDs and IP addresses pass all the same: Vault can
+   * say nothing of those.
+   *
+   * @format dnsName
+   * @default - none: any
+   */
+  readonly permittedDnsDomains?: readonly string[];
+
+  /**
    * URLs that it writes into the CAs below it, where we make its mount.
    *
    * @default - none
@@ -281,6 +290,15 @@ export interface PolicyCaConfig {
    * @default - as many as there are
    */
   readonly maxPathLength?: number;
+
+  /**
+   * DNS domains that it and what is below it may sign; each holds what is below it. SPIFFE IDs and IP addresses pass all the same: Vault can
+   * say nothing of those.
+   *
+   * @format dnsName
+   * @default - none: any
+   */
+  readonly permittedDnsDomains?: readonly string[];
 
   /**
    * URLs that it writes into the CAs below it.
@@ -576,6 +594,15 @@ export interface IntermediateConfig {
    * @default false
    */
   readonly reuseKey?: boolean;
+
+  /**
+   * DNS domains that it and what is below it may sign; each holds what is below it. SPIFFE IDs and IP addresses pass all the same: Vault can
+   * say nothing of those.
+   *
+   * @format dnsName
+   * @default - none: any
+   */
+  readonly permittedDnsDomains?: readonly string[];
 
   /**
    * URLs that it writes into every certificate of the mesh. Nothing in Istio asks there, and each handshake carries them.

@@ -59,6 +59,7 @@ export function planIntermediate(
     keyType,
     keyBits,
     maxPathLength: intermediate.maxPathLength ?? 0,
+    permittedDnsDomains: intermediate.permittedDnsDomains ?? [],
     urls: planUrls(intermediate.urls),
     tidy: planTidy(intermediate.tidy),
     signer,

@@ -45,6 +45,7 @@ export interface RootPlan {
     readonly ttl: string;
     readonly keyType: KeyType;
     readonly keyBits: number;
+    readonly permittedDnsDomains: readonly string[];
   };
 }
 
@@ -73,6 +74,9 @@ export interface CaPlan {
 
   /** How many CAs may stand below it; -1: any number. */
   readonly maxPathLength: number;
+
+  /** DNS domains that it may sign; none: any. */
+  readonly permittedDnsDomains: readonly string[];
 
   /** What its mount writes into what it signs. */
   readonly urls: UrlsFields;
@@ -187,7 +191,14 @@ export function planRoot(root: RootConfig, problems: Problem[]): RootPlan {
     alsoTrust: root.alsoTrust ?? [],
     maxLeaseTtl,
     urls: planUrls(root.urls),
-    generate: { commonName: root.commonName ?? 'Mesh Root CA', subject: planSubject(root.subject), ttl, keyType, keyBits },
+    generate: {
+      commonName: root.commonName ?? 'Mesh Root CA',
+      subject: planSubject(root.subject),
+      ttl,
+      keyType,
+      keyBits,
+      permittedDnsDomains: root.permittedDnsDomains ?? [],
+    },
   };
 }
 

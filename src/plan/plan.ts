@@ -8,6 +8,7 @@ import { CertificatesPlan, planCertificates } from './certificates';
 import { IssuerPlan, planIssuer } from './issuer';
 import { IstioPlan, planIstio } from './istio';
 import { IstioCsrPlan, planIstioCsr } from './istio-csr';
+import { refuseNamesOutside } from './name-constraints';
 import { NetworkPlan, planNetwork } from './network';
 import { planIntermediate } from './intermediate';
 import { IntermediatePlan, IssuerEnd, planRoot, refuseEarlyRoot, rootEnd, RootPlan, rootSigner, signerOf } from './pki';
@@ -126,6 +127,7 @@ export function planMeshCa(config: MeshCaConfig, checked?: Checked): MeshCaPlan 
   const end = last === undefined ? rootEnd(root, rootSeconds) : endOfPolicyCa(last);
   const clusters = settings.map(cluster => planCluster(cluster, { vault, root, policyCas, end }));
   refuseSharedNames(clusters, settings, { root, policyCas });
+  refuseNamesOutside(config, clusters, settings, { root, problems });
   refuseUnusedAuth(settings);
   if (problems.length > 0) throw new ConfigError(problems);
   const warnings = [...sharedWarnings(config, policyCas), ...clusters.flatMap(cluster => cluster.warnings)];

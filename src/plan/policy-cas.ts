@@ -42,6 +42,7 @@ export function planPolicyCas(
       keyType,
       keyBits: given.keyBits ?? (keyType === 'rsa' ? 4096 : 384),
       maxPathLength: given.maxPathLength ?? pathLength(left, paths),
+      permittedDnsDomains: given.permittedDnsDomains ?? [],
       urls: planUrls(given.urls),
       signer: issuer === undefined ? rootSigner(root) : signerOf(issuer.mount),
     };

@@ -6,10 +6,16 @@ export type RootSource = NonNullable<RootConfig['source']>;
 
 /** What each source is, and which keys it has no use for. */
 const sources = {
-  import: ['this one is imported', ['issuer', 'commonName', 'subject', 'ttl', 'keyType', 'keyBits']],
+  import: ['this one is imported', ['issuer', 'commonName', 'subject', 'ttl', 'keyType', 'keyBits', 'permittedDnsDomains']],
   generate: ['Vault generates this one', ['issuer']],
-  existing: ['this one is in Vault already', ['maxLeaseTtl', 'urls', 'commonName', 'subject', 'ttl', 'keyType', 'keyBits']],
-  offline: ['this one is not in Vault', ['mount', 'issuer', 'maxLeaseTtl', 'urls', 'commonName', 'subject', 'ttl', 'keyType', 'keyBits']],
+  existing: [
+    'this one is in Vault already',
+    ['maxLeaseTtl', 'urls', 'commonName', 'subject', 'ttl', 'keyType', 'keyBits', 'permittedDnsDomains'],
+  ],
+  offline: [
+    'this one is not in Vault',
+    ['mount', 'issuer', 'maxLeaseTtl', 'urls', 'commonName', 'subject', 'ttl', 'keyType', 'keyBits', 'permittedDnsDomains'],
+  ],
 } as const;
 
 /** What the keys belong to that not every source takes. */

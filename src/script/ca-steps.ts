@@ -48,7 +48,19 @@ function tidySteps(id: string, { mount, tidy }: CaPlan): Step[] {
 
 /** What the runtime has to know of the CAs that a script makes. */
 export function caConstants(cas: readonly CaPlan[]): string {
-  const of = ({ mount, commonName, subject, key, keyType, keyBits, maxPathLength, ttl, signer, generation }: CaPlan) => ({
+  const of = ({
+    mount,
+    commonName,
+    subject,
+    key,
+    keyType,
+    keyBits,
+    maxPathLength,
+    permittedDnsDomains,
+    ttl,
+    signer,
+    generation,
+  }: CaPlan) => ({
     mount,
     common_name: commonName,
     subject: subjectText(subject),
@@ -62,7 +74,12 @@ export function caConstants(cas: readonly CaPlan[]): string {
     signer: signer?.mount ?? '',
     signer_ref: signer?.issuer ?? '',
     sign_path: signer?.signPath ?? '',
-    sign: signFields({ ttl, maxPathLength, subject }),
+    // as OpenSSL writes them.
+    permitted: [...permittedDnsDomains]
+      .sort()
+      .map(domain => `DNS:${domain}`)
+      .join(','),
+    sign: signFields({ ttl, maxPathLength, subject, permittedDnsDomains }),
   });
   return JSON.stringify(cas.map(of), null, 2);
 }
@@ -74,9 +91,24 @@ export const readsRoot = ({ mount }: RootPlan) => (mount === undefined ? {} : re
 export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
 
 /** How its issuer signs it, in Vault's words. Of the name in the request Vault takes the common name alone. */
-function signFields({ ttl, maxPathLength, subject }: Pick<CaPlan, 'ttl' | 'maxPathLength' | 'subject'>): Record<string, unknown> {
-  return { format: 'pem_bundle', ttl, ...subject, ...(maxPathLength === -1 ? {} : { max_path_length: maxPathLength }) };
+function signFields({
+  ttl,
+  maxPathLength,
+  subject,
+  permittedDnsDomains,
+}: Pick<CaPlan, 'ttl' | 'maxPathLength' | 'subject' | 'permittedDnsDomains'>): Record<string, unknown> {
+  const path = maxPathLength === -1 ? {} : { max_path_length: maxPathLength };
+  return { format: 'pem_bundle', ttl, ...subject, ...permitted(permittedDnsDomains), ...path };
 }
+
+/** DNS domains that a CA may sign, in Vault's words. */
+export const permitted = (domains: readonly string[]) => (domains.length === 0 ? {} : { permitted_dns_domains: domains });
+
+/** What a reader should know of a CA that may sign some DNS domains alone. */
+export const aboutPermitted = (domains: readonly string[]) =>
+  domains.length === 0
+    ? []
+    : [`Of DNS names it may sign ${domains.join(', ')} and what is below alone. SPIFFE IDs and IP addresses pass all the same.`];
 
 /** Steps that make the mount of a CA. */
 export function pkiMountSteps(
@@ -157,6 +189,7 @@ function offlineSteps(id: string, ca: CaPlan, root: RootPlan): Step[] {
       title: `Take in the CA of ${mount} that the offline root has signed`,
       why: [
         'What does not fit the key, the name, the path length, the dates or the root is refused. A CA that is there is never replaced.',
+        ...aboutPermitted(ca.permittedDnsDomains),
       ],
       fields: requestFields(ca),
       unless: ['ca_present', mount],
@@ -183,6 +216,7 @@ function issueStep(id: string, ca: CaPlan & { readonly signer: SignerPlan }, roo
     why: [
       'Key, signature and import are one step: a rerun never replaces a CA that a mesh trusts.',
       ...(key === 'internal' ? ['internal: the key never leaves Vault.'] : ['WARNING: exported: the key leaves Vault.']),
+      ...aboutPermitted(ca.permittedDnsDomains),
     ],
     fields: requestFields(ca),
     unless: ['ca_present', mount],

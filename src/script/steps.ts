@@ -2,7 +2,7 @@ import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { RootPlan } from '../plan/pki';
 import { PolicyPlan } from '../plan/policy';
 import { authSteps } from './auth-steps';
-import { caSteps, pkiMountSteps, readsRoot, urlsStep } from './ca-steps';
+import { aboutPermitted, caSteps, permitted, pkiMountSteps, readsRoot, urlsStep } from './ca-steps';
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
 import { generationSteps, roleFields } from './generation-steps';
@@ -74,13 +74,14 @@ function rootCaSteps(root: RootPlan): Step[] {
     {
       id: 'root/generate',
       title: `Generate the root CA in ${mount}`,
-      why: ['internal: the key never leaves Vault.'],
+      why: ['internal: the key never leaves Vault.', ...aboutPermitted(generate.permittedDnsDomains)],
       fields: {
         common_name: generate.commonName,
         ...generate.subject,
         ttl: generate.ttl,
         key_type: generate.keyType,
         key_bits: generate.keyBits,
+        ...permitted(generate.permittedDnsDomains),
       },
       unless: ['root_present'],
       run: [['generate_root']],

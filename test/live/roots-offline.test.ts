@@ -24,7 +24,9 @@ const refusal = (message: string) => ({ code: 1, stderr: expect.stringContaining
 const read = async (path: string) => dataOf((await vault.request('GET', path)).body);
 describe('a root that is not in Vault', () => {
   type Root = Awaited<ReturnType<typeof offlineRoot>>;
-  const policyCas = [{ name: 'first', keyType: 'ec', subject: { organization: 'Example, Ltd', country: 'DE' } }] as const;
+  const policyCas = [
+    { name: 'first', keyType: 'ec', subject: { organization: 'Example, Ltd', country: 'DE' }, permittedDnsDomains: ['svc', 'example.com'] },
+  ] as const;
 
   async function waiting(name: string, root: Root): Promise<{ world: World; stdout: string; mount: string }> {
     const mount = `pki-${name}`;
@@ -130,6 +132,10 @@ describe('a root that is not in Vault', () => {
       [
         await sign('wide', root, ext('wide', `basicConstraints=critical,CA:TRUE\n${usage}`)),
         'has the path length without a bound, the plan says 1',
+      ],
+      [
+        await sign('names', root, ext('names', `basicConstraints=critical,CA:TRUE,pathlen:1\n${usage}nameConstraints=permitted;DNS:svc\n`)),
+        'has other name constraints than the plan says, DNS:example.com,DNS:svc',
       ],
       [await sign('days', root, c => c.replace(/-days \d+/, '-days 30')), 'before what it is to sign for 157680000 s would'],
       [await sign('long', root, c => c.replace(/-days \d+/, '-days 9999')), 'after the root does'],

@@ -1116,4 +1116,30 @@ export const mutations = [
     test: 'test/plan/plan.test.ts',
     red: 'an EC key signs, and does nothing else',
   },
+
+  // name constraints
+  {
+    name: 'name constraints: a domain holds what ends as it does',
+    file: 'src/plan/name-constraints.ts',
+    from: 'name.endsWith(`.${domain}`)',
+    to: 'name.endsWith(domain)',
+    test: 'test/plan/name-constraints.test.ts',
+    red: 'outside, at each level',
+  },
+  {
+    name: 'name constraints: Vault is not told',
+    file: 'src/script/ca-steps.ts',
+    from: '...permitted(permittedDnsDomains), ...path',
+    to: '...path',
+    ...SETTINGS,
+    red: 'name constraints',
+  },
+  {
+    name: 'name constraints: an offline root may leave them out',
+    file: 'src/script/runtime/offline.sh',
+    from: '[[ -z $ca_permitted || $(permitted_of',
+    to: '[[ 1 == 1 || $(permitted_of',
+    ...OFFLINE,
+    red: 'fails if what was signed',
+  },
 ];

@@ -42,6 +42,7 @@ test('a minimal config has every name after its cluster', () => {
       keyType: 'rsa',
       keyBits: 3072,
       maxPathLength: 0,
+      permittedDnsDomains: [],
       urls: { issuing_certificates: [], crl_distribution_points: [], ocsp_servers: [], enable_templating: false },
       tidy: {
         enabled: true,
