@@ -41,8 +41,8 @@ export const mutations = [
   {
     name: 'steps: the role before the CA',
     file: 'src/script/ca-steps.ts',
-    from: "[...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), ...issue]",
-    to: "[...issue, ...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is')]",
+    from: "[...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), urlsStep(id, ca), ...tidySteps(id, ca), ...issue]",
+    to: "[...issue, ...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), urlsStep(id, ca), ...tidySteps(id, ca)]",
     test: 'test/script/setup.test.ts',
     red: 'CA, role, policy, way in, delivery',
   },
