@@ -214,7 +214,7 @@ export interface RootConfig {
    * DNS domains that it and what is below it may sign, where Vault generates it; each holds what is below it. SPIFFE IDs and IP addresses pass all the same: Vault can
    * say nothing of those.
    *
-   * @format dnsName
+   * @format dnsDomain
    * @default - none: any
    */
   readonly permittedDnsDomains?: readonly string[];
@@ -295,7 +295,7 @@ export interface PolicyCaConfig {
    * DNS domains that it and what is below it may sign; each holds what is below it. SPIFFE IDs and IP addresses pass all the same: Vault can
    * say nothing of those.
    *
-   * @format dnsName
+   * @format dnsDomain
    * @default - none: any
    */
   readonly permittedDnsDomains?: readonly string[];
@@ -599,7 +599,7 @@ export interface IntermediateConfig {
    * DNS domains that it and what is below it may sign; each holds what is below it. SPIFFE IDs and IP addresses pass all the same: Vault can
    * say nothing of those.
    *
-   * @format dnsName
+   * @format dnsDomain
    * @default - none: any
    */
   readonly permittedDnsDomains?: readonly string[];

@@ -14,8 +14,12 @@ export function refuseNamesOutside(
   { root, problems }: Pick<MeshCaPlan, 'root'> & { readonly problems: Problem[] },
 ): void {
   const namesOf = ({ istio, istioCsr }: ClusterPlan) => [...istio.dnsNames, istioCsr.dnsName];
-  const message = (domains: readonly string[], outside: string) =>
-    `'permittedDnsDomains' must hold the DNS names that the mesh asks for, e.g. ["${outside.replace(/^.*[.]/, '')}"], got ${JSON.stringify(domains)} without "${outside}"`;
+  // at the last domain, where another one is to be added.
+  const refuse = (path: readonly (string | number)[], domains: readonly string[], outside: string | undefined) => {
+    if (domains.length === 0 || outside === undefined) return;
+    const message = `'permittedDnsDomains' must hold the DNS names that the mesh asks for, e.g. ["${outside.replace(/^.*[.]/, '')}"], got ${JSON.stringify(domains)} without "${outside}"`;
+    problems.push({ path: [...path, domains.length - 1], message });
+  };
   const all = clusters.flatMap(namesOf);
   const shared: [path: readonly (string | number)[], domains: readonly string[]][] = [
     [['root', 'permittedDnsDomains'], root.generate.permittedDnsDomains],
@@ -26,13 +30,11 @@ export function refuseNamesOutside(
   ];
   for (const [path, domains] of shared) {
     const outside = all.find(name => !isBelow(name, domains));
-    if (domains.length > 0 && outside !== undefined) problems.push({ path, message: message(domains, outside) });
+    refuse(path, domains, outside);
   }
   clusters.forEach((cluster, i) => {
     const domains = cluster.intermediate.permittedDnsDomains;
     const outside = namesOf(cluster).find(name => !isBelow(name, domains));
-    if (domains.length > 0 && outside !== undefined) {
-      settings[i]?.refuse(['intermediate', 'permittedDnsDomains'], message(domains, outside));
-    }
+    refuse(settings[i]?.locate(['intermediate', 'permittedDnsDomains']) ?? [], domains, outside);
   });
 }

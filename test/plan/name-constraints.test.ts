@@ -54,10 +54,10 @@ test('fails if a name of the mesh is outside, at each level, and all of it at on
       intermediate: { permittedDnsDomains: ['vc'] },
     }),
   ).toEqual([
-    ['root.permittedDnsDomains', message('example.com', 'istiod.istio-system.svc')],
-    ['policyCas.0.permittedDnsDomains', message('istio-system.svc', 'cert-manager-istio-csr.cert-manager.svc')],
-    ['intermediate.permittedDnsDomains', message('vc', 'istiod.istio-system.svc')],
-    ['intermediate.permittedDnsDomains', message('vc', 'istiod.mesh.svc')],
+    ['root.permittedDnsDomains.0', message('example.com', 'istiod.istio-system.svc')],
+    ['policyCas.0.permittedDnsDomains.0', message('istio-system.svc', 'cert-manager-istio-csr.cert-manager.svc')],
+    ['intermediate.permittedDnsDomains.0', message('vc', 'istiod.istio-system.svc')],
+    ['intermediate.permittedDnsDomains.0', message('vc', 'istiod.mesh.svc')],
   ]);
 });
 
