@@ -50,6 +50,7 @@ test('every unsafe choice of the guide is warned of, once', () => {
   expect(planMeshCa(config).warnings.map(({ key }) => key)).toEqual([
     'intermediate.key',
     'intermediate.maxPathLength',
+    'intermediate.tidy',
     'role.hosts',
     'role.spiffeIds',
     'role.maxTtl',

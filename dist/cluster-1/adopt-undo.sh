@@ -356,6 +356,13 @@ write_fields() { put "$1" <<<"$wanted"; }
 first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
 fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
 subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
+
+# report_subject CERTIFICATE PLANNED: says where its name has other fields beside the common name than planned, by OpenSSL's names, a line.
+report_subject() {
+  local fields
+  fields=$(openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb <<<"$1" | sed -n '/^ *commonName *=/d; s/^ *\([A-Za-z]*\) *= /\1=/p' | sort | paste -sd, -)
+  [[ $fields == "$2" ]] || note "its name says ${fields:-nothing} beside the common name, the plan ${2:-nothing}; it is kept"
+}
 end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
 described() { printf "'%s', SHA-256 %s" "$(subject_cn <<<"$1")" "$(fingerprint <<<"$1")"; }
 
@@ -528,22 +535,26 @@ need_answer() {
   fi
 }
 
+# what Vault says that the token may do, by path; none: it was not asked.
+capabilities=
+
 # need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local answer undone='' reason
+  local undone='' reason
   # an offline root alone needs nothing of Vault.
   jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
-  answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
+  # whether there is an audit device is no need of a step: see audit.sh.
+  capabilities=$(jq '{paths: ([.[] | .[] | keys[]] + ["sys/audit"] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     reason=$(last_error)
     need_answer || return 0
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
-  mapfile -t missing < <(lacking look "$only" <<<"$answer")
-  [[ $mode == run && -n $(lacking act "$only" <<<"$answer") ]] || return 0
+  mapfile -t missing < <(lacking look "$only" <<<"$capabilities")
+  [[ $mode == run && -n $(lacking act "$only" <<<"$capabilities") ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
-  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$answer")
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities")
 }
 
 # lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is

@@ -4,9 +4,11 @@
  */
 
 import type { AppRoleConfig, AwsConfig, ClientCertificateConfig, JwtConfig, KubernetesConfig } from './auth';
+import type { SubjectConfig, UrlsConfig } from './ca';
 import type { SecretConfig } from './secret';
 
 export type * from './auth';
+export type * from './ca';
 export type * from './secret';
 
 /** Everything that one run of `mesh-ca synth` reads. What stands above `clusters` holds for each of them. */
@@ -180,6 +182,13 @@ export interface RootConfig {
   readonly commonName?: string;
 
   /**
+   * More fields of its name, where Vault generates it.
+   *
+   * @default - none: the common name alone
+   */
+  readonly subject?: SubjectConfig;
+
+  /**
    * Lifetime, where Vault generates it.
    *
    * @format duration
@@ -200,6 +209,22 @@ export interface RootConfig {
    * @default - 4096 for RSA, 384 for EC
    */
   readonly keyBits?: 256 | 384 | 2048 | 3072 | 4096;
+
+  /**
+   * DNS domains that it and what is below it may sign, where Vault generates it; each holds what is below it. SPIFFE IDs and IP addresses pass all the same: Vault can
+   * say nothing of those.
+   *
+   * @format dnsDomain
+   * @default - none: any
+   */
+  readonly permittedDnsDomains?: readonly string[];
+
+  /**
+   * URLs that it writes into the CAs below it, where we make its mount.
+   *
+   * @default - none
+   */
+  readonly urls?: UrlsConfig;
 }
 
 /** A CA between the root and the clusters' intermediates. */
@@ -226,6 +251,13 @@ export interface PolicyCaConfig {
    * @default - `NAME Mesh Policy CA`
    */
   readonly commonName?: string;
+
+  /**
+   * More fields of its name.
+   *
+   * @default - none: the common name alone
+   */
+  readonly subject?: SubjectConfig;
 
   /**
    * Lifetime, and the mount's `max_lease_ttl`.
@@ -258,6 +290,22 @@ export interface PolicyCaConfig {
    * @default - as many as there are
    */
   readonly maxPathLength?: number;
+
+  /**
+   * DNS domains that it and what is below it may sign; each holds what is below it. SPIFFE IDs and IP addresses pass all the same: Vault can
+   * say nothing of those.
+   *
+   * @format dnsDomain
+   * @default - none: any
+   */
+  readonly permittedDnsDomains?: readonly string[];
+
+  /**
+   * URLs that it writes into the CAs below it.
+   *
+   * @default - none
+   */
+  readonly urls?: UrlsConfig;
 }
 
 /** What can be said for all clusters at once, or for one. A cluster's own value wins, key by key. */
@@ -487,6 +535,13 @@ export interface IntermediateConfig {
   readonly commonName?: string;
 
   /**
+   * More fields of its name.
+   *
+   * @default - none: the common name alone
+   */
+  readonly subject?: SubjectConfig;
+
+  /**
    * Lifetime, and the mount's `max_lease_ttl`.
    *
    * @format duration
@@ -539,6 +594,29 @@ export interface IntermediateConfig {
    * @default false
    */
   readonly reuseKey?: boolean;
+
+  /**
+   * DNS domains that it and what is below it may sign; each holds what is below it. SPIFFE IDs and IP addresses pass all the same: Vault can
+   * say nothing of those.
+   *
+   * @format dnsDomain
+   * @default - none: any
+   */
+  readonly permittedDnsDomains?: readonly string[];
+
+  /**
+   * URLs that it writes into every certificate of the mesh. Nothing in Istio asks there, and each handshake carries them.
+   *
+   * @default - none
+   */
+  readonly urls?: UrlsConfig;
+
+  /**
+   * Whether Vault removes what it keeps of certificates, 72 hours after their end (`config/auto-tidy`).
+   *
+   * @default true
+   */
+  readonly tidy?: boolean;
 }
 
 /** The PKI role. Names and lifetimes follow from the trust domain, istiod, istio-csr and `certificates`; the keys here only widen them. */

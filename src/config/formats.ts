@@ -21,6 +21,12 @@ export const formats: Readonly<Record<string, Format>> = {
     says: 'the address of a server, without a path',
     example: 'https://vault.example.com:8200',
   },
+  pkiUrl: {
+    // Vault takes a comma for two of them. Of its templates the one is let through that needs no further setting of the mount.
+    pattern: `^(?=.{1,500}$)https?://(${hostLabel}(\\.${hostLabel})*|\\[[0-9A-Fa-f:]+\\])(:[0-9]{1,5})?(/([A-Za-z0-9._~-]+|\\{\\{issuer_id\\}\\}))+$`,
+    says: 'a URL with a path',
+    example: 'http://vault.example.com:8200/v1/pki/issuer/{{issuer_id}}/crl/der',
+  },
   issuerUrl: {
     pattern: `^(?=.{1,500}$)https?://${hostLabel}(\\.${hostLabel})*(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?$`,
     says: 'the address of an OIDC issuer',
@@ -77,6 +83,18 @@ export const formats: Readonly<Record<string, Format>> = {
     says: 'a common name of 1 to 64 characters, without control characters or spaces at its ends',
     example: 'Mesh Intermediate CA',
   },
+  subjectField: {
+    // as a common name.
+    pattern: '^(?! )[^\\p{C}\\p{Zl}\\p{Zp}]{1,64}(?<! )$',
+    says: 'a text of 1 to 64 characters, without control characters or spaces at its ends',
+    example: 'Example Ltd',
+  },
+  country: { pattern: '^[A-Z]{2}$', says: 'the two capital letters of a country', example: 'DE' },
+  postalCode: {
+    pattern: '^[A-Za-z0-9]([A-Za-z0-9 -]{0,14}[A-Za-z0-9])?$',
+    says: 'a postal code of at most 16 characters',
+    example: '10115',
+  },
   certificateName: {
     // a `*` would let further names in, and Vault takes a comma for two names.
     pattern: '^(?! )[^\\p{C}\\p{Zl}\\p{Zp}*,]{1,253}(?<! )$',
@@ -104,6 +122,7 @@ export const formats: Readonly<Record<string, Format>> = {
   version: { pattern: '^v?[0-9]{1,3}\\.[0-9]{1,3}\\.[0-9]{1,3}$', says: 'a whole version', example: 'v0.17.0' },
   dnsLabel: { pattern: `^${label}$`, says: 'a DNS label: lower case letters, digits and "-", at most 63', example: 'cluster-1' },
   dnsName: { pattern: `^(?=.{1,253}$)${label}(\\.${label})*$`, says: 'a DNS name in lower case', example: 'vault-issuer' },
+  dnsDomain: { pattern: `^(?=.{1,253}$)${label}(\\.${label})*$`, says: 'a DNS domain in lower case', example: 'svc' },
   dataKey: { pattern: '^[A-Za-z0-9_][-._A-Za-z0-9]{0,252}$', says: 'a key of letters, digits, "-", "_" and "."', example: 'secretId' },
   sealed: {
     // longer than the base64 of a secret ID, which somebody might take for it; a key of RSA alone makes it 340 and more.

@@ -2,7 +2,10 @@ import { RootConfig } from '../config/config';
 import { Problem } from '../config/problem';
 import { refuseOtherSources, RootSource } from './root-source';
 import { Settings } from './settings';
+import { planSubject, SubjectFields } from './subject';
+import { TidyFields } from './tidy';
 import { hours, longest, seconds } from './ttl';
+import { planUrls, UrlsFields } from './urls';
 
 /** The root CA. */
 export interface RootPlan {
@@ -32,8 +35,18 @@ export interface RootPlan {
   /** The mount's longest lifetime. */
   readonly maxLeaseTtl: string;
 
+  /** What its mount writes into the CAs below it, where we make the mount. */
+  readonly urls: UrlsFields;
+
   /** What Vault generates it with. */
-  readonly generate: { readonly commonName: string; readonly ttl: string; readonly keyType: KeyType; readonly keyBits: number };
+  readonly generate: {
+    readonly commonName: string;
+    readonly subject: SubjectFields;
+    readonly ttl: string;
+    readonly keyType: KeyType;
+    readonly keyBits: number;
+    readonly permittedDnsDomains: readonly string[];
+  };
 }
 
 /** A CA that the scripts make, on a mount of its own: a policy CA, or a cluster's intermediate. */
@@ -43,6 +56,9 @@ export interface CaPlan {
 
   /** Common name. */
   readonly commonName: string;
+
+  /** More fields of its name. */
+  readonly subject: SubjectFields;
 
   /** Lifetime. */
   readonly ttl: string;
@@ -58,6 +74,19 @@ export interface CaPlan {
 
   /** How many CAs may stand below it; -1: any number. */
   readonly maxPathLength: number;
+
+  /** DNS domains that it may sign; none: any. */
+  readonly permittedDnsDomains: readonly string[];
+
+  /** What its mount writes into what it signs. */
+  readonly urls: UrlsFields;
+
+  /**
+   * What Vault removes from its mount by itself.
+   *
+   * @default - nothing
+   */
+  readonly tidy?: TidyFields;
 
   /**
    * What signs it in Vault.
@@ -161,7 +190,15 @@ export function planRoot(root: RootConfig, problems: Problem[]): RootPlan {
     certificate: root.certificate,
     alsoTrust: root.alsoTrust ?? [],
     maxLeaseTtl,
-    generate: { commonName: root.commonName ?? 'Mesh Root CA', ttl, keyType, keyBits },
+    urls: planUrls(root.urls),
+    generate: {
+      commonName: root.commonName ?? 'Mesh Root CA',
+      subject: planSubject(root.subject),
+      ttl,
+      keyType,
+      keyBits,
+      permittedDnsDomains: root.permittedDnsDomains ?? [],
+    },
   };
 }
 
@@ -230,62 +267,4 @@ export function refuseEarlyRoot(
       refuse(key, `be at least that of the intermediates, e.g. "${INTERMEDIATE_TTL}", got "${ttl}"`);
     }
   }
-}
-
-/** Decides a cluster's intermediate CA. */
-export function planIntermediate(
-  { name, intermediate = {}, istioCsr = {}, refuse }: Settings,
-  { signer, end, commonNames }: { readonly signer?: SignerPlan; readonly end: IssuerEnd; readonly commonNames: readonly string[] },
-): IntermediatePlan {
-  const ttl = intermediate.ttl ?? INTERMEDIATE_TTL;
-  const keyType = intermediate.keyType ?? 'rsa';
-  const keyBits = intermediate.keyBits ?? (keyType === 'rsa' ? 3072 : 256);
-  const number = intermediate.generation ?? 1;
-  const reuseKey = intermediate.reuseKey ?? false;
-  // a name of its own, so that nobody who builds a chain can take one for the other.
-  const called = (suffix: string) => `${intermediate.commonName ?? `${name} Mesh Intermediate CA`}${suffix}`;
-  const commonName = number === 1 ? called('').slice(-64) : called(` G${number}`).slice(-64);
-
-  const wrong = refuseKeyBits(keyType, keyBits);
-  if (wrong) refuse(['intermediate', 'keyBits'], wrong);
-  if (number > 1 && intermediate.commonName !== undefined && called(` G${number}`).length > 64) {
-    const right = JSON.stringify(intermediate.commonName.slice(0, 64 - ` G${number}`.length).trimEnd());
-    const message = `'commonName' and " G${number}" of its generation must have at most 64 characters, e.g. ${right}`;
-    refuse(['intermediate', 'commonName'], `${message}, got "${intermediate.commonName}"`);
-  }
-  if (reuseKey && number === 1) {
-    refuse(['intermediate', 'reuseKey'], `'reuseKey' is for a generation after the first; remove it, or write generation: 2, got true`);
-  } else if (reuseKey && intermediate.key === 'exported') {
-    const message = `'reuseKey' takes a key that is in Vault, and Vault hands out new ones only; write false, or key: internal, got true`;
-    refuse(['intermediate', 'reuseKey'], message);
-  }
-  if (number > 1 && istioCsr.rootFile === 'intermediate') {
-    const message = `'generation' must be 1 where istioCsr.rootFile is "intermediate", since the workloads trust that one alone; write rootFile: root`;
-    refuse(['intermediate', 'generation'], `${message}, got ${number}`);
-  }
-  if (intermediate.key === 'exported' && signer === undefined) {
-    const message = `'key' must be "internal" where an offline root signs: Vault hands a key out once, and it waits for a signature; or write policyCas, got "exported"`;
-    refuse(['intermediate', 'key'], message);
-  }
-  if (commonNames.includes(commonName)) {
-    // a certificate whose issuer has its own name is taken for a self-signed one.
-    const message = `'commonName' must not be that of a CA above it, e.g. "${name} Mesh Intermediate CA", got "${commonName}"`;
-    refuse(['intermediate', 'commonName'], message);
-  }
-
-  // where it says none, refuseEarlyRoot finds what is written.
-  if (intermediate.ttl !== undefined && (seconds(ttl) > end.seconds || (end.isStrict && seconds(ttl) === end.seconds))) {
-    refuse(['intermediate', 'ttl'], `'ttl' must ${end.rule}, e.g. "${end.ttl}", got "${ttl}"`);
-  }
-  return {
-    mount: intermediate.mount ?? `istioca-${name}`,
-    commonName,
-    ttl,
-    key: intermediate.key ?? 'internal',
-    keyType,
-    keyBits,
-    maxPathLength: intermediate.maxPathLength ?? 0,
-    signer,
-    generation: { number, prefix: `${name}-g`, firstCommonName: called('').slice(-64), reuseKey },
-  };
 }

@@ -2,7 +2,9 @@ import { MeshCaConfig, PolicyCaConfig } from '../config/config';
 import { Problem } from '../config/problem';
 import { CaPlan, INTERMEDIATE_TTL, IssuerEnd, refuseKeyBits, RootPlan, rootEnd, rootSigner, signerOf } from './pki';
 import { Settings } from './settings';
+import { planSubject } from './subject';
 import { hours, longest, seconds } from './ttl';
+import { planUrls } from './urls';
 
 /** A CA between the root and the clusters' intermediates. */
 export interface PolicyCaPlan extends CaPlan {
@@ -33,12 +35,15 @@ export function planPolicyCas(
       name: given.name,
       mount: given.mount ?? `pki-${given.name}`,
       commonName: given.commonName ?? `${given.name} Mesh Policy CA`.slice(-64),
+      subject: planSubject(given.subject),
       // the certificate of a root has a date, and a plan has no clock: its default follows from the config alone.
       ttl: given.ttl ?? between(issuer?.ttl ?? plannedRootTtl(root), below, left),
       key: 'internal',
       keyType,
       keyBits: given.keyBits ?? (keyType === 'rsa' ? 4096 : 384),
       maxPathLength: given.maxPathLength ?? pathLength(left, paths),
+      permittedDnsDomains: given.permittedDnsDomains ?? [],
+      urls: planUrls(given.urls),
       signer: issuer === undefined ? rootSigner(root) : signerOf(issuer.mount),
     };
     const wrong = refuseKeyBits(keyType, plan.keyBits);

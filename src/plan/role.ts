@@ -128,7 +128,8 @@ export function planRole(
       code_signing_flag: false,
       email_protection_flag: false,
       basic_constraints_valid_for_non_ca: false,
-      key_usage: ['DigitalSignature', 'KeyAgreement', 'KeyEncipherment'],
+      // Vault's own adds KeyAgreement, which RSA cannot (RFC 3279), and KeyEncipherment, which EC must not have (RFC 8813).
+      key_usage: certificates.keyType === 'rsa' ? ['DigitalSignature', 'KeyEncipherment'] : ['DigitalSignature'],
       ext_key_usage: [],
       ext_key_usage_oids: [],
       policy_identifiers: [],

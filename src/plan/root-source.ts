@@ -6,14 +6,20 @@ export type RootSource = NonNullable<RootConfig['source']>;
 
 /** What each source is, and which keys it has no use for. */
 const sources = {
-  import: ['this one is imported', ['issuer', 'commonName', 'ttl', 'keyType', 'keyBits']],
+  import: ['this one is imported', ['issuer', 'commonName', 'subject', 'ttl', 'keyType', 'keyBits', 'permittedDnsDomains']],
   generate: ['Vault generates this one', ['issuer']],
-  existing: ['this one is in Vault already', ['maxLeaseTtl', 'commonName', 'ttl', 'keyType', 'keyBits']],
-  offline: ['this one is not in Vault', ['mount', 'issuer', 'maxLeaseTtl', 'commonName', 'ttl', 'keyType', 'keyBits']],
+  existing: [
+    'this one is in Vault already',
+    ['maxLeaseTtl', 'urls', 'commonName', 'subject', 'ttl', 'keyType', 'keyBits', 'permittedDnsDomains'],
+  ],
+  offline: [
+    'this one is not in Vault',
+    ['mount', 'issuer', 'maxLeaseTtl', 'urls', 'commonName', 'subject', 'ttl', 'keyType', 'keyBits', 'permittedDnsDomains'],
+  ],
 } as const;
 
 /** What the keys belong to that not every source takes. */
-const belongs = { issuer: 'existing', mount: 'import', maxLeaseTtl: 'import' } as const;
+const belongs = { issuer: 'existing', mount: 'import', maxLeaseTtl: 'import', urls: 'import' } as const;
 
 /** Refuses the keys that a source has no use for, and an offline root that nobody knows. */
 export function refuseOtherSources(root: RootConfig, source: RootSource, problems: Problem[]): void {

@@ -1,10 +1,11 @@
-import { MeshCaConfig } from '../config/config';
+import { MeshCaConfig, UrlsConfig } from '../config/config';
 import { IstioCsrPlan } from './istio-csr';
 import { CertificatesPlan } from './certificates';
 import { PolicyCaPlan } from './policy-cas';
 import { RolePlan } from './role';
 import { Settings } from './settings';
 import { seconds } from './ttl';
+import { ISSUER_ID } from './urls';
 
 /** An unsafe choice that the config makes by name. */
 export interface Warning {
@@ -63,6 +64,16 @@ export function warningsOf(
       ['intermediate', 'maxPathLength'],
       (intermediate.maxPathLength ?? 0) !== 0,
       'the intermediate may sign further CAs; write 0, it signs workloads only',
+    ],
+    [
+      ['intermediate', 'urls'],
+      namesOneIssuer(intermediate.urls),
+      `the next generation signs at the same mount, and a URL without ${ISSUER_ID} is about one of the two; write it, e.g. "http://vault.example.com:8200/v1/istioca-${settings.name}/issuer/${ISSUER_ID}/crl/der"`,
+    ],
+    [
+      ['intermediate', 'tidy'],
+      intermediate.tidy === false && role.storeCertificates === true,
+      'Vault keeps every certificate, also when it has ended; write true',
     ],
     [
       ['role', 'hosts'],
@@ -124,3 +135,7 @@ export function warningsOf(
     .filter(([, chosen]) => chosen)
     .map(([keys, , message]) => ({ cluster: settings.name, path: settings.locate(keys), key: keys.join('.'), message }));
 }
+
+/** Whether a URL is about one CA of a mount, of which there may be two. OCSP finds the CA by what it is asked. */
+const namesOneIssuer = ({ issuingCertificates = [], crlDistributionPoints = [] }: UrlsConfig = {}) =>
+  [...issuingCertificates, ...crlDistributionPoints].some(url => !url.includes(ISSUER_ID));

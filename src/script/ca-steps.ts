@@ -1,20 +1,69 @@
 import { CaPlan, RootPlan, SignerPlan } from '../plan/pki';
+import { subjectText } from '../plan/subject';
 import { seconds } from '../plan/ttl';
-import { Capabilities, marked, Step } from './step';
+import { hasUrls, UrlsFields } from '../plan/urls';
+import { Capabilities, fieldsAt, marked, Step } from './step';
 import { disables, losesCa } from './undo';
 
 /** Steps that make a CA on a mount of its own. `id` is what their names begin with, `what` what the mount is marked as. */
 export function caSteps(id: string, what: string, ca: CaPlan, root: RootPlan): Step[] {
   const { signer } = ca;
   const issue = signer === undefined ? offlineSteps(id, ca, root) : [issueStep(id, { ...ca, signer }, root)];
-  return [...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), ...issue];
+  return [...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), urlsStep(id, ca), ...tidySteps(id, ca), ...issue];
+}
+
+/** The step that sets what a mount writes into the certificates that it signs. It comes before the mount signs anything. */
+export function urlsStep(id: string, { mount, urls }: { readonly mount: string; readonly urls: UrlsFields }): Step {
+  return {
+    id: `${id}/urls`,
+    title: hasUrls(urls)
+      ? `Have ${mount} write the planned URLs into what it signs`
+      : `Have ${mount} write no URLs of CAs, CRLs and OCSP into what it signs`,
+    why: hasUrls(urls)
+      ? ['Vault answers there without a login. Whoever checks revocation refuses a good certificate where he does not reach them.']
+      : [
+          'None is planned: Envoy and istiod check no revocation by them, and a client that does and does not reach Vault would refuse',
+          'every certificate. A leaf ends within hours; a CA is taken away by emergency.sh.',
+        ],
+    ...fieldsAt(`${mount}/config/urls`, { ...urls }),
+  };
+}
+
+/** The step that lets Vault remove what it keeps of certificates that have ended. */
+function tidySteps(id: string, { mount, tidy }: CaPlan): Step[] {
+  if (tidy === undefined) return [];
+  const what = 'what it keeps of certificates and revocations';
+  return [
+    {
+      id: `${id}/tidy`,
+      title: tidy.enabled ? `Have Vault remove from ${mount} ${what}, 72 hours after their end` : `Have Vault keep in ${mount} ${what}`,
+      why: [
+        'The planned PKI role stores none unless it says so, so this is for revoked ones, and for what another role would store.',
+        'Issuers stay: issuer/retire removes one with its key. Root and policy CAs keep their few: the record of which CAs were signed.',
+      ],
+      ...fieldsAt(`${mount}/config/auto-tidy`, { ...tidy }),
+    },
+  ];
 }
 
 /** What the runtime has to know of the CAs that a script makes. */
 export function caConstants(cas: readonly CaPlan[]): string {
-  const of = ({ mount, commonName, key, keyType, keyBits, maxPathLength, ttl, signer, generation }: CaPlan) => ({
+  const of = ({
+    mount,
+    commonName,
+    subject,
+    key,
+    keyType,
+    keyBits,
+    maxPathLength,
+    permittedDnsDomains,
+    ttl,
+    signer,
+    generation,
+  }: CaPlan) => ({
     mount,
     common_name: commonName,
+    subject: subjectText(subject),
     key,
     key_name: keyName({ generation }),
     key_type: keyType,
@@ -25,7 +74,12 @@ export function caConstants(cas: readonly CaPlan[]): string {
     signer: signer?.mount ?? '',
     signer_ref: signer?.issuer ?? '',
     sign_path: signer?.signPath ?? '',
-    sign: signFields({ ttl, maxPathLength }),
+    // as OpenSSL writes them.
+    permitted: [...permittedDnsDomains]
+      .sort()
+      .map(domain => `DNS:${domain}`)
+      .join(','),
+    sign: signFields({ ttl, maxPathLength, subject, permittedDnsDomains }),
   });
   return JSON.stringify(cas.map(of), null, 2);
 }
@@ -36,10 +90,25 @@ export const readsRoot = ({ mount }: RootPlan) => (mount === undefined ? {} : re
 /** What reads the CA of a mount. */
 export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
 
-/** How its issuer signs it, in Vault's words. */
-function signFields({ ttl, maxPathLength }: Pick<CaPlan, 'ttl' | 'maxPathLength'>): Record<string, unknown> {
-  return { format: 'pem_bundle', ttl, ...(maxPathLength === -1 ? {} : { max_path_length: maxPathLength }) };
+/** How its issuer signs it, in Vault's words. Of the name in the request Vault takes the common name alone. */
+function signFields({
+  ttl,
+  maxPathLength,
+  subject,
+  permittedDnsDomains,
+}: Pick<CaPlan, 'ttl' | 'maxPathLength' | 'subject' | 'permittedDnsDomains'>): Record<string, unknown> {
+  const path = maxPathLength === -1 ? {} : { max_path_length: maxPathLength };
+  return { format: 'pem_bundle', ttl, ...subject, ...permitted(permittedDnsDomains), ...path };
 }
+
+/** DNS domains that a CA may sign, in Vault's words. */
+export const permitted = (domains: readonly string[]) => (domains.length === 0 ? {} : { permitted_dns_domains: domains });
+
+/** What a reader should know of a CA that may sign some DNS domains alone. */
+export const aboutPermitted = (domains: readonly string[]) =>
+  domains.length === 0
+    ? []
+    : [`Of DNS names it may sign ${domains.join(', ')} and what is below alone. SPIFFE IDs and IP addresses pass all the same.`];
 
 /** Steps that make the mount of a CA. */
 export function pkiMountSteps(
@@ -69,8 +138,9 @@ export function pkiMountSteps(
 }
 
 /** What Vault makes the key and the request with. */
-const requestFields = ({ commonName, ttl, keyType, keyBits }: CaPlan) => ({
+const requestFields = ({ commonName, subject, ttl, keyType, keyBits }: CaPlan) => ({
   common_name: commonName,
+  ...subject,
   ttl,
   key_type: keyType,
   key_bits: keyBits,
@@ -119,6 +189,7 @@ function offlineSteps(id: string, ca: CaPlan, root: RootPlan): Step[] {
       title: `Take in the CA of ${mount} that the offline root has signed`,
       why: [
         'What does not fit the key, the name, the path length, the dates or the root is refused. A CA that is there is never replaced.',
+        ...aboutPermitted(ca.permittedDnsDomains),
       ],
       fields: requestFields(ca),
       unless: ['ca_present', mount],
@@ -145,6 +216,7 @@ function issueStep(id: string, ca: CaPlan & { readonly signer: SignerPlan }, roo
     why: [
       'Key, signature and import are one step: a rerun never replaces a CA that a mesh trusts.',
       ...(key === 'internal' ? ['internal: the key never leaves Vault.'] : ['WARNING: exported: the key leaves Vault.']),
+      ...aboutPermitted(ca.permittedDnsDomains),
     ],
     fields: requestFields(ca),
     unless: ['ca_present', mount],

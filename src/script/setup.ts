@@ -3,6 +3,7 @@ import { AuthPlan } from '../plan/auth';
 import { CaPlan, RootPlan } from '../plan/pki';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { SecretDelivery } from '../plan/secret';
+import { subjectText } from '../plan/subject';
 import { seconds } from '../plan/ttl';
 import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
@@ -19,14 +20,21 @@ export function rootScript({ root, policyCas, vault, clusters, warnings }: MeshC
   const makes = policyCas.length === 0 ? '' : ` Makes the policy CA${policyCas.length === 1 ? '' : 's'} below it.`;
   const intermediates = clusters.map(({ intermediate }) => intermediate.ttl);
   const shared = warnings.filter(({ cluster }) => cluster === undefined);
-  return script(`${aboutRoot(root)}${makes}`, shared, rootSteps({ root, policyCas }), ['mark.sh', 'root.sh', ...caTexts(policyCas)], {
-    ...reaches(vault),
-    ...rootPlace(root),
-    root_source: root.source,
-    root_common_name: root.generate.commonName,
-    longest_below: String(Math.max(...(policyCas[0] ? [policyCas[0].ttl] : intermediates).map(seconds))),
-    ...caValues(policyCas, policyCas[1] ? [policyCas[1].ttl] : intermediates),
-  });
+  return script(
+    `${aboutRoot(root)}${makes}`,
+    shared,
+    rootSteps({ root, policyCas }),
+    ['mark.sh', 'audit.sh', 'root.sh', ...caTexts(policyCas)],
+    {
+      ...reaches(vault),
+      ...rootPlace(root),
+      root_source: root.source,
+      root_common_name: root.generate.commonName,
+      root_subject: subjectText(root.generate.subject),
+      longest_below: String(Math.max(...(policyCas[0] ? [policyCas[0].ttl] : intermediates).map(seconds))),
+      ...caValues(policyCas, policyCas[1] ? [policyCas[1].ttl] : intermediates),
+    },
+  );
 }
 
 /** The parts of the runtime that make CAs. */
@@ -56,6 +64,7 @@ export function clusterScript(cluster: ClusterPlan): string {
     clusterSteps(cluster),
     [
       'mark.sh',
+      'audit.sh',
       'cluster.sh',
       ...caTexts([intermediate]),
       'generation.sh',

@@ -2,7 +2,7 @@ import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { RootPlan } from '../plan/pki';
 import { PolicyPlan } from '../plan/policy';
 import { authSteps } from './auth-steps';
-import { caSteps, pkiMountSteps, readsRoot } from './ca-steps';
+import { aboutPermitted, caSteps, permitted, pkiMountSteps, readsRoot, urlsStep } from './ca-steps';
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
 import { generationSteps, roleFields } from './generation-steps';
@@ -51,6 +51,8 @@ function rootCaSteps(root: RootPlan): Step[] {
     ];
   }
   // the mount may be there already, and serve others: it is never made to allow less.
+  // after the root is there: Vault would write them into the root's own certificate too, which nobody revokes.
+  const urls = ownUrlsStep(mount, root);
   const mountSteps = pkiMountSteps('root', 'the root CA', mount, root.maxLeaseTtl, 'mount_allows');
   if (source === 'import') {
     return [
@@ -64,6 +66,7 @@ function rootCaSteps(root: RootPlan): Step[] {
         needs: { look: readsRoot(root), act: { [`${mount}/config/ca`]: ['update'] } },
         undo: losesCa(mount),
       },
+      urls,
     ];
   }
   return [
@@ -71,14 +74,29 @@ function rootCaSteps(root: RootPlan): Step[] {
     {
       id: 'root/generate',
       title: `Generate the root CA in ${mount}`,
-      why: ['internal: the key never leaves Vault.'],
-      fields: { common_name: generate.commonName, ttl: generate.ttl, key_type: generate.keyType, key_bits: generate.keyBits },
+      why: ['internal: the key never leaves Vault.', ...aboutPermitted(generate.permittedDnsDomains)],
+      fields: {
+        common_name: generate.commonName,
+        ...generate.subject,
+        ttl: generate.ttl,
+        key_type: generate.keyType,
+        key_bits: generate.keyBits,
+        ...permitted(generate.permittedDnsDomains),
+      },
       unless: ['root_present'],
       run: [['generate_root']],
       needs: { look: readsRoot(root), act: { [`${mount}/root/generate/internal`]: ['update'] } },
       undo: losesCa(mount),
     },
+    urls,
   ];
+}
+
+/** As for the CAs below, but that a mount which others may use too stays as it is. */
+function ownUrlsStep(mount: string, root: RootPlan): Step {
+  const { needs, ...step } = urlsStep('root', { mount, urls: root.urls });
+  const [, path = ''] = step.unless ?? [];
+  return { ...step, unless: ['own_mount_has', mount, path], needs: { ...needs, look: { ...needs.look, 'sys/mounts': ['read'] } } };
 }
 
 /** Steps that make a cluster's intermediate CA, cert-manager's way in, and try both. */

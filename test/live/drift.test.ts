@@ -41,6 +41,9 @@ function other(field: string, value: unknown): unknown {
     ext_key_usage_oids: ['1.3.6.1.5.5.7.3.3'],
     token_period: '120s',
     token_explicit_max_ttl: '7000s',
+    issuing_certificates: ['http://other.example.com/ca'],
+    crl_distribution_points: ['http://other.example.com/crl'],
+    ocsp_servers: ['http://other.example.com/ocsp'],
   };
   if (field in special) return special[field];
   if (typeof value === 'boolean') return !value;

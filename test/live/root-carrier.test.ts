@@ -154,11 +154,11 @@ test('a root that is trusted beside it is added, and what lies there stays', asy
 
   const both = await at([next!.pem]);
   writeFileSync(join(both.folder, 'root.pem'), root!.pem);
-  expect((await both.script('cluster-1', ['--check'])).stdout).toContain('drift: 2 of 13 steps differ: cluster/root-ca cluster/trust.');
+  expect((await both.script('cluster-1', ['--check'])).stdout).toContain('drift: 2 of 15 steps differ: cluster/root-ca cluster/trust.');
   ok(await both.script('cluster-1'));
   expect(await held()).toEqual(printsOf(root!.pem + next!.pem));
   // no workload is handed a root here.
-  expect((await both.script('cluster-1', ['--check'])).stdout).toContain('drift: 1 of 13 steps differ: cluster/trust.');
+  expect((await both.script('cluster-1', ['--check'])).stdout).toContain('drift: 1 of 15 steps differ: cluster/trust.');
 
   const third = await at([other!.pem]);
   ok(await third.script('cluster-1'));

@@ -33,7 +33,7 @@ test('a workload gets leaf, issuing CA, policy CAs, then the root file; OpenSSL 
   const world = await makeWorld(config, vault, [kube]);
   const dist = writeDist(world.folder, world.plan);
   expect(ok(await world.script('root', rootFiles(root)))).toContain(
-    '[10/10] mesh/issue: Issue the CA of pki-mesh from the CA in pki-regional',
+    '[13/13] mesh/issue: Issue the CA of pki-mesh from the CA in pki-regional',
   );
   expect(ok(await world.script('chain'))).toMatch(/signed, verified to the root: a workload/);
   const issuerOf = async (mount: string) => String(dataOf((await vault.request('GET', `${mount}/issuer/default`)).body).certificate);
@@ -102,7 +102,11 @@ test.each(rows.map(row => [row.map(([type, bits]) => `${type} ${bits}`).join(', 
     };
     expect(await Promise.all([`pki-${name}`, `policy-${name}`, `istioca-${name}`].map(keyOf))).toEqual(row.slice(0, 3));
     const [leafType, leafBits] = row[3] ?? types[0];
-    expect(dataOf((await vault.request('GET', world.cluster.role.path)).body)).toMatchObject({ key_type: leafType, key_bits: leafBits });
+    expect(dataOf((await vault.request('GET', world.cluster.role.path)).body)).toMatchObject({
+      key_type: leafType,
+      key_bits: leafBits,
+      key_usage: leafType === 'rsa' ? ['DigitalSignature', 'KeyEncipherment'] : ['DigitalSignature'],
+    });
     expect(world.cluster.istioCsr.values).toMatchObject({
       'app.server.serving.signatureAlgorithm': leafType === 'rsa' ? 'RSA' : 'ECDSA',
       'app.server.serving.certificateKeySize': leafBits,

@@ -24,7 +24,9 @@ const refusal = (message: string) => ({ code: 1, stderr: expect.stringContaining
 const read = async (path: string) => dataOf((await vault.request('GET', path)).body);
 describe('a root that is not in Vault', () => {
   type Root = Awaited<ReturnType<typeof offlineRoot>>;
-  const policyCas = [{ name: 'first', keyType: 'ec' }] as const;
+  const policyCas = [
+    { name: 'first', keyType: 'ec', subject: { organization: 'Example, Ltd', country: 'DE' }, permittedDnsDomains: ['svc', 'example.com'] },
+  ] as const;
 
   async function waiting(name: string, root: Root): Promise<{ world: World; stdout: string; mount: string }> {
     const mount = `pki-${name}`;
@@ -114,7 +116,10 @@ describe('a root that is not in Vault', () => {
     const cases: [file: string, message: string][] = [
       ['empty.crt', '--signed holds no PEM certificate'],
       [await sign('key', root, c => c.replace(/-in \S+/, '-in x.csr')), `is not of the key that waits in ${mount}`],
-      [await sign('name', root, c => `${c} -subj "/CN=Another"`), 'has another name than was asked for, CN=first Mesh Policy CA'],
+      [
+        await sign('name', root, c => `${c} -subj "/CN=Another"`),
+        'has another name than was asked for, CN=first Mesh Policy CA,O=Example\\, Ltd,C=DE',
+      ],
       [await sign('leaf', root, ext('leaf', usage)), 'is no CA certificate'],
       [
         await sign('usage', root, ext('usage', 'basicConstraints=critical,CA:TRUE,pathlen:1\nkeyUsage=critical,cRLSign\n')),
@@ -127,6 +132,10 @@ describe('a root that is not in Vault', () => {
       [
         await sign('wide', root, ext('wide', `basicConstraints=critical,CA:TRUE\n${usage}`)),
         'has the path length without a bound, the plan says 1',
+      ],
+      [
+        await sign('names', root, ext('names', `basicConstraints=critical,CA:TRUE,pathlen:1\n${usage}nameConstraints=permitted;DNS:svc\n`)),
+        'has other name constraints than the plan says, DNS:example.com,DNS:svc',
       ],
       [await sign('days', root, c => c.replace(/-days \d+/, '-days 30')), 'before what it is to sign for 157680000 s would'],
       [await sign('long', root, c => c.replace(/-days \d+/, '-days 9999')), 'after the root does'],
@@ -182,7 +191,7 @@ describe('a root that is not in Vault', () => {
     const issuing = await read('istioca-between/issuer/default');
     expect(certificates((issuing.ca_chain as string[]).join('')).map(one => new X509Certificate(one).subject)).toEqual([
       'CN=between Mesh Intermediate CA',
-      'CN=first Mesh Policy CA',
+      'C=DE\nO=Example, Ltd\nCN=first Mesh Policy CA',
       'CN=Team CA',
       'CN=Offline Root',
     ]);

@@ -182,7 +182,9 @@ describe('the root that is there', () => {
     // everything that is wrong with it at once.
     const refused = await world.script('cluster-1');
     expect(refused).toMatchObject(refusal('before what it is to sign for 157680000 s would'));
-    expect(refused).toMatchObject(refusal('pki issues for less than the 157680000 s of a CA below the CA; to raise it: vault secrets tune'));
+    expect(refused).toMatchObject(
+      refusal('pki issues for less than the 157680000 s of a CA below the CA; to raise it: vault secrets tune'),
+    );
     expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).not.toHaveProperty(['istioca-cluster-1/']);
   });
 

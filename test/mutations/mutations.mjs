@@ -7,6 +7,9 @@ const ROOTS = { project: 'live', test: 'test/live/rotate-root.test.ts', red: 'in
 const OTHERS = { project: 'live', test: 'test/live/setup-others.test.ts' };
 const OFFLINE = { test: 'test/live/roots-offline.test.ts', project: 'live' };
 
+const SETTINGS = { project: 'live', test: 'test/live/settings.test.ts' };
+const PLANNED = { test: 'test/plan/mount-settings.test.ts' };
+
 export const mutations = [
   // quoting
   {
@@ -38,8 +41,8 @@ export const mutations = [
   {
     name: 'steps: the role before the CA',
     file: 'src/script/ca-steps.ts',
-    from: "[...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), ...issue]",
-    to: "[...issue, ...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is')]",
+    from: "[...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), urlsStep(id, ca), ...tidySteps(id, ca), ...issue]",
+    to: "[...issue, ...pkiMountSteps(id, what, ca.mount, ca.ttl, 'max_lease_ttl_is'), urlsStep(id, ca), ...tidySteps(id, ca)]",
     test: 'test/script/setup.test.ts',
     red: 'CA, role, policy, way in, delivery',
   },
@@ -1026,5 +1029,117 @@ export const mutations = [
     to: '1 + Math.max(...paths)',
     test: 'test/plan/policy-cas.test.ts',
     red: 'allows as many CAs as stand below it',
+  },
+
+  // what a mount is set to, and whether Vault keeps a record
+  {
+    name: 'audit: a Vault without a device is not spoken of',
+    file: 'src/script/runtime/audit.sh',
+    from: 'length > 0',
+    to: 'length >= 0',
+    ...SETTINGS,
+    red: 'it is warned of in each run',
+  },
+  {
+    name: 'audit: a token that may not look tries',
+    file: 'src/script/runtime/audit.sh',
+    from: '== ["root"] or ["read", "sudo"] - . == []',
+    to: '!= []',
+    ...SETTINGS,
+    red: 'does not try',
+  },
+  {
+    name: 'urls: those of another maker are written over',
+    file: 'src/script/runtime/root.sh',
+    from: 'if ((rc == 1)) && description_of',
+    to: 'if false && description_of',
+    ...SETTINGS,
+    red: 'may serve others',
+  },
+  {
+    name: 'urls: before the root is generated',
+    file: 'src/script/steps.ts',
+    from: "    ...mountSteps,\n    {\n      id: 'root/generate'",
+    to: "    ...mountSteps,\n    urls,\n    {\n      id: 'root/generate'",
+    test: 'test/script/setup.test.ts',
+    red: 'mount, bound, import, URLs, write',
+  },
+  {
+    name: 'urls: no template is filled in',
+    file: 'src/plan/urls.ts',
+    from: '.some(url => url.includes(ISSUER_ID))',
+    to: '.some(() => false)',
+    ...PLANNED,
+    red: 'fills templates in only where there are some',
+  },
+  {
+    name: 'urls: one that is about one CA of two is not warned of',
+    file: 'src/plan/warnings.ts',
+    from: '.some(url => !url.includes(ISSUER_ID))',
+    to: '.some(() => false)',
+    ...PLANNED,
+    red: 'is warned of',
+  },
+  {
+    name: 'tidy: issuers too',
+    file: 'src/plan/tidy.ts',
+    from: 'tidy_expired_issuers: false',
+    to: 'tidy_expired_issuers: true',
+    ...PLANNED,
+    red: 'a mount of leaves alone is tidied',
+  },
+
+  // what a CA is called
+  {
+    name: 'subject: the CA that signs is not told of it',
+    file: 'src/script/ca-steps.ts',
+    from: "{ format: 'pem_bundle', ttl, ...subject,",
+    to: "{ format: 'pem_bundle', ttl,",
+    test: 'test/plan/subject.test.ts',
+    red: "asked for and signed with its own fields in Vault's words",
+  },
+  {
+    name: 'subject: one that differs is not spoken of',
+    file: 'src/script/runtime/setup.sh',
+    from: '[[ $fields == "$2" ]] || note',
+    to: '[[ 1 == 1 ]] || note',
+    ...SETTINGS,
+    red: 'keeps its name, and the reader is told',
+  },
+
+  // what a key is for
+  {
+    name: 'key usage: EC enciphers keys',
+    file: 'src/plan/role.ts',
+    from: ": ['DigitalSignature'],",
+    to: ": ['DigitalSignature', 'KeyEncipherment'],",
+    test: 'test/plan/plan.test.ts',
+    red: 'an EC key signs, and does nothing else',
+  },
+
+  // name constraints
+  {
+    name: 'name constraints: a domain holds what ends as it does',
+    file: 'src/plan/name-constraints.ts',
+    from: 'name.endsWith(`.${domain}`)',
+    to: 'name.endsWith(domain)',
+    test: 'test/plan/name-constraints.test.ts',
+    red: 'outside, at each level',
+  },
+  {
+    name: 'name constraints: Vault is not told',
+    file: 'src/script/ca-steps.ts',
+    from: '...permitted(permittedDnsDomains), ...path',
+    to: '...path',
+    ...SETTINGS,
+    red: 'name constraints',
+  },
+  {
+    name: 'name constraints: an offline root may leave them out',
+    file: 'src/script/runtime/offline.sh',
+    from: '[[ -z $ca_permitted || $(permitted_of',
+    to: '[[ 1 == 1 || $(permitted_of',
+    ...OFFLINE,
+    red: 'fails if what was signed',
   },
 ];

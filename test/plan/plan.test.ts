@@ -36,11 +36,25 @@ test('a minimal config has every name after its cluster', () => {
       generation: { number: 1, prefix: 'cluster-1-g', firstCommonName: 'cluster-1 Mesh Intermediate CA', reuseKey: false },
       mount: 'istioca-cluster-1',
       commonName: 'cluster-1 Mesh Intermediate CA',
+      subject: {},
       ttl: '43800h',
       key: 'internal',
       keyType: 'rsa',
       keyBits: 3072,
       maxPathLength: 0,
+      permittedDnsDomains: [],
+      urls: { issuing_certificates: [], crl_distribution_points: [], ocsp_servers: [], enable_templating: false },
+      tidy: {
+        enabled: true,
+        interval_duration: '12h',
+        safety_buffer: '72h',
+        pause_duration: '0s',
+        tidy_cert_store: true,
+        tidy_revoked_certs: true,
+        tidy_revoked_cert_issuer_associations: false,
+        tidy_expired_issuers: false,
+        tidy_move_legacy_ca_bundle: false,
+      },
       signer: { mount: 'pki', issuer: 'default', signPath: 'pki/root/sign-intermediate' },
     },
     role: {
@@ -69,7 +83,7 @@ test('a minimal config has every name after its cluster', () => {
         not_before_duration: '30s',
         not_after: '',
         issuer_ref: 'default',
-        key_usage: ['DigitalSignature', 'KeyAgreement', 'KeyEncipherment'],
+        key_usage: ['DigitalSignature', 'KeyEncipherment'],
         enforce_hostnames: true,
         require_cn: false,
         use_csr_common_name: true,
@@ -328,6 +342,10 @@ test('the role follows the trust domain, the names, the lifetimes and the keys',
     ttl: '24h',
     max_ttl: '24h',
   });
+});
+
+test('an EC key signs, and does nothing else', () => {
+  expect(plan({ certificates: { keyType: 'ec' } }).role.fields.key_usage).toEqual(['DigitalSignature']);
 });
 
 test('the values of istio-csr follow the same decisions', () => {

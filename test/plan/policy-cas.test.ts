@@ -9,6 +9,8 @@ const base: MeshCaConfig = {
   clusters: [{ name: 'one' }, { name: 'two' }],
 };
 
+const noUrls = { issuing_certificates: [], crl_distribution_points: [], ocsp_servers: [], enable_templating: false };
+
 function problemsOf(config: Partial<MeshCaConfig>): [path: string, message: string][] {
   try {
     planMeshCa({ ...base, ...config });
@@ -26,22 +28,28 @@ test('each policy CA is signed by the one before, lives less long, and allows as
       name: 'regional',
       mount: 'pki-regional',
       commonName: 'regional Mesh Policy CA',
+      subject: {},
       ttl: '73000h',
       key: 'internal',
       keyType: 'rsa',
       keyBits: 4096,
       maxPathLength: 2,
+      permittedDnsDomains: [],
+      urls: noUrls,
       signer: { mount: 'pki', issuer: 'default', signPath: 'pki/root/sign-intermediate' },
     },
     {
       name: 'mesh',
       mount: 'pki-mesh',
       commonName: 'mesh Mesh Policy CA',
+      subject: {},
       ttl: '58400h',
       key: 'internal',
       keyType: 'ec',
       keyBits: 384,
       maxPathLength: 1,
+      permittedDnsDomains: [],
+      urls: noUrls,
       signer: { mount: 'pki-regional', issuer: 'default', signPath: 'pki-regional/root/sign-intermediate' },
     },
   ]);

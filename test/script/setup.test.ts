@@ -42,12 +42,13 @@ const clusterOf = (name: keyof typeof plans) => {
 };
 const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
-test('the root comes before its trial by its users: mount, bound, import, write', () => {
-  expect(rootSteps(generated).map(step => step.id)).toEqual(['root/mount', 'root/tune', 'root/import', 'root/write']);
+test('the root comes before its trial by its users: mount, bound, import, URLs, write', () => {
+  expect(rootSteps(generated).map(step => step.id)).toEqual(['root/mount', 'root/tune', 'root/import', 'root/urls', 'root/write']);
   expect(rootSteps({ ...generated, root: { ...generated.root, source: 'generate', certificate: 'known' } }).map(step => step.id)).toEqual([
     'root/mount',
     'root/tune',
     'root/generate',
+    'root/urls',
   ]);
 });
 
@@ -62,6 +63,8 @@ test.each<[name: keyof typeof plans, wayIn: string[], delivery: string[]]>([
   expect(clusterSteps(clusterOf(name)).map(step => step.id)).toEqual([
     'intermediate/mount',
     'intermediate/tune',
+    'intermediate/urls',
+    'intermediate/tidy',
     'intermediate/issue',
     'role/write',
     'issuer/default',
@@ -167,14 +170,17 @@ test('a secret that is delivered by manifest is not made by the script', () => {
 test('policy CAs come after the root, and what an offline root signs is asked for before it is taken in', () => {
   expect(rootSteps(plans.policyCas).map(step => step.id)).toEqual([
     'root/check',
-    ...['regional/mount', 'regional/tune', 'regional/request', 'regional/issue'],
-    ...['mesh/mount', 'mesh/tune', 'mesh/issue'],
+    ...['regional/mount', 'regional/tune', 'regional/urls', 'regional/request', 'regional/issue'],
+    ...['mesh/mount', 'mesh/tune', 'mesh/urls', 'mesh/issue'],
   ]);
   expect(
     clusterSteps(clusterOf('offline'))
       .map(step => step.id)
-      .slice(0, 4),
-  ).toEqual(['intermediate/mount', 'intermediate/tune', 'intermediate/request', 'intermediate/issue']);
+      .slice(0, 6),
+  ).toEqual([
+    ...['intermediate/mount', 'intermediate/tune', 'intermediate/urls', 'intermediate/tidy'],
+    ...['intermediate/request', 'intermediate/issue'],
+  ]);
 });
 
 test.each(names)('every step but the trial can tell that it is done: %s', name => {

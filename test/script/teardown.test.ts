@@ -41,7 +41,7 @@ test.each<[way: string, more: Partial<MeshCaConfig>, ids: string[]]>([
   ]);
   // what has no undo of its own makes nothing, or goes with what another step made.
   const without = steps.filter(({ undo }) => undo === undefined).map(({ id }) => id);
-  expect(without.filter(id => !/\/(tune|config|role-id|lockout)$|^issuer\/|^cluster\/trust$|^trial$/.test(id))).toEqual([]);
+  expect(without.filter(id => !/\/(tune|urls|tidy|config|role-id|lockout)$|^issuer\/|^cluster\/trust$|^trial$/.test(id))).toEqual([]);
 });
 
 test('the root is taken back the same way', () => {

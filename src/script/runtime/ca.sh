@@ -6,9 +6,9 @@ exported_key_file=
 use_ca() {
   local -a of
   mapfile -t of < <(jq -r --arg mount "$1" '.[] | select(.mount == $mount)
-    | .common_name, .key, .key_type, .key_bits, .max_path_length, .seconds, .signer, .signer_ref, .sign_path, (.sign | tojson), .key_name' <<<"$cas")
+    | .common_name, .key, .key_type, .key_bits, .max_path_length, .seconds, .signer, .signer_ref, .sign_path, (.sign | tojson), .key_name, .subject, .permitted' <<<"$cas")
   mount=$1 common_name=${of[0]} key_mode=${of[1]} ca_type=${of[2]} ca_bits=${of[3]} max_path_length=${of[4]} ca_seconds=${of[5]}
-  signer=${of[6]} signer_ref=${of[7]} signer_path=${of[8]} sign_fields=${of[9]} key_name=${of[10]}
+  signer=${of[6]} signer_ref=${of[7]} signer_path=${of[8]} sign_fields=${of[9]} key_name=${of[10]} ca_subject=${of[11]} ca_permitted=${of[12]}
 }
 
 # the issuers of a mount that have a key, an object a line in Vault's words, the default first; read once, until something is written.
@@ -125,12 +125,18 @@ is_planned_ca() {
 
 # report_differences: a CA that was made with other settings than those of today is kept.
 report_differences() {
-  local path
+  local path names
   openssl x509 -noout -text <<<"$ca" | has_planned_key || note "its key is not $ca_type with $ca_bits bits, as the plan says; it is kept"
+  report_subject "$ca" "$ca_subject"
   path=$(path_of "$ca")
   [[ $path == "$max_path_length" ]] ||
     note "its path length is ${path/#-1/without a bound}, the plan says $max_path_length; it is kept"
+  names=$(permitted_of <<<"$ca")
+  [[ $names == "$ca_permitted" ]] || note "of names it may sign ${names:-any}, the plan says ${ca_permitted:-any}; it is kept"
 }
+
+# permitted_of: the name constraints of the certificate on standard input, as the plan writes them.
+permitted_of() { openssl x509 -noout -ext nameConstraints 2>/dev/null | sed -n 's/^ *\([A-Za-z ]*:.\)/\1/p' | sort | paste -sd, -; }
 
 # report_other_signers: what else the mount can sign with: further issuers; keys without a certificate, which a stopped run leaves; further
 # roles, which sign with this CA what the plan knows nothing of. They are named, and left alone.

@@ -40,7 +40,8 @@ write_request() {
   keep_file "$(extension_file)" <<<"basicConstraints=critical,CA:TRUE$path
 keyUsage=critical,keyCertSign,cRLSign
 subjectKeyIdentifier=hash
-authorityKeyIdentifier=keyid"
+authorityKeyIdentifier=keyid${ca_permitted:+
+nameConstraints=critical,${ca_permitted//DNS:/permitted;DNS:}}"
 }
 
 # keep_file FILE: writes standard input, where there is no such file.
@@ -98,6 +99,8 @@ refuse_unfit() {
   path=$(path_of "$certificate")
   [[ $path == "$max_path_length" ]] ||
     die "$what has the path length ${path/#-1/without a bound}, the plan says $max_path_length: have it signed with the extensions of $(extension_file)"
+  [[ -z $ca_permitted || $(permitted_of <<<"$certificate") == "$ca_permitted" ]] ||
+    die "$what has other name constraints than the plan says, $ca_permitted: have it signed with the extensions of $(extension_file)"
   openssl x509 -noout -checkend 0 <<<"$certificate" >/dev/null || die "$what has ended: $(end_of <<<"$certificate")"
   lives_for "$seconds_below" "$certificate" "$what" || exit 1
   if (($(second_of_end <<<"$certificate") > $(second_of_end <<<"$root"))); then

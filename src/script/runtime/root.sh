@@ -44,7 +44,7 @@ before_steps() {
     known_root_source=--root-cert
   fi
   need_vault
-  ((${#missing[@]} > 0)) || look_around
+  ((${#missing[@]} > 0)) || { look_at_audit; look_around; }
 }
 
 # look_around: what is there already, and what an import brings, is checked before anything is changed.
@@ -113,6 +113,7 @@ root_present() {
   # shellcheck disable=SC2034 # what makes CAs reads it.
   root=$certificate
   note "the root is $(described "$certificate"), until $(end_of <<<"$certificate")"
+  [[ $root_source != generate ]] || report_subject "$certificate" "$root_subject"
   lives_for "$longest_below" "$certificate" 'the root' 2>/dev/null ||
     note "it ends before a CA below it that is made now would: no further one can be made as planned"
 }
@@ -123,6 +124,18 @@ root_fits() {
   root_present || rc=$?
   ((rc == 0)) || return "$rc"
   [[ -z $root_mount ]] || may_sign_for "$longest_below" "$root_mount" "$root_ref" 'the root' || return 2
+}
+
+# own_mount_has MOUNT PATH: whether Vault holds the step's fields there. A mount that was there before may serve others, and stays as it is.
+own_mount_has() {
+  local rc=0
+  is_marked sys/mounts "$1" || rc=$?
+  ((rc <= 1)) || return "$rc"
+  if ((rc == 1)) && description_of sys/mounts "$1" >/dev/null; then
+    note "the mount $1 was there before and may serve others: $2 stays as it is"
+    return 0
+  fi
+  same_fields "$2"
 }
 
 refuse_root() { die "there is no root $root_place"; }

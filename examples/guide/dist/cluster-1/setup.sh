@@ -5,6 +5,7 @@
 # Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.
 # WARNING: intermediate.key: the CA key leaves Vault and lies in a file; write "internal", and back up with a Vault snapshot
 # WARNING: intermediate.maxPathLength: the intermediate may sign further CAs; write 0, it signs workloads only
+# WARNING: intermediate.tidy: Vault keeps every certificate, also when it has ended; write true
 # WARNING: role.hosts: the role signs every *.svc name, localhost, any IP address and wildcards, so whoever holds its token can be any service; write "exact"
 # WARNING: role.spiffeIds: the role signs every SPIFFE ID below the trust domain, also those that no workload has; write "workloads"
 # WARNING: role.maxTtl: the role signs for up to 720h, the mesh asks for 1h; remove it, certificates decides
@@ -32,6 +33,7 @@ readonly cas='[
   {
     "mount": "istioca",
     "common_name": "test-subordinate.tetrate.info",
+    "subject": "",
     "key": "exported",
     "key_name": "mesh-ca",
     "key_type": "rsa",
@@ -41,6 +43,7 @@ readonly cas='[
     "signer": "pki",
     "signer_ref": "default",
     "sign_path": "pki/root/sign-intermediate",
+    "permitted": "",
     "sign": {
       "format": "pem_bundle",
       "ttl": "43800h"
@@ -83,10 +86,12 @@ readonly root_file=intermediate
 readonly key_type=rsa
 readonly key_bits=2048
 readonly trial_ttl=1h
-readonly step_count=14
+readonly step_count=16
 readonly needs='{
   "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca":["create","update"]}},
   "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]}},
+  "intermediate/urls": {"look":{"istioca/config/urls":["read"]},"act":{"istioca/config/urls":["create","update"]}},
+  "intermediate/tidy": {"look":{"istioca/config/auto-tidy":["read"]},"act":{"istioca/config/auto-tidy":["create","update"]}},
   "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"istioca/keys":["list"],"istioca/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca/intermediate/generate/exported":["update"],"istioca/intermediate/set-signed":["update"],"istioca/config/issuers":["update"]}},
   "role/write": {"look":{"istioca/roles/cluster-local":["read"]},"act":{"istioca/roles/cluster-local":["create","update"],"sys/mounts/istioca/tune":["create","update"]}},
   "issuer/default": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+/sign/cluster-local":["update"],"istioca/config/issuers":["update"],"sys/mounts/istioca/tune":["create","update"]}},
@@ -109,6 +114,27 @@ steps() {
   step intermediate/tune 'Let istioca issue for at most 43800h'
   unless max_lease_ttl_is istioca 43800h
   run vault secrets tune -max-lease-ttl=43800h istioca
+
+  # None is planned: Envoy and istiod check no revocation by them, and a client that does and does not reach Vault would refuse
+  # every certificate. A leaf ends within hours; a CA is taken away by emergency.sh.
+  step intermediate/urls 'Have istioca write no URLs of CAs, CRLs and OCSP into what it signs'
+  fields '{
+    "issuing_certificates": [],
+    "crl_distribution_points": [],
+    "ocsp_servers": [],
+    "enable_templating": false
+  }'
+  unless same_fields istioca/config/urls
+  run write_fields istioca/config/urls
+
+  # The planned PKI role stores none unless it says so, so this is for revoked ones, and for what another role would store.
+  # Issuers stay: issuer/retire removes one with its key. Root and policy CAs keep their few: the record of which CAs were signed.
+  step intermediate/tidy 'Have Vault keep in istioca what it keeps of certificates and revocations'
+  fields '{
+    "enabled": false
+  }'
+  unless same_fields istioca/config/auto-tidy
+  run write_fields istioca/config/auto-tidy
 
   # Key, signature and import are one step: a rerun never replaces a CA that a mesh trusts.
   # WARNING: exported: the key leaves Vault.
@@ -158,7 +184,6 @@ steps() {
     "basic_constraints_valid_for_non_ca": false,
     "key_usage": [
       "DigitalSignature",
-      "KeyAgreement",
       "KeyEncipherment"
     ],
     "ext_key_usage": [],
@@ -578,6 +603,13 @@ write_fields() { put "$1" <<<"$wanted"; }
 first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
 fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
 subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
+
+# report_subject CERTIFICATE PLANNED: says where its name has other fields beside the common name than planned, by OpenSSL's names, a line.
+report_subject() {
+  local fields
+  fields=$(openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb <<<"$1" | sed -n '/^ *commonName *=/d; s/^ *\([A-Za-z]*\) *= /\1=/p' | sort | paste -sd, -)
+  [[ $fields == "$2" ]] || note "its name says ${fields:-nothing} beside the common name, the plan ${2:-nothing}; it is kept"
+}
 end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
 described() { printf "'%s', SHA-256 %s" "$(subject_cn <<<"$1")" "$(fingerprint <<<"$1")"; }
 
@@ -750,22 +782,26 @@ need_answer() {
   fi
 }
 
+# what Vault says that the token may do, by path; none: it was not asked.
+capabilities=
+
 # need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local answer undone='' reason
+  local undone='' reason
   # an offline root alone needs nothing of Vault.
   jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
-  answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
+  # whether there is an audit device is no need of a step: see audit.sh.
+  capabilities=$(jq '{paths: ([.[] | .[] | keys[]] + ["sys/audit"] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     reason=$(last_error)
     need_answer || return 0
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
-  mapfile -t missing < <(lacking look "$only" <<<"$answer")
-  [[ $mode == run && -n $(lacking act "$only" <<<"$answer") ]] || return 0
+  mapfile -t missing < <(lacking look "$only" <<<"$capabilities")
+  [[ $mode == run && -n $(lacking act "$only" <<<"$capabilities") ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
-  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$answer")
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities")
 }
 
 # lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
@@ -973,6 +1009,22 @@ forget_record() {
   record "$1" "${words[@]/%/=}"
 }
 
+# --- who did what: Vault's audit devices --------------------------------------------------------------------------------------------
+
+# look_at_audit: warns where Vault keeps no record of what it does. To look takes sudo, which no step needs: a token without it is not asked
+# for it, and does not try, since a refused request is what an audit log is watched for.
+look_at_audit() {
+  local table
+  [[ -n $capabilities && -z $repair ]] || return 0
+  if ! jq -e '(.data // .)["sys/audit"] // [] | . == ["root"] or ["read", "sudo"] - . == []' <<<"$capabilities" >/dev/null; then
+    note 'this token may not see whether Vault has an audit device (read and sudo on sys/audit): ask somebody who may'
+  elif ! table=$(vault read -format=json sys/audit 2>"$work/error"); then
+    note "whether Vault has an audit device could not be read: $(last_error)"
+  elif ! jq -e '.data // {} | length > 0' <<<"$table" >/dev/null; then
+    note "WARNING: Vault has no audit device, so nobody can tell later who had what signed. To enable one: $cli audit enable file file_path=…"
+  fi
+}
+
 # --- a cluster -------------------------------------------------------------------------------------------------------------------
 
 repair_example=role/write
@@ -1017,7 +1069,7 @@ before_steps() {
   # a check does nothing in the cluster.
   [[ ${#missing[@]} -gt 0 || $mode == check ]] || need_rights
   [[ ${#missing[@]} -gt 0 || $mode == check || -z $root_kind ]] || need_root_place
-  ((${#missing[@]} > 0)) || look_around
+  ((${#missing[@]} > 0)) || { look_at_audit; look_around; }
 }
 
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
@@ -1112,9 +1164,9 @@ exported_key_file=
 use_ca() {
   local -a of
   mapfile -t of < <(jq -r --arg mount "$1" '.[] | select(.mount == $mount)
-    | .common_name, .key, .key_type, .key_bits, .max_path_length, .seconds, .signer, .signer_ref, .sign_path, (.sign | tojson), .key_name' <<<"$cas")
+    | .common_name, .key, .key_type, .key_bits, .max_path_length, .seconds, .signer, .signer_ref, .sign_path, (.sign | tojson), .key_name, .subject, .permitted' <<<"$cas")
   mount=$1 common_name=${of[0]} key_mode=${of[1]} ca_type=${of[2]} ca_bits=${of[3]} max_path_length=${of[4]} ca_seconds=${of[5]}
-  signer=${of[6]} signer_ref=${of[7]} signer_path=${of[8]} sign_fields=${of[9]} key_name=${of[10]}
+  signer=${of[6]} signer_ref=${of[7]} signer_path=${of[8]} sign_fields=${of[9]} key_name=${of[10]} ca_subject=${of[11]} ca_permitted=${of[12]}
 }
 
 # the issuers of a mount that have a key, an object a line in Vault's words, the default first; read once, until something is written.
@@ -1231,12 +1283,18 @@ is_planned_ca() {
 
 # report_differences: a CA that was made with other settings than those of today is kept.
 report_differences() {
-  local path
+  local path names
   openssl x509 -noout -text <<<"$ca" | has_planned_key || note "its key is not $ca_type with $ca_bits bits, as the plan says; it is kept"
+  report_subject "$ca" "$ca_subject"
   path=$(path_of "$ca")
   [[ $path == "$max_path_length" ]] ||
     note "its path length is ${path/#-1/without a bound}, the plan says $max_path_length; it is kept"
+  names=$(permitted_of <<<"$ca")
+  [[ $names == "$ca_permitted" ]] || note "of names it may sign ${names:-any}, the plan says ${ca_permitted:-any}; it is kept"
 }
+
+# permitted_of: the name constraints of the certificate on standard input, as the plan writes them.
+permitted_of() { openssl x509 -noout -ext nameConstraints 2>/dev/null | sed -n 's/^ *\([A-Za-z ]*:.\)/\1/p' | sort | paste -sd, -; }
 
 # report_other_signers: what else the mount can sign with: further issuers; keys without a certificate, which a stopped run leaves; further
 # roles, which sign with this CA what the plan knows nothing of. They are named, and left alone.

@@ -14,13 +14,15 @@ readonly root_mount=pki
 readonly root_ref=default
 readonly root_source=import
 readonly root_common_name='Mesh Root CA'
+readonly root_subject=''
 readonly longest_below=157680000
 readonly cas='[]'
-readonly step_count=4
+readonly step_count=5
 readonly needs='{
   "root/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki":["create","update"]}},
   "root/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki/tune":["create","update"]}},
   "root/import": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"]},"act":{"pki/config/ca":["update"]}},
+  "root/urls": {"look":{"pki/config/urls":["read"],"sys/mounts":["read"]},"act":{"pki/config/urls":["create","update"]}},
   "root/write": {}
 }'
 
@@ -37,6 +39,18 @@ steps() {
   step root/import 'Import the root CA into pki'
   unless root_present
   run import_root
+
+  # None is planned: Envoy and istiod check no revocation by them, and a client that does and does not reach Vault would refuse
+  # every certificate. A leaf ends within hours; a CA is taken away by emergency.sh.
+  step root/urls 'Have pki write no URLs of CAs, CRLs and OCSP into what it signs'
+  fields '{
+    "issuing_certificates": [],
+    "crl_distribution_points": [],
+    "ocsp_servers": [],
+    "enable_templating": false
+  }'
+  unless own_mount_has pki pki/config/urls
+  run write_fields pki/config/urls
 
   # root.certificate of mesh-ca.yaml may name it from then on.
   step root/write 'Write the public certificate to ./root.pem'
@@ -359,6 +373,13 @@ write_fields() { put "$1" <<<"$wanted"; }
 first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
 fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
 subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
+
+# report_subject CERTIFICATE PLANNED: says where its name has other fields beside the common name than planned, by OpenSSL's names, a line.
+report_subject() {
+  local fields
+  fields=$(openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb <<<"$1" | sed -n '/^ *commonName *=/d; s/^ *\([A-Za-z]*\) *= /\1=/p' | sort | paste -sd, -)
+  [[ $fields == "$2" ]] || note "its name says ${fields:-nothing} beside the common name, the plan ${2:-nothing}; it is kept"
+}
 end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
 described() { printf "'%s', SHA-256 %s" "$(subject_cn <<<"$1")" "$(fingerprint <<<"$1")"; }
 
@@ -531,22 +552,26 @@ need_answer() {
   fi
 }
 
+# what Vault says that the token may do, by path; none: it was not asked.
+capabilities=
+
 # need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local answer undone='' reason
+  local undone='' reason
   # an offline root alone needs nothing of Vault.
   jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
-  answer=$(jq '{paths: ([.[] | .[] | keys[]] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
+  # whether there is an audit device is no need of a step: see audit.sh.
+  capabilities=$(jq '{paths: ([.[] | .[] | keys[]] + ["sys/audit"] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     reason=$(last_error)
     need_answer || return 0
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
-  mapfile -t missing < <(lacking look "$only" <<<"$answer")
-  [[ $mode == run && -n $(lacking act "$only" <<<"$answer") ]] || return 0
+  mapfile -t missing < <(lacking look "$only" <<<"$capabilities")
+  [[ $mode == run && -n $(lacking act "$only" <<<"$capabilities") ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
-  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$answer")
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities")
 }
 
 # lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
@@ -754,6 +779,22 @@ forget_record() {
   record "$1" "${words[@]/%/=}"
 }
 
+# --- who did what: Vault's audit devices --------------------------------------------------------------------------------------------
+
+# look_at_audit: warns where Vault keeps no record of what it does. To look takes sudo, which no step needs: a token without it is not asked
+# for it, and does not try, since a refused request is what an audit log is watched for.
+look_at_audit() {
+  local table
+  [[ -n $capabilities && -z $repair ]] || return 0
+  if ! jq -e '(.data // .)["sys/audit"] // [] | . == ["root"] or ["read", "sudo"] - . == []' <<<"$capabilities" >/dev/null; then
+    note 'this token may not see whether Vault has an audit device (read and sudo on sys/audit): ask somebody who may'
+  elif ! table=$(vault read -format=json sys/audit 2>"$work/error"); then
+    note "whether Vault has an audit device could not be read: $(last_error)"
+  elif ! jq -e '.data // {} | length > 0' <<<"$table" >/dev/null; then
+    note "WARNING: Vault has no audit device, so nobody can tell later who had what signed. To enable one: $cli audit enable file file_path=…"
+  fi
+}
+
 # --- the root CA -----------------------------------------------------------------------------------------------------------------
 
 repair_example=root/tune
@@ -800,7 +841,7 @@ before_steps() {
     known_root_source=--root-cert
   fi
   need_vault
-  ((${#missing[@]} > 0)) || look_around
+  ((${#missing[@]} > 0)) || { look_at_audit; look_around; }
 }
 
 # look_around: what is there already, and what an import brings, is checked before anything is changed.
@@ -869,6 +910,7 @@ root_present() {
   # shellcheck disable=SC2034 # what makes CAs reads it.
   root=$certificate
   note "the root is $(described "$certificate"), until $(end_of <<<"$certificate")"
+  [[ $root_source != generate ]] || report_subject "$certificate" "$root_subject"
   lives_for "$longest_below" "$certificate" 'the root' 2>/dev/null ||
     note "it ends before a CA below it that is made now would: no further one can be made as planned"
 }
@@ -879,6 +921,18 @@ root_fits() {
   root_present || rc=$?
   ((rc == 0)) || return "$rc"
   [[ -z $root_mount ]] || may_sign_for "$longest_below" "$root_mount" "$root_ref" 'the root' || return 2
+}
+
+# own_mount_has MOUNT PATH: whether Vault holds the step's fields there. A mount that was there before may serve others, and stays as it is.
+own_mount_has() {
+  local rc=0
+  is_marked sys/mounts "$1" || rc=$?
+  ((rc <= 1)) || return "$rc"
+  if ((rc == 1)) && description_of sys/mounts "$1" >/dev/null; then
+    note "the mount $1 was there before and may serve others: $2 stays as it is"
+    return 0
+  fi
+  same_fields "$2"
 }
 
 refuse_root() { die "there is no root $root_place"; }

@@ -1,0 +1,68 @@
+import { INTERMEDIATE_TTL, IntermediatePlan, IssuerEnd, refuseKeyBits, SignerPlan } from './pki';
+import { Settings } from './settings';
+import { planSubject } from './subject';
+import { planTidy } from './tidy';
+import { seconds } from './ttl';
+import { planUrls } from './urls';
+
+/** Decides a cluster's intermediate CA. */
+export function planIntermediate(
+  { name, intermediate = {}, istioCsr = {}, refuse }: Settings,
+  { signer, end, commonNames }: { readonly signer?: SignerPlan; readonly end: IssuerEnd; readonly commonNames: readonly string[] },
+): IntermediatePlan {
+  const ttl = intermediate.ttl ?? INTERMEDIATE_TTL;
+  const keyType = intermediate.keyType ?? 'rsa';
+  const keyBits = intermediate.keyBits ?? (keyType === 'rsa' ? 3072 : 256);
+  const number = intermediate.generation ?? 1;
+  const reuseKey = intermediate.reuseKey ?? false;
+  // a name of its own, so that nobody who builds a chain can take one for the other.
+  const called = (suffix: string) => `${intermediate.commonName ?? `${name} Mesh Intermediate CA`}${suffix}`;
+  const commonName = number === 1 ? called('').slice(-64) : called(` G${number}`).slice(-64);
+
+  const wrong = refuseKeyBits(keyType, keyBits);
+  if (wrong) refuse(['intermediate', 'keyBits'], wrong);
+  if (number > 1 && intermediate.commonName !== undefined && called(` G${number}`).length > 64) {
+    const right = JSON.stringify(intermediate.commonName.slice(0, 64 - ` G${number}`.length).trimEnd());
+    const message = `'commonName' and " G${number}" of its generation must have at most 64 characters, e.g. ${right}`;
+    refuse(['intermediate', 'commonName'], `${message}, got "${intermediate.commonName}"`);
+  }
+  if (reuseKey && number === 1) {
+    refuse(['intermediate', 'reuseKey'], `'reuseKey' is for a generation after the first; remove it, or write generation: 2, got true`);
+  } else if (reuseKey && intermediate.key === 'exported') {
+    const message = `'reuseKey' takes a key that is in Vault, and Vault hands out new ones only; write false, or key: internal, got true`;
+    refuse(['intermediate', 'reuseKey'], message);
+  }
+  if (number > 1 && istioCsr.rootFile === 'intermediate') {
+    const message = `'generation' must be 1 where istioCsr.rootFile is "intermediate", since the workloads trust that one alone; write rootFile: root`;
+    refuse(['intermediate', 'generation'], `${message}, got ${number}`);
+  }
+  if (intermediate.key === 'exported' && signer === undefined) {
+    const message = `'key' must be "internal" where an offline root signs: Vault hands a key out once, and it waits for a signature; or write policyCas, got "exported"`;
+    refuse(['intermediate', 'key'], message);
+  }
+  if (commonNames.includes(commonName)) {
+    // a certificate whose issuer has its own name is taken for a self-signed one.
+    const message = `'commonName' must not be that of a CA above it, e.g. "${name} Mesh Intermediate CA", got "${commonName}"`;
+    refuse(['intermediate', 'commonName'], message);
+  }
+
+  // where it says none, refuseEarlyRoot finds what is written.
+  if (intermediate.ttl !== undefined && (seconds(ttl) > end.seconds || (end.isStrict && seconds(ttl) === end.seconds))) {
+    refuse(['intermediate', 'ttl'], `'ttl' must ${end.rule}, e.g. "${end.ttl}", got "${ttl}"`);
+  }
+  return {
+    mount: intermediate.mount ?? `istioca-${name}`,
+    commonName,
+    subject: planSubject(intermediate.subject),
+    ttl,
+    key: intermediate.key ?? 'internal',
+    keyType,
+    keyBits,
+    maxPathLength: intermediate.maxPathLength ?? 0,
+    permittedDnsDomains: intermediate.permittedDnsDomains ?? [],
+    urls: planUrls(intermediate.urls),
+    tidy: planTidy(intermediate.tidy),
+    signer,
+    generation: { number, prefix: `${name}-g`, firstCommonName: called('').slice(-64), reuseKey },
+  };
+}
