@@ -78,8 +78,8 @@ readonly needs='{
   "issuer/retire": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+":["delete"],"istioca-cluster-1/key/+":["delete"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["create","update"]}},
   "jwt/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/jwt-cluster-1":["create","update","sudo"]}},
-  "jwt/config": {"look":{"auth/jwt-cluster-1/config":["read"]},"act":{"auth/jwt-cluster-1/config":["create","update"]}},
   "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["create","update"]}},
+  "jwt/config": {"look":{"auth/jwt-cluster-1/config":["read"]},"act":{"auth/jwt-cluster-1/config":["create","update"]}},
   "cluster/root-ca": {},
   "cluster/trust": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "trial": {}
@@ -185,12 +185,6 @@ steps() {
   unless auth_is jwt-cluster-1 jwt
   run vault auth enable '-description=cdk8s-mesh-ca: logins of cert-manager in cluster-1' -path=jwt-cluster-1 jwt
 
-  # As the API server publishes them at /openid/v1/jwks: it publishes a new key before it signs with it, so run this again then.
-  # They are public. A token of another cluster is signed with another key.
-  step jwt/config 'Give Vault the cluster'\''s public keys'
-  unless trusts_cluster
-  run trust_cluster
-
   # Batch tokens, since cert-manager logs in anew for each signature: they leave nothing in Vault.
   step jwt/role 'Write the role cert-manager: service account istio-system/vault-issuer, audience vault://istio-system/vault-issuer'
   fields '{
@@ -214,6 +208,12 @@ steps() {
   }'
   unless same_fields auth/jwt-cluster-1/role/cert-manager
   run write_fields auth/jwt-cluster-1/role/cert-manager
+
+  # As the API server publishes them at /openid/v1/jwks: it publishes a new key before it signs with it, so run this again then.
+  # They are public. A token of another cluster is signed with another key.
+  step jwt/config 'Give Vault the cluster'\''s public keys'
+  unless trusts_cluster
+  run trust_cluster
 
   step cluster/root-ca 'Deliver the root certificate to Secret cert-manager/istio-root-ca'
   unless root_delivered
