@@ -23,7 +23,7 @@ readonly root_namespace=cert-manager
 readonly root_name=istio-root-ca
 readonly root_data_key=ca.cert.pem
 readonly root_todo='run setup.sh'
-readonly drop_todo='run setup.sh after: kubectl --context cluster-1 delete secret istio-root-ca -n cert-manager'
+readonly drop_todo='run setup.sh, which has it on record; then take it out of root.alsoTrust in mesh-ca.yaml, synthesize, and run setup.sh again, which takes it out of Secret cert-manager/istio-root-ca'
 readonly switch_todo='merge control-plane.partial.yaml, by section 5 of README.md'
 readonly step_count=8
 readonly needs='{
@@ -1140,7 +1140,7 @@ refuse_old_root() {
 
 after_steps() {
   if [[ -n $(beside "$roots_wanted" "$(prints_in "$root")") ]]; then
-    say "cluster $cluster is adopted, and the old root may be dropped: take it out of root.alsoTrust in mesh-ca.yaml, synthesize, and $drop_todo"
+    say "cluster $cluster is adopted, and the old root may be dropped: $drop_todo"
   else
     say "cluster $cluster is adopted, and the old root is trusted no more. What is left of the old CA, with its key: Secrets cacerts and istio-ca-secret of namespace $istio_namespace"
   fi

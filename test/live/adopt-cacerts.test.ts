@@ -5,7 +5,7 @@ import { certificate } from '../fixtures/verify/certificates';
 import { join } from 'node:path';
 import { fingerprints, verifyChain } from './mesh/certificates';
 import { writeDist } from './mesh/dist';
-import { base64, rootFileOf } from './mesh/istio-csr';
+import { base64, rootFileOf, unbase64 } from './mesh/istio-csr';
 import { makePod, sidecar, startOwnMesh } from './mesh/own-ca';
 import { configs, ensureAccount, makeRoot, makeWorld, rootFiles } from './world';
 
@@ -79,3 +79,48 @@ test('a plugged-in CA signs on, hands out both roots, and adopt-undo.sh puts its
     await mesh.stop();
   }
 });
+
+test('the old root goes from what setup.sh has laid, after a run that had it on record', async () => {
+  const folder = tempDir('laid');
+  const old = certificate(folder, 'old', { subject: '/CN=Old Root' });
+  const own = await makeRoot(folder, 'Own Root');
+  const at = async (alsoTrust: string[]) => {
+    const world = await makeWorld({ ...configs.recommended, root: { mount: 'pki-laid', alsoTrust } }, vault, [kube]);
+    writeFileSync(join(world.folder, 'root.pem'), own.pem);
+    return world;
+  };
+  const laid = async () => {
+    const secret = (await kube.get(['secret', 'istio-root-ca', '-n', 'cert-manager'])) as { data: Record<string, string> };
+    return unbase64(secret.data['ca.cert.pem']!);
+  };
+  // of the mesh of another test, whose root is another.
+  await kube.kubectl(['delete', 'secret', 'istio-root-ca', '-n', 'cert-manager']);
+  await kube.kubectl(['delete', 'pods', '-l', 'app=istiod', '-n', 'istio-system', '--force']);
+  const both = await at([old.pem]);
+  ok(await both.script('root', rootFiles(own)));
+  ok(await both.script('cluster-1'));
+  const rootFile = await laid();
+  for (const namespace of await namespaces()) {
+    const map = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'istio-ca-root-cert', namespace },
+      data: { 'root-cert.pem': rootFile },
+    };
+    await kube.apply(JSON.stringify(map));
+  }
+  const one = await at([]);
+  // not on record: who needs it is not known, so it stays, and is named.
+  expect(ok(await one.script('cluster-1', ['--plan']))).toContain('it holds other CAs too');
+  ok(await both.script('cluster-1'));
+  expect(await laid()).toBe(rootFile);
+  expect(fingerprints(rootFile).sort()).toEqual([old.print, ...fingerprints(own.pem)].sort());
+  ok(await one.script('cluster-1'));
+  expect(fingerprints(await laid())).toEqual(fingerprints(own.pem));
+});
+
+/** Where istiod or istio-csr writes the roots. */
+async function namespaces(): Promise<string[]> {
+  const { items } = (await kube.get(['namespaces'])) as { items: { metadata: { name: string } }[] };
+  return items.map(({ metadata }) => metadata.name);
+}
