@@ -90,7 +90,7 @@ readonly needs='{
   "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"istioca/keys":["list"],"istioca/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca/intermediate/generate/exported":["update"],"istioca/intermediate/set-signed":["update"],"istioca/config/issuers":["update"]}},
   "role/write": {"look":{"istioca/roles/cluster-local":["read"]},"act":{"istioca/roles/cluster-local":["create","update"],"sys/mounts/istioca/tune":["create","update"]}},
   "issuer/default": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+/sign/cluster-local":["update"],"istioca/config/issuers":["update"],"sys/mounts/istioca/tune":["create","update"]}},
-  "issuer/retire": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+":["delete"],"istioca/key/+":["delete"],"sys/mounts/istioca/tune":["create","update"]}},
+  "issuer/retire": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+":["delete"],"istioca/key/+":["delete"],"istioca/config/keys":["update"],"sys/mounts/istioca/tune":["create","update"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager":["read"]},"act":{"sys/policies/acl/cert-manager":["create","update"]}},
   "approle/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/approle":["create","update","sudo"]}},
   "approle/lockout": {"look":{"sys/auth":["read"]},"act":{"sys/mounts/auth/approle/tune":["create","update"]}},
@@ -1633,11 +1633,13 @@ retire_issuers() {
   while IFS= read -r name; do remove_key "$name"; done < <(gone_names)
 }
 
-# remove_key NAME: the key of an issuer that was removed, then what is recorded of it.
+# remove_key NAME: the key of an issuer that was removed, then what is recorded of it. The first key of a mount is its default one; that goes
+# on to the planned CA's, or Vault warns that nothing works without a key's name any more.
 remove_key() {
   local key
   key=$(evidence_of "$mount" "$1.key")
   if [[ -n $key && -z $(jq -r --arg key "$key" 'select(.key_id == $key) | .issuer_name' <<<"$signers") ]]; then
+    jq -n --arg key "$(jq -r .data.key_id <<<"$issuer")" '{default: $key}' | put "$mount/config/keys"
     vault delete "$mount/key/$key"
     say "      removed: its key"
   fi
