@@ -79,11 +79,11 @@ readonly needs='{
   "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca-cluster-1/intermediate/generate/internal":["update"],"istioca-cluster-1/key/mesh-ca":["read"],"istioca-cluster-1/intermediate/generate/existing":["update"],"istioca-cluster-1/intermediate/set-signed":["update"],"istioca-cluster-1/config/issuers":["update"]}},
   "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "issuer/default": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+/sign/cluster-1":["update"],"istioca-cluster-1/config/issuers":["update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
-  "issuer/retire": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+":["delete"],"istioca-cluster-1/key/+":["delete"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
+  "issuer/retire": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+":["delete"],"istioca-cluster-1/key/+":["delete"],"istioca-cluster-1/config/keys":["update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["create","update"]}},
   "jwt/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/jwt-cluster-1":["create","update","sudo"]}},
-  "jwt/config": {"look":{"auth/jwt-cluster-1/config":["read"]},"act":{"auth/jwt-cluster-1/config":["create","update"]}},
   "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["create","update"]}},
+  "jwt/config": {"look":{"auth/jwt-cluster-1/config":["read"]},"act":{"auth/jwt-cluster-1/config":["create","update"]}},
   "cluster/root-ca": {},
   "cluster/trust": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "trial": {}
@@ -217,12 +217,6 @@ steps() {
   unless auth_is jwt-cluster-1 jwt
   run vault auth enable '-description=cdk8s-mesh-ca: logins of cert-manager in cluster-1' -path=jwt-cluster-1 jwt
 
-  # As the API server publishes them at /openid/v1/jwks: it publishes a new key before it signs with it, so run this again then.
-  # They are public. A token of another cluster is signed with another key.
-  step jwt/config 'Give Vault the cluster'\''s public keys'
-  unless trusts_cluster
-  run trust_cluster
-
   # Batch tokens, since cert-manager logs in anew for each signature: they leave nothing in Vault.
   step jwt/role 'Write the role cert-manager: service account istio-system/vault-issuer, audience vault://istio-system/vault-issuer'
   fields '{
@@ -246,6 +240,12 @@ steps() {
   }'
   unless same_fields auth/jwt-cluster-1/role/cert-manager
   run write_fields auth/jwt-cluster-1/role/cert-manager
+
+  # As the API server publishes them at /openid/v1/jwks: it publishes a new key before it signs with it, so run this again then.
+  # They are public. A token of another cluster is signed with another key.
+  step jwt/config 'Give Vault the cluster'\''s public keys'
+  unless trusts_cluster
+  run trust_cluster
 
   step cluster/root-ca 'Deliver the root certificate to Secret cert-manager/istio-root-ca'
   unless root_delivered
@@ -748,9 +748,9 @@ need_room() {
   rm -f -- "$work/room"
 }
 
-# need_answer: that Vault answers and is unsealed.
+# need_answer [REASON]: that Vault answers and is unsealed; and where a call has failed for a reason, that it is or has an active one.
 need_answer() {
-  local status
+  local status active
   # it fails for a sealed Vault too, and then says so; where there is none, it says nothing.
   status=$(vault status -format=json 2>"$work/error") || true
   if [[ -z $status ]]; then
@@ -765,6 +765,11 @@ need_answer() {
     missing+=("an unsealed Vault at $VAULT_ADDR: it is sealed, run '$cli operator unseal'")
     return 1
   fi
+  # a standby sends on what it is asked, and what the active one refuses has a code.
+  [[ -n ${1:-} && $1 != *'Code: 4'* && $(jq -r '.ha_enabled == true and .is_self != true' <<<"$status") == true ]] || return 0
+  active=$(jq -r '.leader_address // "" | if . == "" then "no other is" else "\(.) does not answer" end' <<<"$status")
+  missing+=("an active Vault: the one at $VAULT_ADDR is a standby, and $active: $1")
+  return 1
 }
 
 # what Vault says that the token may do, by path; none: it was not asked.
@@ -778,7 +783,7 @@ need_vault() {
   # whether there is an audit device is no need of a step: see audit.sh.
   capabilities=$(jq '{paths: ([.[] | .[] | keys[]] + ["sys/audit"] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     reason=$(last_error)
-    need_answer || return 0
+    need_answer "$reason" || return 0
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
@@ -1680,11 +1685,13 @@ retire_issuers() {
   while IFS= read -r name; do remove_key "$name"; done < <(gone_names)
 }
 
-# remove_key NAME: the key of an issuer that was removed, then what is recorded of it.
+# remove_key NAME: the key of an issuer that was removed, then what is recorded of it. The first key of a mount is its default one; that goes
+# on to the planned CA's, or Vault warns that nothing works without a key's name any more.
 remove_key() {
   local key
   key=$(evidence_of "$mount" "$1.key")
   if [[ -n $key && -z $(jq -r --arg key "$key" 'select(.key_id == $key) | .issuer_name' <<<"$signers") ]]; then
+    jq -n --arg key "$(jq -r .data.key_id <<<"$issuer")" '{default: $key}' | put "$mount/config/keys"
     vault delete "$mount/key/$key"
     say "      removed: its key"
   fi

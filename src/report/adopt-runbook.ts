@@ -70,7 +70,7 @@ export function adoptRunbook(cluster: ClusterPlan): string {
     '',
     '## 5. The old root goes',
     '',
-    `When the last certificate below the old root has ended, ${code(adopt)} says that it may be dropped, and how. Take it out of ${code('root.alsoTrust')}, synthesize, and do what it says. Each workload forgets it at its next renewal; nothing is below it any more. Look once more, by verify.sh and by ${code(adopt)}; then there is no way back, and what is left of the old CA may go, with its key:`,
+    `When the last certificate below the old root has ended, ${code(adopt)} says that it may be dropped, and how: do what it says, in that order. Each workload forgets it at its next renewal; nothing is below it any more. Look once more, by verify.sh and by ${code(adopt)}; then there is no way back, and what is left of the old CA may go, with its key:`,
     '',
     ...shell(
       kube('delete', 'secret', 'cacerts', 'istio-ca-secret', '-n', istio.namespace, '--ignore-not-found'),

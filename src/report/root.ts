@@ -6,7 +6,8 @@ import { code, command, fingerprints, output, shell } from './markdown';
 import { leastPolicy } from './parts';
 
 const SCRIPT = 'dist/root/setup.sh';
-const run = (...argv: readonly string[]) => words(['bash', SCRIPT, ...argv]);
+/** A run of the root's script. */
+export const runRoot = (...argv: readonly string[]) => words(['bash', SCRIPT, ...argv]);
 
 /** The section on the root CA, and the policy CAs below it. */
 export function rootCa(plan: MeshCaPlan): string[] {
@@ -38,24 +39,24 @@ const ways: Readonly<Record<MeshCaPlan['root']['source'], (plan: MeshCaPlan) => 
   import: ({ root, policyCas, clusters }) => [
     `If there is no root CA yet, make one on a machine fit for its key: offline, encrypted, with a backup. It must live longer than the ${policyCas.length === 0 ? 'intermediates' : 'CAs below it'} (${days(longest({ policyCas, clusters }))} days from now). OpenSSL asks for a passphrase:`,
     '',
-    ...makeRoot(days(seconds(root.maxLeaseTtl))),
+    ...makeRoot({ root, policyCas, clusters }),
     'See: `CA:TRUE`. Note the fingerprint. Name the certificate as `root.certificate` in mesh-ca.yaml and synthesize again: then it lies in these files and is reviewed with them.',
     '',
     'Bring it into Vault. The key goes through a pipe only; the second line asks for its passphrase:',
     '',
-    ...shell(run('--plan'), `openssl pkey -in ca.key | ${run('--root-cert', 'ca.crt', '--root-key', '/dev/stdin')}`),
+    ...shell(runRoot('--plan'), `openssl pkey -in ca.key | ${runRoot('--root-cert', 'ca.crt', '--root-key', '/dev/stdin')}`),
   ],
-  generate: () => ['Vault makes the key, and it never leaves Vault:', '', ...shell(run('--plan'), run())],
+  generate: () => ['Vault makes the key, and it never leaves Vault:', '', ...shell(runRoot('--plan'), runRoot())],
   existing: ({ root, policyCas }) => [
     `The root is in Vault already: ${root.issuer === 'default' ? 'the default issuer' : `issuer ${code(root.issuer)}`} of the mount ${code(root.mount ?? '')}. It is read${policyCas.length === 0 ? '' : ', asked for signatures,'} and never written. The script checks that it is a root, in date, with its key, allowed to sign, and lives as long as what is below it needs.`,
     '',
-    ...shell(run('--plan'), run()),
+    ...shell(runRoot('--plan'), runRoot()),
   ],
-  offline: ({ policyCas, clusters }) => [
+  offline: ({ root, policyCas, clusters }) => [
     `The root is not in Vault and signs by hand what the scripts ask for: ${policyCas[0] ? `the policy CA ${code(policyCas[0].name)}` : "each cluster's intermediate"}. Its certificate stands in these files. If there is no root yet, make one on a machine that stays offline, synthesize again with its certificate as ${code('root.certificate')}:`,
     '',
-    ...makeRoot(days(2 * longest({ policyCas, clusters }))),
-    ...shell(run('--plan'), run()),
+    ...makeRoot({ root, policyCas, clusters }),
+    ...shell(runRoot('--plan'), runRoot()),
     ...(policyCas[0] ? signing(SCRIPT, policyCas[0].mount) : ["What has to be signed comes in section 2 of each cluster's runbook.", '']),
   ],
 };
@@ -78,15 +79,21 @@ const days = (count: number) => Math.ceil(count / 86_400);
 const longest = ({ policyCas, clusters }: Pick<MeshCaPlan, 'policyCas' | 'clusters'>) =>
   Math.max(...(policyCas[0] ? [policyCas[0].ttl] : clusters.map(({ intermediate }) => intermediate.ttl)).map(seconds));
 
-const makeRoot = (count: number) =>
-  shell(
+/** Makes a root by OpenSSL, which asks for the passphrase of its key. */
+export function makeRoot(
+  { root, policyCas, clusters }: Pick<MeshCaPlan, 'root' | 'policyCas' | 'clusters'>,
+  { key, certificate, commonName } = { key: 'ca.key', certificate: 'ca.crt', commonName: 'Mesh Root CA' },
+): string[] {
+  const lives = root.source === 'offline' ? 2 * longest({ policyCas, clusters }) : seconds(root.maxLeaseTtl);
+  return shell(
     command(
-      ['openssl', 'req', '-x509', '-newkey', 'rsa:4096', '-sha256', '-days', String(count)],
-      ['-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=Mesh Root CA'],
+      ['openssl', 'req', '-x509', '-newkey', 'rsa:4096', '-sha256', '-days', String(days(lives))],
+      ['-keyout', key, '-out', certificate, '-subj', `/CN=${commonName}`],
       ['-addext', 'basicConstraints=critical,CA:TRUE', '-addext', 'keyUsage=critical,keyCertSign,cRLSign'],
     ),
-    'openssl x509 -in ca.crt -noout -subject -enddate -fingerprint -sha256 -ext basicConstraints',
+    `openssl x509 -in ${certificate} -noout -subject -enddate -fingerprint -sha256 -ext basicConstraints`,
   );
+}
 
 /** How the root of Vault and that of the files are told to be one. */
 function compared({ root }: MeshCaPlan): string[] {

@@ -1,10 +1,11 @@
 import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
-import { words } from './bash';
 import { CarryScript } from './carry';
 import { reaches, rootPlace, script } from './setup';
 import { Step } from './step';
 import { readsRoot } from './ca-steps';
+
+const DROP = 'take it out of root.alsoTrust in mesh-ca.yaml, synthesize';
 
 /** What the mesh is checked for before istiod is switched, by the names of verify.sh's checks. */
 const serving = (cluster: ClusterPlan) => [
@@ -147,10 +148,10 @@ function adoptConstants(cluster: ClusterPlan): Record<string, string> {
     root_name: name,
     root_data_key: key,
     root_todo: delivered ? 'run setup.sh' : 'apply manifests/2-istio-csr',
-    // setup.sh adds, and takes nothing away.
+    // setup.sh takes away what is on record as trusted, which a root is by a run that names it while every workload is handed it.
     drop_todo: delivered
-      ? `run setup.sh after: ${words(['kubectl', '--context', cluster.context, 'delete', delivered.kind.toLowerCase(), delivered.name, '-n', delivered.namespace])}`
-      : 'apply manifests/2-istio-csr',
+      ? `run setup.sh, which has it on record; then ${DROP}, and run setup.sh again, which takes it out of ${delivered.kind} ${delivered.namespace}/${delivered.name}`
+      : `${DROP}, and apply manifests/2-istio-csr`,
     switch_todo: `${tsb ? 'apply manifests/3-control-plane' : 'merge control-plane.partial.yaml'}, by section 5 of README.md`,
   };
 }

@@ -16,7 +16,8 @@ export function authSteps({ name, auth }: Pick<ClusterPlan, 'name' | 'auth'>): S
   const logins = loginsOf(name);
   switch (auth.method) {
     case 'jwt':
-      return [mountStep(auth, 'jwt', logins), jwtConfigStep(auth), serviceAccountRoleStep(auth)];
+      // the role first: in a mount that was there before, it shows the next run that what a stopped one has left is ours.
+      return [mountStep(auth, 'jwt', logins), serviceAccountRoleStep(auth), jwtConfigStep(auth)];
     case 'kubernetes':
       // the role first: the reviewer's token is tried by a login.
       return [mountStep(auth, 'kubernetes', logins), serviceAccountRoleStep(auth), kubernetesConfigStep(auth)];

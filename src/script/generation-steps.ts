@@ -45,6 +45,7 @@ export function generationSteps(cluster: ClusterPlan): Step[] {
         act: {
           [`${mount}/issuer/+`]: ['delete'],
           [`${mount}/key/+`]: ['delete'],
+          [`${mount}/config/keys`]: ['update'],
           [`sys/mounts/${mount}/tune`]: ['create', 'update'],
         },
       },

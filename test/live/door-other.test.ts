@@ -1,8 +1,6 @@
 // The ways in of other worlds: a client's certificate, which all runs here, and an IAM role, where AWS itself is played.
-import { join } from 'node:path';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { type PrivateCa, makeCa, ok, run, startCertManager, startVaultServer, tempDir, type VaultServer } from './harness';
-import { base64 } from './mesh/istio-csr';
+import { type PrivateCa, makeCa, ok, startCertManager, startVaultServer, tempDir, type VaultServer } from './harness';
+import { clientOf, showClient } from './mesh/client';
 import { type Sts, startSts } from './mesh/sts';
 import { readiness, setUp, signs, trouble, type VaultMesh } from './mesh/vault-mesh';
 import { configs, dataOf, startServers, stateOf } from './world';
@@ -30,28 +28,6 @@ describe('a certificate', () => {
   let mesh: VaultMesh;
   let ca: PrivateCa;
 
-  /** A client's certificate of a CA. */
-  async function client(of: PrivateCa, name: string, usage = 'clientAuth'): Promise<{ cert: string; key: string }> {
-    const folder = tempDir('client');
-    const [key, csr, cert] = ['key', 'csr', 'crt'].map(end => join(folder, `client.${end}`)) as [string, string, string];
-    writeFileSync(join(folder, 'ext'), `extendedKeyUsage=${usage}\nsubjectAltName=DNS:${name}\n`);
-    ok(await run('openssl', ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', csr, '-subj', `/CN=${name}`]));
-    const by = ['-CA', of.caFile, '-CAkey', of.caKeyFile, '-CAcreateserial', '-days', '1', '-extfile', join(folder, 'ext')];
-    ok(await run('openssl', ['x509', '-req', '-in', csr, '-out', cert, ...by]));
-    return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
-  }
-
-  const show = ({ cert, key }: { cert: string; key: string }) =>
-    kube().apply(
-      JSON.stringify({
-        apiVersion: 'v1',
-        kind: 'Secret',
-        type: 'kubernetes.io/tls',
-        metadata: { name: 'cert-manager-vault-client', namespace: 'istio-system' },
-        data: { 'tls.crt': base64(cert), 'tls.key': base64(key) },
-      }),
-    );
-
   beforeAll(async () => {
     ca = await makeCa(tempDir('clients'), 'CA of clients');
     vault = await startVaultServer();
@@ -73,7 +49,7 @@ describe('a certificate', () => {
     expect(ok(waiting)).toContain(
       'not tried: Secret istio-system/cert-manager-vault-client with tls.crt and tls.key is not in the cluster yet',
     );
-    await show(await client(ca, 'cert-manager.cluster-1.example.com'));
+    await showClient(kube(), await clientOf(ca, 'cert-manager.cluster-1.example.com'));
     const state = await stateOf(vault, mesh.world.cluster);
     expect(ok(await mesh.world.script('cluster-1'))).toContain('signed, verified to the root: a workload');
     expect(await stateOf(vault, mesh.world.cluster)).toEqual(state);
@@ -89,7 +65,7 @@ describe('a certificate', () => {
     ['another name of the same CA', 'other.example.com', false, /no chain matching all constraints|invalid certificate/],
     ['the right name of another CA', 'cert-manager.cluster-1.example.com', true, /invalid certificate|no client certificate/],
   ])('%s is refused by Vault: the trial says so, and so does the Issuer', async (_what, name, foreign, says) => {
-    await show(await client(foreign ? await makeCa(tempDir('foreign'), 'CA of clients') : ca, name));
+    await showClient(kube(), await clientOf(foreign ? await makeCa(tempDir('foreign'), 'CA of clients') : ca, name));
     const { code, stderr } = await mesh.world.script('cluster-1');
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(says) as string });
     expect(stderr).toContain(
@@ -100,7 +76,7 @@ describe('a certificate', () => {
   });
 
   test('what was widened by hand in Vault is put back', async () => {
-    await show(await client(ca, 'cert-manager.cluster-1.example.com'));
+    await showClient(kube(), await clientOf(ca, 'cert-manager.cluster-1.example.com'));
     const { path } = mesh.world.cluster.auth;
     const before = await stateOf(vault, mesh.world.cluster);
     await vault.request('POST', path, { certificate: ca.caPem, allowed_names: ['*'], token_policies: ['root-like'] });

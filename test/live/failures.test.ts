@@ -1,10 +1,10 @@
 // What befalls a run: no Vault, a sealed one, one that is sealed or started anew in the middle, a token that ends, a full disk, another run
 // beside it. Each ends in a message that says what to do, and in a state from which the next run makes what an undisturbed one does.
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type MeshCaConfig } from '../../src/config/config';
-import { buildPrograms, type Kube, ok, run, type RunResult, startKube, startVaultServer, tempDir, type VaultServer } from './harness';
+import { buildPrograms, type Kube, ok, run, startKube, startVaultServer, tempDir, type VaultServer } from './harness';
+import { failure, heldBefore } from './held';
 import { configOf, outcome } from './killed';
 import { configs, dataOf, makeRoot, makeWorld, programsBefore, type World } from './world';
 
@@ -32,30 +32,11 @@ afterAll(async () => {
   await vault.stop();
 });
 
-const failure = (...messages: string[]) => ({
-  code: 1,
-  stderr: expect.stringMatching(new RegExp(messages.map(one => one.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('[^]*'))) as string,
-});
-
 /** That the next run makes what an undisturbed one does, and finds nothing to do after that. */
 async function goesOn(world: World, name: string): Promise<void> {
   ok(await world.script(name));
   expect(await outcome(vault, world)).toEqual(expected);
   expect((await world.script(name, ['--plan'])).stdout).not.toContain('to do');
-}
-
-/** Runs a script, holds it before its call of Vault with these words, does something, and lets it go on. */
-async function heldAt(words: string, world: World, name: string, meanwhile: () => Promise<unknown>): Promise<RunResult> {
-  const folder = tempDir('held');
-  const [reached, go] = [join(folder, 'reached'), join(folder, 'go')];
-  for (const pipe of [reached, go]) ok(await run('mkfifo', [pipe]));
-  const hold = `[[ "$*" != *'${words}'* || -e ${folder}/done ]] || { : >${folder}/done; echo >${reached}; read -r _ <${go}; }; exec "$real" "$@"`;
-  const bin = programsBefore({ vault: hold }, { vault: vault.bin });
-  const running = world.script(name, [], { PATH: `${bin}:${world.env.PATH ?? ''}` });
-  await readFile(reached);
-  await meanwhile();
-  await writeFile(go, '\n');
-  return running;
 }
 
 test('fails if Vault cannot be reached: it says where it looked, and nothing was changed', async () => {
@@ -86,7 +67,7 @@ test.each([
   ],
 ])('fails if Vault is sealed in the middle, before a %s', async (name, words, ...messages) => {
   const world = await worldOf(name);
-  const result = await heldAt(words, world, name, () => vault.seal());
+  const result = await heldBefore(vault, words, world, name, () => vault.seal());
   await vault.unseal();
   expect(result).toMatchObject(failure(...messages));
   await goesOn(world, name);
@@ -94,7 +75,7 @@ test.each([
 
 test('a Vault that is started anew between two calls is no failure', async () => {
   const world = await worldOf('anew');
-  ok(await heldAt('intermediate/set-signed', world, 'anew', () => vault.restart()));
+  ok(await heldBefore(vault, 'intermediate/set-signed', world, 'anew', () => vault.restart()));
   expect(await outcome(vault, world)).toEqual(expected);
 });
 

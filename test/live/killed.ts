@@ -18,8 +18,14 @@ let clusterKillers: string;
  */
 export async function makeKillers(real: Vault, { writes = false } = {}): Promise<string> {
   const { kubectl } = await buildPrograms(['kubectl']);
-  const reads = `case " $* " in *" sys/capabilities-self "*) exec "$real" "$@" ;; *" write "* | *" patch "* | *" delete "* | *" enable "* | *" tune "* | *" apply "*) ;; *) exec "$real" "$@" ;; esac; `;
-  const text = `${writes ? reads : ''}n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; "$real" "$@"; rc=$?; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
+  const reads = `case " $* " in
+    *" sys/capabilities-self "* | *" can-i "* | *" create token "* | *" --dry-run=server "*) exec "$real" "$@" ;;
+    *" write "* | *" patch "* | *" delete "* | *" enable "* | *" tune "* | *" apply "* | *" create "* | *" rollout restart "*) ;;
+    *) exec "$real" "$@" ;;
+  esac`;
+  // two calls of one pipeline would count at once.
+  const count = `n=$(flock "$COUNT.lock" sh -c 'n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; echo "$n"')`;
+  const text = `${writes ? reads : ''}\n${count}\n"$real" "$@"; rc=$?; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
   return programsBefore({ vault: text, kubectl: text }, { vault: real.bin, kubectl });
 }
 

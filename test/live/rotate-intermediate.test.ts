@@ -188,6 +188,7 @@ test('with a new key, then with the same key, and back; cert-manager signs at ev
 
 test('a stopped rotation ends the same, killed after each of its calls and run again; so does a stopped removal; what was signed verifies all along', async () => {
   const [kube, vault]: [Kube, Vault] = [kubeOf(), await devVault()];
+  // a stop after a call that only reads is one before the next write; MESH_CA_KILL=all stops there too.
   const killers = await makeKillers(vault, { writes: process.env.MESH_CA_KILL !== 'all' });
   // no test can log in so, which leaves out the trial at the end: it is killed in setup-killed.test.ts.
   const config: MeshCaConfig = {
@@ -236,6 +237,24 @@ test('a stopped rotation ends the same, killed after each of its calls and run a
     expect([n, state.description]).toEqual([n, expect.stringMatching(/^cdk8s-mesh-ca: CA of cluster-1 \[cluster-1-g1\.until=20\S+\]$/)]);
     checked = await signs(`rotation, run again after a stop after call ${n}`);
   }
+  // the removal: whatever is gone already, the next run removes the rest, and the one that signs stays.
+  let removals = 1;
+  for (let n = 0; n <= removals; n++) {
+    const generation = n + 3;
+    change(world, config, vault, { generation });
+    ok(await world.script('cluster-1'));
+    await letTimePass(vault);
+    const { code, calls: count } = await run(['--retire'], n);
+    // the first goes through, and counts.
+    if (n === 0) removals = count;
+    expect([n, code]).toEqual([n, n === 0 ? 0 : 137]);
+    expect([n, await world.script('cluster-1', ['--retire'])]).toMatchObject([n, { code: 0, stderr: '' }]);
+    const name = `cluster-1-g${generation}`;
+    const alone = { names: [name], signs: name, roots: 1, keys: [expect.any(String) as string], description: first.description };
+    expect([n, await look(vault)]).toMatchObject([n, alone]);
+    checked = await signs(`removal, run again after a stop after write ${n}`);
+  }
+  process.stderr.write(`removal of the intermediate before: killed at ${removals} of ${removals} boundaries\n`);
   process.stderr.write(
     `rotation of the intermediate: killed at ${calls} of ${calls} boundaries, ${checked} certificates verified all along\n`,
   );

@@ -3,10 +3,12 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildPrograms, ok, tempDir } from './harness';
+import type { MeshCaConfig } from '../../src/config/config';
+import { buildPrograms, makeCa, ok, startVaultServer, tempDir } from './harness';
+import { clientOf, showClient } from './mesh/client';
 import { configs, makeRoot, makeWorld, programsBefore, rootFiles, startServers } from './world';
 
-const { kube, devVault } = startServers();
+const { kube, devVault, endAfterTest } = startServers();
 
 /** Programs of the system that the scripts may start; with a PATH of nothing else, one that is not here would not be found. */
 const system = ['awk', 'chmod', 'cat', 'grep', 'jq', 'mktemp', 'mv', 'od', 'openssl', 'rm', 'sed', 'sort', 'tail', 'tr'];
@@ -34,13 +36,16 @@ function textsOf(folder: string): [string, string][] {
     .map(file => [file, readFileSync(file, 'utf8')]);
 }
 
+/** A line of a PEM text that nothing else has. */
+const secretLine = (pem: string) => pem.split('\n').at(-3) ?? pem;
+
 /** What Vault handed out or was given that nobody else may know. */
 function secretsIn(audit: string): Set<string> {
   const found = new Set<string>();
   const secret = new Set(['client_token', 'secret_id', 'jwt', 'token_reviewer_jwt', 'private_key', 'pem_bundle']);
   const walk = (value: unknown, key = ''): void => {
     if (typeof value === 'string') {
-      if (secret.has(key) && value.length > 8) found.add(value.includes('\n') ? (value.split('\n').at(-3) ?? value) : value);
+      if (secret.has(key) && value.length > 8) found.add(value.includes('\n') ? secretLine(value) : value);
     } else if (typeof value === 'object' && value !== null) {
       for (const [name, child] of Object.entries(value)) walk(child, name);
     }
@@ -49,45 +54,75 @@ function secretsIn(audit: string): Set<string> {
   return found;
 }
 
-test.each(['recommended', 'kubernetes', 'appRole'] as const)(
-  'the secrets of a run (%s) are in Vault and in the cluster, and nowhere else',
-  async name => {
-    const vault = await devVault({ audit: true });
-    const world = await makeWorld(configs[name], vault, [kube()]);
-    const { cert, key } = await makeRoot(tempDir('root'));
-    const [TMPDIR, record] = [tempDir('tmp'), join(tempDir('record'), 'calls')];
-    // a variable that the user's shell exports stays exported when a script sets it.
-    const names = ['root_key', 'trial_token', 'token', 'secret_id', 'secret', 'response', 'found', 'held', 'jwt'];
-    const exported = Object.fromEntries(names.map(variable => [variable, 'exported']));
-    const env = { ...exported, TMPDIR, PATH: await recorders(record, vault.bin) };
-    const runs = [
-      await world.script('root', rootFiles({ cert, key }), env),
-      await world.script('cluster-1', [], env),
-      await world.script('cluster-1', ['--plan'], env),
-      await world.script('cluster-1', [], env),
-    ];
-    for (const one of runs) ok(one);
+const NAME = 'cert-manager.cluster-1.example.com';
 
-    const secrets = secretsIn(readFileSync(vault.auditFile, 'utf8'));
-    // the root's key, a token of each trial's login, and what the way in has: tokens of service accounts, or a secret ID.
-    expect(secrets.size).toBeGreaterThanOrEqual(4);
-    const places: [string, string][] = [
-      ['arguments', readFileSync(record, 'utf8')],
-      ['output', runs.map(({ stdout, stderr }) => stdout + stderr).join('')],
-      ["Vault's log", vault.log()],
-      ["the API server's log", kube().log()],
-      ...textsOf(world.folder),
-      ...textsOf(TMPDIR),
-    ];
-    expect(places.length).toBeGreaterThan(5);
-    const found = [...secrets].flatMap((one, i) =>
-      places.filter(([, text]) => text.includes(one)).map(([place]) => `secret ${i} in ${place}`),
-    );
-    expect(found).toEqual([]);
-    // the test can fail: what is no secret is found.
-    expect(places[0]?.[1]).toContain('istioca-cluster-1');
-    expect(places[0]?.[1]).toMatch(/known\.read\.\S+roles,cluster-1\n\{/);
-    // nothing is left where the scripts worked.
-    expect(readdirSync(TMPDIR)).toEqual([]);
+interface Way {
+  readonly config: MeshCaConfig;
+  /** Whether it needs a Vault with TLS. */
+  readonly tls?: true;
+  /** What it has to keep that Vault does not know. */
+  readonly more?: string;
+}
+
+const ways: Readonly<Record<string, () => Way | Promise<Way>>> = {
+  jwt: () => ({ config: configs.recommended }),
+  kubernetes: () => ({ config: configs.kubernetes }),
+  appRole: () => ({ config: configs.appRole }),
+  // Vault takes a client's certificate by TLS alone.
+  clientCertificate: async () => {
+    const ca = await makeCa(tempDir('clients'), 'CA of clients');
+    const client = await clientOf(ca, NAME);
+    await showClient(kube(), client);
+    const clientCertificate = { certificate: ca.caPem, allowedNames: [NAME] };
+    return { config: { ...configs.recommended, auth: 'clientCertificate', clientCertificate }, tls: true, more: secretLine(client.key) };
   },
-);
+  // setup.sh cannot log in so: it has no more than the root's key.
+  aws: () => {
+    const aws = { iamRoleArn: 'arn:aws:iam::123456789012:role/mesh-ca', region: 'eu-central-1', resolveAwsUniqueIds: false };
+    return { config: { ...configs.recommended, auth: 'aws', aws } };
+  },
+};
+
+test.each(Object.keys(ways))('the secrets of a run (%s) are in Vault and in the cluster, and nowhere else', async name => {
+  const { config, tls, more } = await ways[name]!();
+  const vault = tls ? await startVaultServer({ audit: true }) : await devVault({ audit: true });
+  if (tls) endAfterTest(vault);
+  const world = await makeWorld(config, vault, [kube()]);
+  const { cert, key } = await makeRoot(tempDir('root'));
+  const [TMPDIR, record] = [tempDir('tmp'), join(tempDir('record'), 'calls')];
+  // a variable that the user's shell exports stays exported when a script sets it.
+  const names = ['root_key', 'client_key', 'trial_token', 'token', 'secret_id', 'secret', 'response', 'found', 'held', 'jwt'];
+  const exported = Object.fromEntries(names.map(variable => [variable, 'exported']));
+  const env = { ...exported, TMPDIR, PATH: await recorders(record, vault.bin) };
+  const runs = [
+    await world.script('root', rootFiles({ cert, key }), env),
+    await world.script('cluster-1', [], env),
+    await world.script('cluster-1', ['--plan'], env),
+    await world.script('cluster-1', [], env),
+  ];
+  for (const one of runs) ok(one);
+
+  const secrets = secretsIn(readFileSync(vault.auditFile, 'utf8'));
+  // the root's key, a token of each trial's login, and what the way in has: tokens of service accounts, a secret ID, or a client's key.
+  if (more !== undefined) secrets.add(more);
+  expect(secrets.size).toBeGreaterThanOrEqual(name === 'aws' ? 1 : 4);
+  expect(runs[1]?.stdout).toContain(name === 'aws' ? 'not tried: AWS' : '10 trials passed');
+  const places: [string, string][] = [
+    ['arguments', readFileSync(record, 'utf8')],
+    ['output', runs.map(({ stdout, stderr }) => stdout + stderr).join('')],
+    ["Vault's log", vault.log()],
+    ["the API server's log", kube().log()],
+    ...textsOf(world.folder),
+    ...textsOf(TMPDIR),
+  ];
+  expect(places.length).toBeGreaterThan(5);
+  const found = [...secrets].flatMap((one, i) =>
+    places.filter(([, text]) => text.includes(one)).map(([place]) => `secret ${i} in ${place}`),
+  );
+  expect(found).toEqual([]);
+  // the test can fail: what is no secret is found.
+  expect(places[0]?.[1]).toContain('istioca-cluster-1');
+  expect(places[0]?.[1]).toMatch(/known\.read\.\S+roles,cluster-1\n\{/);
+  // nothing is left where the scripts worked.
+  expect(readdirSync(TMPDIR)).toEqual([]);
+});

@@ -77,6 +77,20 @@ describe('what is there already and of another maker', () => {
     },
   );
 
+  test('a run that is stopped amid the way in, in a mount that was there before, needs no --take-over to be gone on with', async () => {
+    const { vault, world } = await withRoot(configs.recommended);
+    ok(await vault.vault(['auth', 'enable', '-path=jwt-cluster-1', 'jwt']));
+    for (const path of ['auth/jwt-cluster-1/role/cert-manager', 'auth/jwt-cluster-1/config']) {
+      const bin = programsBefore(
+        { vault: `[[ "$*" != *'write -format=json ${path} '* ]] || exit 1; exec "$real" "$@"` },
+        { vault: vault.bin },
+      );
+      expect(await world.script('cluster-1', [], { PATH: `${bin}:${world.env.PATH ?? ''}` })).toMatchObject(refusal('did not get through'));
+    }
+    ok(await world.script('cluster-1'));
+    expect((await world.script('cluster-1', ['--plan'])).stdout).not.toContain('to do');
+  });
+
   test('failed logins lock no AppRole of a mount that the script has enabled; one that was there is left, and the command said', async () => {
     for (const theirs of [false, true]) {
       const { vault, world } = await withRoot();

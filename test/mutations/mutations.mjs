@@ -4,6 +4,7 @@ const SETUP = { project: 'live', test: 'test/live/setup.test.ts' };
 const WAYS = { project: 'live', test: 'test/live/ways-in.test.ts' };
 const APPROVER = { project: 'live', test: 'test/live/approver-policy.test.ts' };
 const ROOTS = { project: 'live', test: 'test/live/rotate-root.test.ts', red: 'in three changes of the config' };
+const KILLED = { project: 'live', test: 'test/live/rotate-root-killed.test.ts', red: 'every certificate verifies all along' };
 const OTHERS = { project: 'live', test: 'test/live/setup-others.test.ts' };
 const OFFLINE = { test: 'test/live/roots-offline.test.ts', project: 'live' };
 
@@ -962,6 +963,84 @@ export const mutations = [
     project: 'live',
     test: 'test/live/rotate-intermediate.test.ts',
     red: 'what it signed verifies at every later one',
+  },
+
+  // a stop in the middle
+  {
+    name: 'stopped: the key of a CA that goes is recorded after it went',
+    file: 'src/script/runtime/generation.sh',
+    from: `    record "$mount" "$name.key=$(issuer_named "$name" | jq -r .key_id)"
+    vault delete "$mount/issuer/$(issuer_named "$name" | jq -r .issuer_id)"`,
+    to: `    vault delete "$mount/issuer/$(issuer_named "$name" | jq -r .issuer_id)"
+    record "$mount" "$name.key=$(issuer_named "$name" | jq -r .key_id)"`,
+    ...KILLED,
+  },
+  {
+    name: 'stopped: what a run left between the move and its record is not recorded',
+    file: 'src/script/runtime/generation.sh',
+    from: `  if [[ $default_id != "$id" || $follows_latest != false ]]; then
+    set_default "$id"`,
+    to: `  [[ $default_id != "$id" || $follows_latest != false ]] || return 0
+  if true; then
+    set_default "$id"`,
+    ...KILLED,
+  },
+  {
+    name: 'stopped: the way back is noted after it was begun',
+    file: 'src/script/runtime/adopt-undo.sh',
+    from: `  note_down '{"trusted-since": null, "undo": "begun"}'
+  if [[ $former == none ]]; then
+    kube delete secret cacerts -n "$istio_namespace"`,
+    to: `  if [[ $former == none ]]; then
+    kube delete secret cacerts -n "$istio_namespace"
+    note_down '{"trusted-since": null, "undo": "begun"}'`,
+    project: 'live',
+    test: 'test/live/adopt-killed.test.ts',
+    red: 'adopt-undo.sh leaves what there was before, killed after each write and run again',
+  },
+  {
+    name: 'stopped: the keys of the cluster before the role of the login',
+    file: 'src/script/auth-steps.ts',
+    from: "[mountStep(auth, 'jwt', logins), serviceAccountRoleStep(auth), jwtConfigStep(auth)]",
+    to: "[mountStep(auth, 'jwt', logins), jwtConfigStep(auth), serviceAccountRoleStep(auth)]",
+    ...OTHERS,
+    red: 'needs no --take-over to be gone on with',
+  },
+  {
+    name: 'standby: one without an active Vault is taken for a token that is refused',
+    file: 'src/script/runtime/setup.sh',
+    from: `  [[ -n \${1:-} && $1 != *'Code: 4'*`,
+    to: `  [[ -n '' && $1 != *'Code: 4'*`,
+    project: 'live',
+    test: 'test/live/standby.test.ts',
+    red: 'it says that this one is a standby, and nothing was changed',
+  },
+  {
+    name: "secrets: the client's key in a variable that the user exports",
+    file: 'src/script/runtime/setup.sh',
+    from: 'unset root_key client_key trial_token',
+    to: 'unset root_key trial_token',
+    project: 'live',
+    test: 'test/live/secrets.test.ts',
+    red: 'are in Vault and in the cluster, and nowhere else',
+  },
+  {
+    name: 'adopted: a root that signed outside of Vault is not known again',
+    file: 'src/script/runtime/roots.sh',
+    from: ' or has("trusts.\\($id)"))\'',
+    to: ")'",
+    project: 'live',
+    test: 'test/live/adopt-cacerts.test.ts',
+    red: 'after a run that had it on record',
+  },
+  {
+    name: 'runbook: the next root takes the name of the present one, which is not kept',
+    file: 'src/report/root-rotation.ts',
+    from: 'shell(`mv root.pem ${FORMER}`, `mv ${NEXT} root.pem`)',
+    to: 'shell(`mv ${NEXT} root.pem`)',
+    project: 'live',
+    test: 'test/live/runbook-root.test.ts',
+    red: 'is replaced by the lines of the runbook',
   },
 
   // roots of other kinds, and policy CAs

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -29,10 +29,27 @@ beforeAll(() => {
   rootPem = readFileSync(cert, 'utf8');
   // each program writes down what it is called with, in one write since two may run at once, and does nothing.
   const recorder = `#!/bin/sh\nline=\${0##*/}\nfor word do line=$line$(printf '\\037')$word; done\nprintf '%s\\n' "$line" >>"$RECORD"\n`;
-  for (const name of ['kubectl', 'helm', 'istioctl', 'vault', 'openssl', 'jq', 'base64', 'npx', 'bash', 'ls', 'date']) {
+  for (const name of [
+    'kubectl',
+    'helm',
+    'istioctl',
+    'vault',
+    'openssl',
+    'jq',
+    'base64',
+    'npx',
+    'bash',
+    'ls',
+    'date',
+    'mv',
+    'cp',
+    'mesh-ca',
+  ]) {
     writeFileSync(join(folder, name), recorder);
     chmodSync(join(folder, name), 0o755);
   }
+  // a folder to go into has to be there.
+  symlinkSync('/bin/mkdir', join(folder, 'mkdir'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -210,7 +227,10 @@ test("the root's key comes through a pipe from an openssl that can ask at the te
     fences(text, 'sh')
       .flatMap(body => body.split('\n'))
       .filter(line => line.includes('--root-key')),
-  ).toEqual(['openssl pkey -in ca.key | bash dist/root/setup.sh --root-cert ca.crt --root-key /dev/stdin']);
+  ).toEqual([
+    'openssl pkey -in ca.key | bash dist/root/setup.sh --root-cert ca.crt --root-key /dev/stdin',
+    'openssl pkey -in next-root.key | bash dist/root/setup.sh --root-cert root.pem --root-key /dev/stdin',
+  ]);
   const docs = ['README.md', 'docs/seed.md', 'docs/surprises.md'].map(file => readFileSync(file, 'utf8'));
   for (const from of [config, guide]) docs.push(...Object.values(runbooks(from)));
   expect(docs.filter(doc => doc.includes('<('))).toEqual([]);

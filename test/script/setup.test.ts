@@ -53,8 +53,8 @@ test('the root comes before its trial by its users: mount, bound, import, URLs, 
 });
 
 test.each<[name: keyof typeof plans, wayIn: string[], delivery: string[]]>([
-  ['recommended', ['jwt/mount', 'jwt/config', 'jwt/role'], []],
-  ['discovery', ['jwt/mount', 'jwt/config', 'jwt/role'], []],
+  ['recommended', ['jwt/mount', 'jwt/role', 'jwt/config'], []],
+  ['discovery', ['jwt/mount', 'jwt/role', 'jwt/config'], []],
   // the reviewer's token is tried by a login, which needs the role.
   ['kubernetes', ['kubernetes/mount', 'kubernetes/role', 'kubernetes/config'], []],
   ['outside', ['kubernetes/mount', 'kubernetes/role', 'kubernetes/config'], []],

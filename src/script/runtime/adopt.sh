@@ -224,7 +224,7 @@ refuse_old_root() {
 
 after_steps() {
   if [[ -n $(beside "$roots_wanted" "$(prints_in "$root")") ]]; then
-    say "cluster $cluster is adopted, and the old root may be dropped: take it out of root.alsoTrust in mesh-ca.yaml, synthesize, and $drop_todo"
+    say "cluster $cluster is adopted, and the old root may be dropped: $drop_todo"
   else
     say "cluster $cluster is adopted, and the old root is trusted no more. What is left of the old CA, with its key: Secrets cacerts and istio-ca-secret of namespace $istio_namespace"
   fi

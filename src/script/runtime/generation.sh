@@ -299,11 +299,13 @@ retire_issuers() {
   while IFS= read -r name; do remove_key "$name"; done < <(gone_names)
 }
 
-# remove_key NAME: the key of an issuer that was removed, then what is recorded of it.
+# remove_key NAME: the key of an issuer that was removed, then what is recorded of it. The first key of a mount is its default one; that goes
+# on to the planned CA's, or Vault warns that nothing works without a key's name any more.
 remove_key() {
   local key
   key=$(evidence_of "$mount" "$1.key")
   if [[ -n $key && -z $(jq -r --arg key "$key" 'select(.key_id == $key) | .issuer_name' <<<"$signers") ]]; then
+    jq -n --arg key "$(jq -r .data.key_id <<<"$issuer")" '{default: $key}' | put "$mount/config/keys"
     vault delete "$mount/key/$key"
     say "      removed: its key"
   fi

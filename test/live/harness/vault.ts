@@ -1,7 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { buildPrograms } from '../../testbed/build';
-import { makeCa, makeServerCertificate } from './certificates';
+import { makeCa, makeServerCertificate, type PrivateCa } from './certificates';
 import { type Answer, send } from './http';
 import { freePort, lastLines, messageOf, ok, run, type RunOptions, type RunResult, type Running, start, tempDir, until } from './process';
 
@@ -30,9 +30,7 @@ export interface Vault {
 }
 
 /** A running Vault that keeps what it stores, with TLS by a private CA. */
-export interface VaultServer extends Vault {
-  readonly caPem: string;
-  readonly caFile: string;
+export interface VaultServer extends Vault, PrivateCa {
   readonly unsealKeys: readonly string[];
   /** A second listener of the same certificate, where `clientCaFile` was given: it takes those only who show one of that CA. */
   readonly clientAddr: string;
@@ -40,6 +38,8 @@ export interface VaultServer extends Vault {
   unseal(): Promise<void>;
   /** Ends the server and starts it again at the same address; `unseal: false` leaves it sealed, as a restart does. */
   restart(options?: { readonly unseal?: boolean }): Promise<void>;
+  /** Keeps what is stored by now; gives what puts it back, as often as it is called. Each of them starts the server anew. */
+  keep(): Promise<() => Promise<void>>;
 }
 
 export interface VaultOptions {
@@ -72,7 +72,7 @@ export async function startVaultDev(options: VaultOptions = {}): Promise<Vault> 
   return { ...client, log: server.log, stop: () => server.stop() };
 }
 
-/** Starts Vault with file storage and TLS, initialises and unseals it. */
+/** Starts Vault with TLS and storage on disk, initialises and unseals it. */
 export async function startVaultServer(
   options: VaultOptions & {
     /** @default 1 */
@@ -81,38 +81,62 @@ export async function startVaultServer(
     readonly keyThreshold?: number;
     /** @default - no second listener */
     readonly clientCaFile?: string;
+    /**
+     * Raft, so that another one can stand by for it.
+     *
+     * @default "file"
+     */
+    readonly storage?: 'file' | 'raft';
+    /**
+     * It joins this one, on raft too, with the same CA, keys and token, and stands by for it.
+     *
+     * @default - it is alone
+     */
+    readonly standbyOf?: VaultServer;
   } = {},
 ): Promise<VaultServer> {
-  const { keyShares = 1, keyThreshold = 1, clientCaFile } = options;
+  const { keyShares = 1, keyThreshold = 1, clientCaFile, standbyOf } = options;
+  const raft = options.storage === 'raft' || standbyOf !== undefined;
   const { vault: bin } = await buildPrograms(['vault']);
   const folder = tempDir('vault');
   const port = await freePort();
   const addr = `https://127.0.0.1:${port}`;
-  const ca = await makeCa(folder, 'private CA of a Vault');
+  const ca = standbyOf ?? (await makeCa(folder, 'private CA of a Vault'));
   const { certFile, keyFile } = await makeServerCertificate(ca, folder, 'vault', ['IP:127.0.0.1', 'DNS:localhost']);
   const config = join(folder, 'vault.hcl');
   const clientPort = await freePort();
   const listener = (at: number, more: string) =>
     `listener "tcp" {\n  address = "127.0.0.1:${at}"\n  tls_cert_file = "${certFile}"\n  tls_key_file = "${keyFile}"\n${more}}\n`;
   const asksClient = `  tls_require_and_verify_client_cert = true\n  tls_client_ca_file = "${clientCaFile ?? ''}"\n`;
-  const listeners = [listener(port, ''), ...(clientCaFile === undefined ? [] : [listener(clientPort, asksClient)])].join('');
-  writeFileSync(
-    config,
-    `disable_mlock = true\napi_addr = "${addr}"\nstorage "file" {\n  path = "${join(folder, 'data')}"\n}\n${listeners}`,
-  );
+  const [clusterPort, data] = [await freePort(), join(folder, 'data')];
+  mkdirSync(data);
+  const storage = raft
+    ? `cluster_addr = "https://127.0.0.1:${clusterPort}"\nstorage "raft" {\n  path = "${data}"\n  node_id = "${port}"\n}\n`
+    : `storage "file" {\n  path = "${data}"\n}\n`;
+  const listeners = [
+    listener(port, `  cluster_address = "127.0.0.1:${clusterPort}"\n`),
+    ...(clientCaFile === undefined ? [] : [listener(clientPort, asksClient)]),
+  ].join('');
+  writeFileSync(config, `disable_mlock = true\napi_addr = "${addr}"\n${storage}${listeners}`);
   const launch = () => start('vault', bin, ['server', `-config=${config}`], { folder, env: noVaultVariables() });
   let server = launch();
   const anonymous = clientOf(bin, folder, addr, '', ca);
   await ready(server, anonymous, [501]);
-  const shares = { secret_shares: keyShares, secret_threshold: keyThreshold };
-  const { keys_base64: unsealKeys, root_token: token } = succeeded(await anonymous.request('PUT', 'sys/init', shares)) as {
-    keys_base64: string[];
-    root_token: string;
-  };
+  const { unsealKeys, token } = standbyOf
+    ? await joined(anonymous, standbyOf)
+    : await initialised(anonymous, { secret_shares: keyShares, secret_threshold: keyThreshold });
   const client = clientOf(bin, folder, addr, token, ca);
   const unseal = async () => {
     for (const key of unsealKeys.slice(0, keyThreshold)) succeeded(await client.request('PUT', 'sys/unseal', { key }));
-    await ready(server, client, [200]);
+    // which of two is the active one, they decide.
+    await ready(server, client, raft ? [200, 429] : [200]);
+  };
+  const again = async (unsealed = true, meanwhile?: () => void) => {
+    await server.stop();
+    meanwhile?.();
+    server = launch();
+    await ready(server, client, [503]);
+    if (unsealed) await unseal();
   };
   await unseal();
   if (options.audit) await audit(client);
@@ -120,6 +144,7 @@ export async function startVaultServer(
     ...client,
     caPem: ca.caPem,
     caFile: ca.caFile,
+    caKeyFile: ca.caKeyFile,
     unsealKeys,
     clientAddr: `https://127.0.0.1:${clientPort}`,
     log: () => server.log(),
@@ -128,17 +153,32 @@ export async function startVaultServer(
       await ready(server, client, [503]);
     },
     unseal,
-    restart: async (how = {}) => {
-      await server.stop();
-      server = launch();
-      await ready(server, client, [503]);
-      if (how.unseal !== false) await unseal();
+    restart: how => again(how?.unseal),
+    keep: async () => {
+      const kept = join(tempDir('kept'), 'data');
+      await again(true, () => cpSync(data, kept, { recursive: true }));
+      return () =>
+        again(true, () => {
+          rmSync(data, { recursive: true });
+          cpSync(kept, data, { recursive: true });
+        });
     },
     stop: () => server.stop(),
   };
 }
 
 type Client = Omit<Vault, 'log' | 'stop'>;
+type Keys = Pick<VaultServer, 'unsealKeys' | 'token'>;
+
+async function initialised(client: Client, shares: object): Promise<Keys> {
+  const answer = succeeded(await client.request('PUT', 'sys/init', shares)) as { keys_base64: string[]; root_token: string };
+  return { unsealKeys: answer.keys_base64, token: answer.root_token };
+}
+
+async function joined(client: Client, { addr, caPem, unsealKeys, token }: VaultServer): Promise<Keys> {
+  succeeded(await client.request('POST', 'sys/storage/raft/join', { leader_api_addr: addr, leader_ca_cert: caPem }));
+  return { unsealKeys, token };
+}
 
 function clientOf(
   bin: string,
@@ -173,7 +213,7 @@ function noVaultVariables(): Record<string, undefined> {
   return Object.fromEntries(Object.keys(process.env).flatMap(x => (x.startsWith('VAULT_') ? [[x, undefined]] : [])));
 }
 
-/** Waits until Vault says of itself what one of the codes means: 200 active, 501 not initialised, 503 sealed. */
+/** Waits until Vault says of itself what one of the codes means: 200 active, 429 standby, 501 not initialised, 503 sealed. */
 async function ready(server: Running, client: Client, codes: readonly number[]): Promise<void> {
   try {
     await until(`Vault at ${client.addr} to answer ${codes.join(' or ')}`, async () => {

@@ -95,7 +95,7 @@ readonly needs='{
   "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"istioca/keys":["list"],"istioca/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca/intermediate/generate/exported":["update"],"istioca/intermediate/set-signed":["update"],"istioca/config/issuers":["update"]}},
   "role/write": {"look":{"istioca/roles/cluster-local":["read"]},"act":{"istioca/roles/cluster-local":["create","update"],"sys/mounts/istioca/tune":["create","update"]}},
   "issuer/default": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+/sign/cluster-local":["update"],"istioca/config/issuers":["update"],"sys/mounts/istioca/tune":["create","update"]}},
-  "issuer/retire": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+":["delete"],"istioca/key/+":["delete"],"sys/mounts/istioca/tune":["create","update"]}},
+  "issuer/retire": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+":["delete"],"istioca/key/+":["delete"],"istioca/config/keys":["update"],"sys/mounts/istioca/tune":["create","update"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager":["read"]},"act":{"sys/policies/acl/cert-manager":["create","update"]}},
   "approle/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/approle":["create","update","sudo"]}},
   "approle/lockout": {"look":{"sys/auth":["read"]},"act":{"sys/mounts/auth/approle/tune":["create","update"]}},
@@ -763,9 +763,9 @@ need_room() {
   rm -f -- "$work/room"
 }
 
-# need_answer: that Vault answers and is unsealed.
+# need_answer [REASON]: that Vault answers and is unsealed; and where a call has failed for a reason, that it is or has an active one.
 need_answer() {
-  local status
+  local status active
   # it fails for a sealed Vault too, and then says so; where there is none, it says nothing.
   status=$(vault status -format=json 2>"$work/error") || true
   if [[ -z $status ]]; then
@@ -780,6 +780,11 @@ need_answer() {
     missing+=("an unsealed Vault at $VAULT_ADDR: it is sealed, run '$cli operator unseal'")
     return 1
   fi
+  # a standby sends on what it is asked, and what the active one refuses has a code.
+  [[ -n ${1:-} && $1 != *'Code: 4'* && $(jq -r '.ha_enabled == true and .is_self != true' <<<"$status") == true ]] || return 0
+  active=$(jq -r '.leader_address // "" | if . == "" then "no other is" else "\(.) does not answer" end' <<<"$status")
+  missing+=("an active Vault: the one at $VAULT_ADDR is a standby, and $active: $1")
+  return 1
 }
 
 # what Vault says that the token may do, by path; none: it was not asked.
@@ -793,7 +798,7 @@ need_vault() {
   # whether there is an audit device is no need of a step: see audit.sh.
   capabilities=$(jq '{paths: ([.[] | .[] | keys[]] + ["sys/audit"] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     reason=$(last_error)
-    need_answer || return 0
+    need_answer "$reason" || return 0
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
@@ -1695,11 +1700,13 @@ retire_issuers() {
   while IFS= read -r name; do remove_key "$name"; done < <(gone_names)
 }
 
-# remove_key NAME: the key of an issuer that was removed, then what is recorded of it.
+# remove_key NAME: the key of an issuer that was removed, then what is recorded of it. The first key of a mount is its default one; that goes
+# on to the planned CA's, or Vault warns that nothing works without a key's name any more.
 remove_key() {
   local key
   key=$(evidence_of "$mount" "$1.key")
   if [[ -n $key && -z $(jq -r --arg key "$key" 'select(.key_id == $key) | .issuer_name' <<<"$signers") ]]; then
+    jq -n --arg key "$(jq -r .data.key_id <<<"$issuer")" '{default: $key}' | put "$mount/config/keys"
     vault delete "$mount/key/$key"
     say "      removed: its key"
   fi

@@ -533,9 +533,9 @@ need_room() {
   rm -f -- "$work/room"
 }
 
-# need_answer: that Vault answers and is unsealed.
+# need_answer [REASON]: that Vault answers and is unsealed; and where a call has failed for a reason, that it is or has an active one.
 need_answer() {
-  local status
+  local status active
   # it fails for a sealed Vault too, and then says so; where there is none, it says nothing.
   status=$(vault status -format=json 2>"$work/error") || true
   if [[ -z $status ]]; then
@@ -550,6 +550,11 @@ need_answer() {
     missing+=("an unsealed Vault at $VAULT_ADDR: it is sealed, run '$cli operator unseal'")
     return 1
   fi
+  # a standby sends on what it is asked, and what the active one refuses has a code.
+  [[ -n ${1:-} && $1 != *'Code: 4'* && $(jq -r '.ha_enabled == true and .is_self != true' <<<"$status") == true ]] || return 0
+  active=$(jq -r '.leader_address // "" | if . == "" then "no other is" else "\(.) does not answer" end' <<<"$status")
+  missing+=("an active Vault: the one at $VAULT_ADDR is a standby, and $active: $1")
+  return 1
 }
 
 # what Vault says that the token may do, by path; none: it was not asked.
@@ -563,7 +568,7 @@ need_vault() {
   # whether there is an audit device is no need of a step: see audit.sh.
   capabilities=$(jq '{paths: ([.[] | .[] | keys[]] + ["sys/audit"] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
     reason=$(last_error)
-    need_answer || return 0
+    need_answer "$reason" || return 0
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
