@@ -13,7 +13,8 @@ const shared = {
 
 /**
  * `unit` needs no program but node and bash. `verify` runs verify.sh with stand-ins for kubectl and istioctl, and wants openssl, jq and
- * shellcheck. `live` runs the real servers.
+ * shellcheck. `live` runs the real servers, and `bench`
+ * measures them: by hand alone.
  *
  * @type {import('jest').Config}
  */
@@ -27,6 +28,7 @@ module.exports = {
     },
     { ...shared, displayName: 'verify', testMatch: ['<rootDir>/test/verify/**/*.test.ts'] },
     { ...shared, displayName: 'live', testMatch: ['<rootDir>/test/live/**/*.test.ts'] },
+    { ...shared, displayName: 'bench', testMatch: ['<rootDir>/test/bench/*.bench.ts'] },
   ],
   testTimeout: 30_000,
   collectCoverageFrom: ['src/**/*.ts'],

@@ -24,6 +24,8 @@ export type { IstioRootCaOfConfigMap, IstioRootCaPlace, IstioRootCaProps, IstioR
 export type { RootCarrier, RootCaRef } from './plan/root-ca';
 export { RequestPolicy } from './constructs/request-policy';
 export type { RequestPolicyProps } from './constructs/request-policy';
+export { MeshRules } from './constructs/mesh-rules';
+export type { MeshAlert, MeshRulesProps } from './constructs/mesh-rules';
 export { SampleWorkload } from './constructs/sample-workload';
 export type { SampleWorkloadProps } from './constructs/sample-workload';
 export { SealedSecretId } from './constructs/sealed-secret-id';

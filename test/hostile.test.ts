@@ -137,6 +137,8 @@ const ways = [
   { ...sound, auth: 'jwt', intermediate: { ttl: '24h' }, policyCas: [{ name: 'policy' }] },
   // and for what alone reads the trust namespace.
   { ...sound, auth: 'jwt', istioCsr: { rootCarrier: 'bundle' } },
+  // and for what labels the alerts.
+  { ...sound, auth: 'jwt', monitoring: true },
 ];
 
 const leaves = textLeaves();

@@ -10,6 +10,7 @@ import { AccessChart } from './access-chart';
 import { ControlPlaneChart } from './control-plane-chart';
 import { IssuerChart } from './issuer-chart';
 import { IstioCsrChart } from './istio-csr-chart';
+import { MonitoringChart } from './monitoring-chart';
 import { SampleChart } from './sample-chart';
 
 /** Where a ControlPlane lies that can only be merged. */
@@ -42,6 +43,7 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
     ...warnings(cluster, 'istioCsr.'),
   ]);
   const { controlPlane } = new ControlPlaneChart(app, '3-control-plane', cluster);
+  const { rules } = new MonitoringChart(app, '4-monitoring', cluster);
   const { workload } = new SampleChart(app, 'sample', cluster);
   // what lies below manifests/ is applied as it is, by people and by Argo CD and Flux; a part of an object must not be.
   const [overlayFile, overlayAbout] = controlPlane.partial
@@ -83,7 +85,7 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
       csr.rootCa,
       bundleHeader(cluster),
     ),
-    ...optional('manifests/2-istio-csr/network-policy.yaml', 'every pod may reach istio-csr', csr.networkPolicy, ISTIO_CSR_NETWORK),
+    ...optional('manifests/2-istio-csr/network-policy.yaml', 'every pod may reach istio-csr', csr.networkPolicy, istioCsrNetwork(cluster)),
     {
       path: `${name}/istio-csr.values.yml`,
       content: csr.values.file.text,
@@ -97,6 +99,10 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
       `  kubectl --context ${context} -n ${istio.namespace} wait --for=condition=Ready certificate/istiod`,
       ...(controlPlane.partial ? partialHeader(cluster) : []),
       ...warnings(cluster, 'istio.'),
+    ]),
+    ...optional('manifests/4-monitoring/rules.yaml', 'alerts: what ends, what fails, what waits', rules, [
+      'It needs the Prometheus operator. What no rule here watches:',
+      ...(cluster.monitoring?.unwatched ?? []).map(line => `- ${line}`),
     ]),
     manifest('sample/sample.yaml', 'a workload to look at the certificate of', workload, [
       'Not part of the mesh: a workload to try it with. Remove it after.',
@@ -158,9 +164,11 @@ const CERT_MANAGER_NETWORK = [
   '- where a namespace denies all by itself, cert-manager needs one more for its webhook and its cainjector, and Vault one that lets it in.',
 ];
 
-const ISTIO_CSR_NETWORK = [
+const istioCsrNetwork = ({ network }: ClusterPlan) => [
   ...NETWORK,
-  "- it breaks scraping of istio-csr's metrics (app.metrics.port), and pods on the network of their node: add a policy for those;",
+  network?.istioCsr.metricsPort === undefined
+    ? "- it breaks scraping of istio-csr's metrics (app.metrics.port), and pods on the network of their node: add a policy for those;"
+    : '- it breaks pods on the network of their node: add a policy for those;',
   '- where a namespace denies all by itself, its workloads need one more, to reach istio-csr.',
 ];
 

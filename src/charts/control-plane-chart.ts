@@ -20,6 +20,7 @@ export class ControlPlaneChart extends Chart {
       deployment,
       istioOperator,
       overlay,
+      proxyMetadata: cluster.certificates.proxyMetadata,
       // the guide leaves it to TSB.
       trustDomain: overlay === 'guide' ? undefined : cluster.trustDomain,
       ...(tsb && {

@@ -435,6 +435,52 @@ export interface ClusterSettings {
   readonly istio?: IstioConfig;
 
   /**
+   * Pods with a sidecar when there are most. istio-csr's values and cert-manager's flags are sized for them, and a mesh that cannot be signed for
+   * in time is refused.
+   *
+   * @minimum 1
+   * @maximum 1000000
+   * @asType integer
+   * @default - not known: nothing is sized
+   */
+  readonly workloads?: number;
+
+  /**
+   * Namespaces of the cluster: istio-csr keeps the root certificate in a ConfigMap of each. Together with `workloads`.
+   *
+   * @minimum 1
+   * @maximum 1000000
+   * @asType integer
+   * @default 100
+   */
+  readonly namespaces?: number;
+
+  /**
+   * Certificates that Vault, cert-manager and istio-csr together sign in a second; measure your own.
+   *
+   * @minimum 1
+   * @maximum 100000
+   * @asType integer
+   * @default - 34, as measured on two cores; 1.7 with istio-csr's rate limiter
+   */
+  readonly signRate?: number;
+
+  /**
+   * Metrics and alerts: istio-csr's ServiceMonitor and a PrometheusRule. It needs the Prometheus operator.
+   *
+   * @default false
+   */
+  readonly monitoring?: boolean;
+
+  /**
+   * Labels of both, by which a Prometheus chooses them, e.g. `release=kube-prometheus-stack`.
+   *
+   * @format kubernetesLabel
+   * @default - none
+   */
+  readonly monitoringLabels?: readonly string[];
+
+  /**
    * NetworkPolicies: cert-manager may reach Vault, and every pod istio-csr. They close what else those pods do, as their headers say.
    *
    * @default false

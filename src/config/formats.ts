@@ -13,6 +13,7 @@ export interface Format {
 const label = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
 const octet = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
 const hostLabel = '[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?';
+const labelName = '[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?';
 
 /** The formats by the name that a `@format` in config.ts uses. */
 export const formats: Readonly<Record<string, Format>> = {
@@ -145,6 +146,11 @@ export const formats: Readonly<Record<string, Format>> = {
     pattern: `^(?=.{1,253}$)(${hostLabel}(\\.${hostLabel})*|[0-9A-Fa-f:]*:[0-9A-Fa-f:]+)$`,
     says: 'a host name or an IP address',
     example: 'tsb.example.com',
+  },
+  kubernetesLabel: {
+    pattern: `^((?=.{1,253}/)${label}(\\.${label})*/)?${labelName}=(${labelName})?$`,
+    says: 'a label of Kubernetes, KEY=VALUE',
+    example: 'release=kube-prometheus-stack',
   },
   imageHub: {
     pattern: `^(?=.{1,500}$)${hostLabel}(\\.${hostLabel})*(:[0-9]{1,5})?(/[a-z0-9]([a-z0-9._-]{0,126}[a-z0-9])?)*$`,

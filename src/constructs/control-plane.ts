@@ -38,6 +38,13 @@ export interface ControlPlaneProps {
   readonly trustDomain?: string;
 
   /**
+   * Variables of the sidecars (`meshConfig.defaultConfig.proxyMetadata`), e.g. `{ ECC_SIGNATURE_ALGORITHM: 'ECDSA' }` for EC keys.
+   *
+   * @default - none: they make RSA keys of 2048 bits
+   */
+  readonly proxyMetadata?: Readonly<Record<string, string>>;
+
+  /**
    * Registry of TSB's images. `hub`, `managementPlane` and `telemetryStore` come together.
    *
    * @default - the object is a partial one, to merge into the ControlPlane that is there
@@ -97,7 +104,7 @@ export class ControlPlane extends Construct {
     }
 
     const { overlay, deployment = 'istiod', istioOperator = 'tsb-istiocontrolplane', trustDomain } = props;
-    const patches = overlayPatches(overlay, { caAddress: props.caAddress, deployment });
+    const patches = overlayPatches(overlay, { caAddress: props.caAddress, deployment, proxyMetadata: props.proxyMetadata });
     const overlays = [
       {
         apiVersion: 'install.istio.io/v1alpha1',

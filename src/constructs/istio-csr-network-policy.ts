@@ -13,6 +13,13 @@ export interface IstioCsrNetworkPolicyProps {
   readonly port?: number;
 
   /**
+   * Port of their metrics (`app.metrics.port`), for a Prometheus anywhere.
+   *
+   * @default - closed
+   */
+  readonly metricsPort?: number;
+
+  /**
    * Namespace: that of istio-csr's release.
    *
    * @default "cert-manager"
@@ -27,18 +34,20 @@ export interface IstioCsrNetworkPolicyProps {
   readonly name?: string;
 }
 
+const tcp = (port: number) => ({ protocol: 'TCP', port: k8s.IntOrString.fromNumber(port) });
+
 /** Lets every pod reach istio-csr, and istio-csr the API server and DNS, and nothing else. */
 export class IstioCsrNetworkPolicy extends Construct {
   constructor(scope: Construct, id: string, props: IstioCsrNetworkPolicyProps = {}) {
     super(scope, id);
 
-    const { port = 6443, namespace = 'cert-manager', name = 'workloads-to-istio-csr' } = props;
+    const { port = 6443, metricsPort, namespace = 'cert-manager', name = 'workloads-to-istio-csr' } = props;
     new k8s.KubeNetworkPolicy(this, 'Resource', {
       metadata: { name, namespace },
       spec: {
         podSelector: { matchLabels: { app: 'cert-manager-istio-csr' } },
         policyTypes: ['Ingress', 'Egress'],
-        ingress: [{ from: [{ namespaceSelector: {} }], ports: [{ protocol: 'TCP', port: k8s.IntOrString.fromNumber(port) }] }],
+        ingress: [{ from: [{ namespaceSelector: {} }], ports: [port, ...(metricsPort === undefined ? [] : [metricsPort])].map(tcp) }],
         egress: [API_SERVER, DNS],
       },
     });

@@ -9,6 +9,12 @@ import { yamlText } from './yaml-text';
 
 /** Why a value is set, by the chart's own key; only what is not obvious. */
 const REASONS: Readonly<Record<string, string>> = {
+  replicaCount: 'one serves while the other is moved; more sign no faster, as cert-manager and Vault bound that',
+  topologySpreadConstraints: 'no zone and no node takes both away; where there is one alone, they still start',
+  'podDisruptionBudget.maxUnavailable': 'a node that is drained waits until the other serves again',
+  resources:
+    'estimated, not measured: all workloads at one replica, 100 KiB a connection; 3 ms of CPU a signature, and no limit of it, as that would slow a restart of all',
+  'app.metrics.service.servicemonitor.enabled': 'the alerts of 4-monitoring read these metrics',
   'app.certmanager.issuer.name': "the chart's own default is istio-ca",
   'app.certmanager.namespace': "istiod's: the Issuer is there",
   'app.controller.disableKubernetesClientRateLimiter':

@@ -19,11 +19,27 @@ const DEPLOYMENT_OVERLAYS = 'spec.components.pilot.k8s.overlays';
 
 const ENV = 'spec.values.pilot.env.ENABLE_CA_SERVER';
 
+/** What the patches are made of. */
+interface Wanted {
+  readonly caAddress: string;
+  readonly deployment: string;
+  readonly proxyMetadata?: Readonly<Record<string, string>>;
+}
+
 /** Patches of the IstioOperator by overlay mode. */
-export function overlayPatches(
-  mode: OverlayMode,
-  { caAddress, deployment }: { readonly caAddress: string; readonly deployment: string },
-): ReasonedPatch[] {
+export function overlayPatches(mode: OverlayMode, { proxyMetadata = {}, ...wanted }: Wanted): ReasonedPatch[] {
+  return [...modePatches(mode, wanted), ...keyPatches(proxyMetadata)];
+}
+
+/** What sidecars and gateways are told of the key they make: one variable a patch, so that others stay. */
+const keyPatches = (proxyMetadata: Readonly<Record<string, string>>) =>
+  Object.entries(proxyMetadata).map(([name, value]): ReasonedPatch => ({
+    path: `spec.meshConfig.defaultConfig.proxyMetadata.${name}`,
+    value,
+    reason: 'a sidecar makes an RSA key of 2048 bits unless told, and the PKI role signs no other key than certificates names',
+  }));
+
+function modePatches(mode: OverlayMode, { caAddress, deployment }: Omit<Wanted, 'proxyMetadata'>): ReasonedPatch[] {
   const address: ReasonedPatch = {
     path: 'spec.values.global.caAddress',
     value: caAddress,

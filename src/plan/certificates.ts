@@ -21,6 +21,9 @@ export interface CertificatesPlan {
 
   /** Bits of the key. */
   readonly keyBits: number;
+
+  /** What a sidecar has to be told to ask for such a key (`proxyMetadata`); empty: it does so by itself. */
+  readonly proxyMetadata: Readonly<Record<string, string>>;
 }
 
 /** Decides the lifetimes and keys of the mesh's certificates. */
@@ -32,5 +35,19 @@ export function planCertificates({ certificates = {}, refuse }: Settings): Certi
   }
   const wrong = refuseKeyBits(keyType, keyBits);
   if (wrong) refuse(['certificates', 'keyBits'], wrong);
-  return { workloadTtl, istiodTtl, servingTtl, maxTtl: longest([workloadTtl, istiodTtl, servingTtl]), keyType, keyBits };
+  return {
+    workloadTtl,
+    istiodTtl,
+    servingTtl,
+    maxTtl: longest([workloadTtl, istiodTtl, servingTtl]),
+    keyType,
+    keyBits,
+    proxyMetadata: proxyMetadata(keyType, keyBits),
+  };
+}
+
+/** The variables of Istio's agent that say which key it makes. Without them that is RSA 2048, which the PKI role of another one refuses. */
+function proxyMetadata(keyType: KeyType, keyBits: number): Record<string, string> {
+  if (keyType === 'ec') return { ECC_SIGNATURE_ALGORITHM: 'ECDSA', ...(keyBits === 384 && { ECC_CURVE: 'P384' }) };
+  return keyBits === 2048 ? {} : { WORKLOAD_RSA_KEY_SIZE: String(keyBits) };
 }

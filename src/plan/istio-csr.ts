@@ -5,6 +5,9 @@ import { RootPlan } from './pki';
 import { planRootCa, RootCaPlan, rootCaValues } from './root-ca';
 import { Settings, isRecord } from './settings';
 import table from './tables/istio-csr-values.json';
+import { LoadPlan } from './load';
+import { monitoringValues } from './monitoring';
+import { sizeIstioCsr } from './sizing';
 import { seconds } from './ttl';
 import { compareVersions } from './version';
 
@@ -92,11 +95,19 @@ export function planIstioCsr(
   };
 }
 
+/** Adds the values that follow from the load. They are proposals: the user's own win, and a chart version without the key does without. */
+export function sizedFor(load: LoadPlan, istioCsr: IstioCsrPlan): IstioCsrPlan {
+  const sized = Object.entries(sizeIstioCsr(load, istioCsr.extraValues));
+  const known = sized.filter(([key]) => knownIn(facts[key], istioCsr.chartVersion));
+  return { ...istioCsr, values: { ...istioCsr.values, ...Object.fromEntries(known) } };
+}
+
 function planValues(
-  { istioCsr = {}, refuse }: Settings,
+  settings: Settings,
   { clusterId, trustDomain, certificates, istio, issuer }: Parameters<typeof planIstioCsr>[1],
   { chartVersion, dnsName, rootCa }: { chartVersion: string; dnsName: string; rootCa: RootCaPlan },
 ): Record<string, unknown> {
+  const { istioCsr = {}, refuse } = settings;
   const algorithm = certificates.keyType === 'rsa' ? 'RSA' : 'ECDSA';
   const wanted: Record<string, unknown> = {
     'app.certmanager.namespace': istio.namespace,
@@ -119,6 +130,7 @@ function planValues(
     'app.controller.leaderElectionNamespace': istio.namespace,
     'app.controller.disableKubernetesClientRateLimiter': istioCsr.disableKubernetesClientRateLimiter ?? true,
     ...rootCaValues(rootCa),
+    ...monitoringValues(settings),
   };
   // where the chart does not know the key, what it does without must be what is wanted.
   return Object.fromEntries(

@@ -6,8 +6,8 @@ export interface NetworkPlan {
   /** That of cert-manager: its name, and where Vault is. */
   readonly certManager: { readonly name: string; readonly vault: VaultPeer };
 
-  /** That of istio-csr: its name, and the port that the pods listen at; their Service has another. */
-  readonly istioCsr: { readonly name: string; readonly port: number };
+  /** That of istio-csr: its name, the port that the pods listen at (their Service has another), and that of its metrics where they are scraped. */
+  readonly istioCsr: { readonly name: string; readonly port: number; readonly metricsPort?: number };
 }
 
 /** Where Vault is, as far as its address says it to a NetworkPolicy, which knows no host names. */
@@ -37,18 +37,27 @@ export interface VaultPeer {
 /** The chart's own `app.server.serving.port`, in every version. */
 const SERVING_PORT = 6443;
 
+/** The chart's own `app.metrics.port`, in every version. */
+const METRICS_PORT = 9402;
+
 /** Decides what NetworkPolicies are made of, where they are asked for. */
-export function planNetwork({ networkPolicy = false, istioCsr = {}, refuse }: Settings, vault: VaultPlan): NetworkPlan | undefined {
-  if (!networkPolicy) return undefined;
-  const path = ['app', 'server', 'serving', 'port'];
-  const port = path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), istioCsr.values) ?? SERVING_PORT;
-  if (typeof port !== 'number') {
-    refuse(['istioCsr', 'values', ...path], `'port' must be a number for networkPolicy, e.g. ${SERVING_PORT}, got ${JSON.stringify(port)}`);
-  }
+export function planNetwork(settings: Settings, vault: VaultPlan): NetworkPlan | undefined {
+  if (settings.networkPolicy !== true) return undefined;
+  const port = portOf(settings, ['app', 'server', 'serving', 'port'], SERVING_PORT);
+  const metricsPort = settings.monitoring === true ? portOf(settings, ['app', 'metrics', 'port'], METRICS_PORT) : undefined;
   return {
     certManager: { name: 'cert-manager-to-vault', vault: vaultPeer(vault.server) },
-    istioCsr: { name: 'workloads-to-istio-csr', port: Number(port) },
+    istioCsr: { name: 'workloads-to-istio-csr', port, metricsPort },
   };
+}
+
+/** A port of istio-csr's pods, as the user's values or the chart has it. */
+function portOf({ istioCsr = {}, refuse }: Settings, path: readonly string[], own: number): number {
+  const port = path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), istioCsr.values) ?? own;
+  if (typeof port !== 'number') {
+    refuse(['istioCsr', 'values', ...path], `'port' must be a number for networkPolicy, e.g. ${own}, got ${JSON.stringify(port)}`);
+  }
+  return Number(port);
 }
 
 function vaultPeer(server: string): VaultPeer {

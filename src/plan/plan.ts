@@ -7,7 +7,9 @@ import { AuthPlan, planAuth, refuseUnusedAuth } from './auth';
 import { CertificatesPlan, planCertificates } from './certificates';
 import { IssuerPlan, planIssuer } from './issuer';
 import { IstioPlan, planIstio } from './istio';
-import { IstioCsrPlan, planIstioCsr } from './istio-csr';
+import { IstioCsrPlan, planIstioCsr, sizedFor } from './istio-csr';
+import { LoadPlan, planLoad } from './load';
+import { ISSUER_METRIC, MonitoringPlan, planMonitoring } from './monitoring';
 import { refuseNamesOutside } from './name-constraints';
 import { NetworkPlan, planNetwork } from './network';
 import { planIntermediate } from './intermediate';
@@ -18,6 +20,8 @@ import { RolePlan, planRole } from './role';
 import { refuseSharedNames } from './rules';
 import { Settings, settingsOf } from './settings';
 import { VaultPlan, planVault, refuseOldIssuer } from './vault';
+import { CertManagerSize, sizeCertManager } from './sizing';
+import { compareVersions } from './version';
 import { sharedWarnings, Warning, warningsOf } from './warnings';
 
 /** Everything that is decided. After it nothing decides, everything renders. */
@@ -76,8 +80,23 @@ export interface ClusterPlan {
   /** The Issuer. */
   readonly issuer: IssuerPlan;
 
-  /** cert-manager's namespace, its own service account and its chart version. */
-  readonly certManager: { readonly namespace: string; readonly serviceAccount: string; readonly version: string };
+  /** cert-manager's namespace, its own service account, its chart version, and its flags where it needs others than its own. */
+  readonly certManager: {
+    readonly namespace: string;
+    readonly serviceAccount: string;
+    readonly version: string;
+    readonly size?: CertManagerSize;
+  };
+
+  /** What the mesh asks of its CA. */
+  readonly load: LoadPlan;
+
+  /**
+   * Metrics and alerts.
+   *
+   * @default - there are none
+   */
+  readonly monitoring?: MonitoringPlan;
 
   /** istio-csr. */
   readonly istioCsr: IstioCsrPlan;
@@ -158,6 +177,9 @@ function planCluster(
   const istioCsr = planIstioCsr(settings, { clusterId, trustDomain, certificates, istio, issuer, root });
   const role = planRole(settings, { trustDomain, certificates, intermediate, dnsNames: [...istio.dnsNames, istioCsr.dnsName] });
   const policy = planPolicy(settings, role);
+  const auth = planAuth(settings, policy, issuer, vault);
+  const hasIssuerMetric = compareVersions(certManager.version, ISSUER_METRIC) >= 0;
+  const load = planLoad(settings, { certificates, auth, role });
   const requestPolicies = planRequestPolicies(settings, { trustDomain, certificates, role, issuer, istio, istioCsr, certManager });
   return {
     name,
@@ -170,10 +192,12 @@ function planCluster(
     intermediate,
     role,
     policy,
-    auth: planAuth(settings, policy, issuer, vault),
+    auth,
     issuer,
-    certManager,
-    istioCsr,
+    certManager: { ...certManager, size: sizeCertManager(load) },
+    load,
+    monitoring: planMonitoring(settings, { name, root, intermediate, certificates, istio, istioCsr, issuer, load, hasIssuerMetric }),
+    istioCsr: sizedFor(load, istioCsr),
     istio,
     requestPolicies,
     network: planNetwork(settings, vault),

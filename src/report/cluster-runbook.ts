@@ -3,7 +3,9 @@ import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { words } from '../script/bash';
 import { controlPlane, istioCsr, later, proof } from './cluster-mesh';
 import { beginning, issuer, vault } from './cluster-vault';
+import { loadSection } from './load';
 import { code } from './markdown';
+import { monitoringSection } from './monitoring';
 import { ClusterContext, fileTable, warningList } from './parts';
 import { emergency, teardown } from './taking-back';
 
@@ -36,6 +38,8 @@ export function clusterRunbook(cluster: ClusterPlan, { root }: Pick<MeshCaPlan, 
     ...istioCsr(context, root.certificate),
     ...controlPlane(context),
     ...proof(context),
+    ...monitoringSection(context),
+    ...loadSection(cluster),
     ...later(context),
     ...emergency(context),
     ...teardown(context),

@@ -6,6 +6,7 @@ import { words } from '../script/bash';
 import { clusterSteps } from '../script/steps';
 import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
+import { certManagerOptions, certManagerThere } from './monitoring';
 import { ClusterContext, dataAt, leastPolicy } from './parts';
 import { signing } from './root';
 import { approverAlone, approverPolicy, vaultNetwork } from './optional';
@@ -39,12 +40,13 @@ export function beginning({ cluster, kube }: ClusterContext): string[] {
       command(
         [...helm, 'cert-manager', 'jetstack/cert-manager'],
         ['--namespace', certManager.namespace, '--version', certManager.version],
-        ['--set', crds, '--wait', '--timeout', '5m'],
+        ['--set', crds, ...certManagerOptions(cluster).flat(), '--wait', '--timeout', '5m'],
       ),
       kube('get', 'pods', '-n', certManager.namespace),
     ),
     'See: `STATUS: deployed`, then three pods (cert-manager, cainjector, webhook) `1/1 Running`.',
     '',
+    ...certManagerThere(cluster),
   ];
 }
 

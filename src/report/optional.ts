@@ -58,7 +58,7 @@ export function approverAlone(
 export function csrNetwork({ network, istioCsr: { namespace } }: ClusterContext['cluster'], kube: ClusterContext['kube']): string[] {
   if (!network) return [];
   return [
-    `${code('network-policy.yaml')} lets every pod reach istio-csr at port ${network.istioCsr.port}, and closes its metrics, and pods on the network of their node. A namespace that lets nothing out must itself let its workloads reach istio-csr. Taken back by ${code(kube('delete', 'networkpolicy', network.istioCsr.name, '-n', namespace))}.`,
+    `${code('network-policy.yaml')} lets every pod reach istio-csr at port ${network.istioCsr.port}, and closes ${network.istioCsr.metricsPort === undefined ? 'its metrics, and ' : ''}pods on the network of their node. A namespace that lets nothing out must itself let its workloads reach istio-csr. Taken back by ${code(kube('delete', 'networkpolicy', network.istioCsr.name, '-n', namespace))}.`,
     '',
   ];
 }

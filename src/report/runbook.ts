@@ -111,7 +111,7 @@ function demoVault({ clusters, vault }: MeshCaPlan): string[] {
 }
 
 function gitOps(files: readonly FileEntry[]): string[] {
-  const stages = ['0-access', '1-issuer', '2-istio-csr', '3-control-plane'].filter(stage =>
+  const stages = ['0-access', '1-issuer', '2-istio-csr', '3-control-plane', '4-monitoring'].filter(stage =>
     files.some(({ path }) => path.includes(`/manifests/${stage}/`)),
   );
   const whole = stages.includes('3-control-plane');

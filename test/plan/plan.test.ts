@@ -31,7 +31,7 @@ test('a minimal config has every name after its cluster', () => {
     context: 'cluster-1',
     clusterId: 'cluster-1',
     trustDomain: 'cluster.local',
-    certificates: { workloadTtl: '1h', istiodTtl: '1h', servingTtl: '1h', maxTtl: '1h', keyType: 'rsa', keyBits: 2048 },
+    certificates: { workloadTtl: '1h', istiodTtl: '1h', servingTtl: '1h', maxTtl: '1h', keyType: 'rsa', keyBits: 2048, proxyMetadata: {} },
     intermediate: {
       generation: { number: 1, prefix: 'cluster-1-g', firstCommonName: 'cluster-1 Mesh Intermediate CA', reuseKey: false },
       mount: 'istioca-cluster-1',
@@ -128,7 +128,9 @@ test('a minimal config has every name after its cluster', () => {
       },
     },
     issuer: { kind: 'Issuer', name: 'vault-issuer', namespace: 'istio-system', audience: 'vault://istio-system/vault-issuer' },
-    certManager: { namespace: 'cert-manager', serviceAccount: 'cert-manager', version: 'v1.21.2' },
+    certManager: { namespace: 'cert-manager', serviceAccount: 'cert-manager', version: 'v1.21.2', size: undefined },
+    load: { signRate: 34, measured: true },
+    monitoring: undefined,
     istio: {
       version: '1.22',
       namespace: 'istio-system',

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 /** A program: the module under this folder that pins its version, its package, and what it is for. */
 export interface Program {
-  readonly module: 'vault' | 'kube' | 'approverpolicy' | 'trustmanager' | 'sops' | 'sidecar';
+  readonly module: 'vault' | 'kube' | 'approverpolicy' | 'trustmanager' | 'sops' | 'sidecar' | 'prometheus';
   readonly package: string;
   readonly purpose: string;
   /** More linker flags than `-s -w`. */
@@ -51,6 +51,11 @@ const table = {
   },
   sops: { module: 'sops', package: 'github.com/getsops/sops/v3/cmd/sops', purpose: 'encrypts a Secret for Git' },
   sidecar: { module: 'sidecar', package: './', purpose: "asks a CA as a sidecar does, with the code of Istio's own agent" },
+  promtool: {
+    module: 'prometheus',
+    package: 'github.com/prometheus/prometheus/cmd/promtool',
+    purpose: 'checks alerts, and runs their tests',
+  },
   'age-keygen': { module: 'sops', package: 'filippo.io/age/cmd/age-keygen', purpose: 'makes the key that sops encrypts for' },
 } as const satisfies Record<string, Program>;
 

@@ -28,6 +28,12 @@ export interface CertManagerOptions {
    */
   readonly approve?: boolean;
   /**
+   * More flags, e.g. `--kube-api-qps=20`.
+   *
+   * @default - none: 1000 calls to the API server a second, two workers
+   */
+  readonly flags?: readonly string[];
+  /**
    * Added to its environment.
    *
    * @default - none
@@ -37,12 +43,12 @@ export interface CertManagerOptions {
 
 /** Applies cert-manager's CRDs and runs its controllers for Vault issuers until they are up. */
 export async function startCertManager(kube: Kube, options: CertManagerOptions = {}): Promise<Controllers> {
-  const { clusterResourceNamespace = 'cert-manager', minimumBackoff = '1h', approve = true, env } = options;
+  const { clusterResourceNamespace = 'cert-manager', minimumBackoff = '1h', approve = true, flags: more = [], env } = options;
   const { certmanager } = await buildPrograms(['certmanager']);
   await applyCrds(kube, await certManagerCrds());
   await ensureNamespace(kube, clusterResourceNamespace);
   const namespace = `--cluster-resource-namespace=${clusterResourceNamespace}`;
-  const flags = [`--kubeconfig=${kube.kubeconfig}`, namespace, `--minimum-backoff=${minimumBackoff}`, `--approve=${String(approve)}`];
+  const flags = [`--kubeconfig=${kube.kubeconfig}`, namespace, `--minimum-backoff=${minimumBackoff}`, `--approve=${String(approve)}`, ...more];
   const running = start('cert-manager', certmanager, flags, { folder: tempDir('cert-manager'), env });
   // It says so when its caches have synced.
   await ready(running, "cert-manager's controllers", () => Promise.resolve(running.log().includes('controllers are running')));

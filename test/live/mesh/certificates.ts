@@ -9,12 +9,13 @@ export interface Csr {
   readonly csr: string;
 }
 
-/** Makes an RSA key and a request with the names in OpenSSL's words, e.g. `DNS:a.b.svc`. As in istio-csr, the subject is empty where there is no common name. */
-export async function makeCsr(names: readonly string[], commonName?: string): Promise<Csr> {
+/** Makes a key and a request with the names in OpenSSL's words, e.g. `DNS:a.b.svc`. As in istio-csr, the subject is empty where there is no common name. */
+export async function makeCsr(names: readonly string[], commonName?: string, keyType: 'rsa' | 'ec' = 'rsa'): Promise<Csr> {
   const folder = tempDir('csr');
   const [key, csr] = [join(folder, 'key.pem'), join(folder, 'csr.pem')];
   const subject = ['-subj', commonName === undefined ? '/' : `/CN=${commonName}`, '-addext', `subjectAltName=${names.join(',')}`];
-  ok(await run('openssl', ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', csr, ...subject]));
+  const algorithm = keyType === 'rsa' ? ['rsa:2048'] : ['ec', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+  ok(await run('openssl', ['req', '-new', '-newkey', ...algorithm, '-nodes', '-keyout', key, '-out', csr, ...subject]));
   const read = async (file: string) => ok(await run('cat', [file]));
   return { key: await read(key), csr: await read(csr) };
 }

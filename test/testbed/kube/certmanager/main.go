@@ -41,6 +41,9 @@ func main() {
 	namespace := flags.String("cluster-resource-namespace", "cert-manager", "where a ClusterIssuer's secrets are read")
 	backoff := flags.Duration("minimum-backoff", time.Hour, "how long a Certificate waits after a failed request")
 	approve := flags.Bool("approve", true, "run the controller that approves every request")
+	qps := flags.Float64("kube-api-qps", 1000, "calls to the API server in a second; cert-manager's own is 20")
+	burst := flags.Int("kube-api-burst", 1000, "calls to the API server at once; cert-manager's own is 50")
+	workers := flags.Int("concurrent-workers", 2, "workers of each controller; cert-manager's own is 5")
 	_ = flags.Parse(os.Args[1:])
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
@@ -54,10 +57,10 @@ func main() {
 	if !*approve {
 		delete(known, approver)
 	}
-	if err := run(ctx, known, controller.ContextOptions{
+	if err := run(ctx, known, *workers, controller.ContextOptions{
 		Kubeconfig:         *kubeconfig,
-		KubernetesAPIQPS:   1000,
-		KubernetesAPIBurst: 1000,
+		KubernetesAPIQPS:   float32(*qps),
+		KubernetesAPIBurst: *burst,
 		IssuerOptions:      controller.IssuerOptions{ClusterResourceNamespace: *namespace},
 		// The defaults of cert-manager's own command line.
 		CertificateOptions: controller.CertificateOptions{
@@ -71,7 +74,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, known map[string]controller.Constructor, options controller.ContextOptions) error {
+func run(ctx context.Context, known map[string]controller.Constructor, workers int, options controller.ContextOptions) error {
 	factory, err := controller.NewContextFactory(ctx, options)
 	if err != nil {
 		return err
@@ -87,7 +90,7 @@ func run(ctx context.Context, known map[string]controller.Constructor, options c
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		go func() { failed <- c.Run(2, ctx) }()
+		go func() { failed <- c.Run(workers, ctx) }()
 	}
 	shared.SharedInformerFactory.Start(ctx.Done())
 	shared.KubeSharedInformerFactory.Start(ctx.Done())

@@ -1,0 +1,65 @@
+import { ClusterPlan } from '../plan/plan';
+import { code, command, plain, shell, table } from './markdown';
+import { ClusterContext } from './parts';
+
+/** Metrics and alerts. */
+export function monitoringSection({ cluster, at, kube }: ClusterContext): string[] {
+  const { monitoring, istioCsr, certManager } = cluster;
+  if (monitoring === undefined) return [];
+  return [
+    '## Metrics and alerts',
+    '',
+    "They need the Prometheus operator, cert-manager's metrics (its chart: `prometheus.servicemonitor.enabled=true`) and istio-csr's, which the values of step 4 turn on:",
+    '',
+    ...shell(
+      kube('apply', '-f', at('manifests/4-monitoring')),
+      kube('get', 'prometheusrules,servicemonitors', '-n', monitoring.namespace),
+      kube('get', 'servicemonitors', '-n', certManager.namespace),
+    ),
+    `See: ${code(monitoring.name)} and ${code('cert-manager-istio-csr')}, then ${code('cert-manager')}. A Prometheus chooses them by labels, ${code('monitoringLabels')} in mesh-ca.yaml. ${code('MeshCaMetricsMissing')} after a quarter of an hour: it does not see those of ${code(istioCsr.namespace)}, or cert-manager's.`,
+    '',
+    ...table(
+      ['alert', 'it means', 'what to do'],
+      monitoring.alerts.map(({ name, summary, runbook }) => [code(name), plain(summary), plain(runbook)]),
+    ),
+    'No rule watches:',
+    '',
+    ...monitoring.unwatched.map(line => `- ${plain(line)}`),
+    '',
+  ];
+}
+
+/** Options of cert-manager's Helm release that follow from the load and the alerts. */
+export function certManagerOptions({ certManager: { size }, monitoring }: ClusterPlan): string[][] {
+  const flags = size && [`--concurrent-workers=${size.workers}`, `--kube-api-qps=${size.qps}`, `--kube-api-burst=${size.burst}`];
+  return [
+    ...(flags ? [['--set', `extraArgs={${flags.join(',')}}`]] : []),
+    ...(monitoring ? [['--set', 'prometheus.servicemonitor.enabled=true']] : []),
+    ...Object.entries(monitoring?.labels ?? {}).map(([key, value]) => [
+      '--set-string',
+      `prometheus.servicemonitor.labels.${key.replaceAll('.', '\\.')}=${value}`,
+    ]),
+  ];
+}
+
+/** What a cert-manager that is there already needs. */
+export function certManagerThere(cluster: ClusterPlan): string[] {
+  const { certManager, context, load } = cluster;
+  const options = certManagerOptions(cluster);
+  if (options.length === 0) return [];
+  const why = certManager.size
+    ? ` By itself it calls the API server 20 times a second, which comes to a few signatures, whatever Vault can do; these flags let it sign ${load.signRate} a second. They take the place of its other ${code('extraArgs')}: add those.`
+    : '';
+  return [
+    `One that is there needs the same options.${why}`,
+    '',
+    ...shell(
+      command(
+        ['helm', '--kube-context', context, 'upgrade', 'cert-manager', 'jetstack/cert-manager', '--namespace', certManager.namespace],
+        ['--version', certManager.version, '--reuse-values'],
+        ...options,
+        ['--wait', '--timeout', '5m'],
+      ),
+    ),
+  ];
+}
