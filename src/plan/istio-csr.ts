@@ -118,6 +118,7 @@ function planValues(
     'app.istio.revisions': [istio.revision],
     'app.controller.leaderElectionNamespace': istio.namespace,
     'app.controller.disableKubernetesClientRateLimiter': istioCsr.disableKubernetesClientRateLimiter ?? true,
+    ...(istio.ambient && { 'app.server.caTrustedNodeAccounts': `${istio.namespace}/ztunnel` }),
     ...rootCaValues(rootCa),
   };
   // where the chart does not know the key, what it does without must be what is wanted.
