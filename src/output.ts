@@ -4,7 +4,7 @@ export interface FileEntry {
   readonly path: string;
 
   /** What kind of file it is. */
-  readonly kind: 'manifest' | 'helm-values' | 'script' | 'doc';
+  readonly kind: 'manifest' | 'helm-values' | 'istio-operator' | 'script' | 'doc';
 
   /**
    * The cluster that it belongs to; none: all of them.

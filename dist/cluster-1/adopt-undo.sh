@@ -17,6 +17,7 @@ readonly root_ref=default
 readonly istio_namespace=istio-system
 readonly istiod=istiod
 readonly ca_address=cert-manager-istio-csr.cert-manager.svc:443
+readonly our_part='our overlay out of the ControlPlane'
 readonly csr=cert-manager-istio-csr
 readonly csr_release=cert-manager-istio-csr
 readonly csr_namespace=cert-manager
@@ -903,7 +904,7 @@ before_steps() {
 look_around() {
   local asks
   [[ $signs == true ]] ||
-    missing+=("an istiod that signs by itself: take our overlay out of the ControlPlane, and wait until $istio_namespace/$istiod is rolled out")
+    missing+=("an istiod that signs by itself: take $our_part, and wait until $istio_namespace/$istiod is rolled out")
   asks=$(ask_mesh 'asking | places' --arg address "$ca_address" <<<"$sidecars")
   [[ -z $asks ]] || missing+=("workloads that do not ask $ca_address: restart, after istiod signs again: $asks")
   [[ -z $(kube get deployment "$csr" -n "$csr_namespace" -o name --ignore-not-found) ]] ||

@@ -7,14 +7,12 @@ import { APPROVER_POLICY } from '../plan/approval';
 import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
 import { AccessChart } from './access-chart';
-import { ControlPlaneChart } from './control-plane-chart';
 import { IssuerChart } from './issuer-chart';
 import { IstioCsrChart } from './istio-csr-chart';
+import { istiodFiles } from './istiod-files';
 import { MonitoringChart } from './monitoring-chart';
 import { SampleChart } from './sample-chart';
-
-/** Where a ControlPlane lies that can only be merged. */
-const PARTIAL = 'control-plane.partial.yaml';
+import { warningLines as warnings } from './warning-lines';
 
 /** What is not in the plan. */
 export interface ClusterFilesOptions {
@@ -33,7 +31,7 @@ export interface ClusterFilesOptions {
  * @param options what is not in the plan
  */
 export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions = {}): OutputFile[] {
-  const { name, context, istioCsr, istio } = cluster;
+  const { name, context, istioCsr } = cluster;
   const app = new App();
   const access = new AccessChart(app, '0-access', cluster);
   const issuer = new IssuerChart(app, '1-issuer', cluster, options.secretId);
@@ -42,14 +40,8 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
     `Helm values of chart ${CHART} ${istioCsr.chartVersion}, release ${istioCsr.release} in namespace ${istioCsr.namespace} of ${context}.`,
     ...warnings(cluster, 'istioCsr.'),
   ]);
-  const { controlPlane } = new ControlPlaneChart(app, '3-control-plane', cluster);
   const { rules } = new MonitoringChart(app, '4-monitoring', cluster);
   const { workload } = new SampleChart(app, 'sample', cluster);
-  // what lies below manifests/ is applied as it is, by people and by Argo CD and Flux; a part of an object must not be.
-  const [overlayFile, overlayAbout] = controlPlane.partial
-    ? [PARTIAL, 'a part of the ControlPlane: merge it last, as the runbook says; never apply it']
-    : ['manifests/3-control-plane/control-plane.yaml', 'istiod and the workloads turn to istio-csr; apply it last'];
-
   const manifest = (path: string, about: string, construct: Construct, header: readonly string[]): OutputFile => ({
     path: `${name}/${path}`,
     content: manifestText(construct, [MADE_BY, ...header]),
@@ -93,13 +85,7 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
       cluster: name,
       about: `Helm values of istio-csr ${istioCsr.chartVersion}`,
     },
-    manifest(overlayFile, overlayAbout, controlPlane, [
-      `${controlPlane.partial ? 'Merge it' : 'Apply'} last: istio-csr must be serving, and Certificate ${istio.namespace}/istiod must be Ready:`,
-      `  kubectl --context ${context} -n ${istioCsr.namespace} rollout status deployment/${CHART}`,
-      `  kubectl --context ${context} -n ${istio.namespace} wait --for=condition=Ready certificate/istiod`,
-      ...(controlPlane.partial ? partialHeader(cluster) : []),
-      ...warnings(cluster, 'istio.'),
-    ]),
+    ...istiodFiles(app, cluster, manifest),
     ...optional('manifests/4-monitoring/rules.yaml', 'alerts: what ends, what fails, what waits', rules, [
       'It needs the Prometheus operator. What no rule here watches:',
       ...(cluster.monitoring?.unwatched ?? []).map(line => `- ${line}`),
@@ -171,15 +157,3 @@ const istioCsrNetwork = ({ network }: ClusterPlan) => [
     : '- it breaks pods on the network of their node: add a policy for those;',
   '- where a namespace denies all by itself, its workloads need one more, to reach istio-csr.',
 ];
-
-function partialHeader({ context, istio }: ClusterPlan): string[] {
-  return [
-    `A PARTIAL of ControlPlane ${istio.namespace}/${istio.controlPlane}: the fields that TSB requires are not in the config (tsb). Merge it into the one`,
-    'that is there; any "kubectl apply", --server-side too, may remove what this file does not name:',
-    `  kubectl --context ${context} patch controlplane ${istio.controlPlane} -n ${istio.namespace} --type=merge --patch-file=${PARTIAL}`,
-    'It replaces the list of overlays as a whole: where the ControlPlane has some already, add the patches below to them by hand.',
-  ];
-}
-
-const warnings = ({ warnings }: ClusterPlan, prefix: string) =>
-  warnings.filter(({ key }) => key.startsWith(prefix)).map(({ key, message }) => `WARNING: ${key}: ${message}`);

@@ -11,7 +11,7 @@ export class ControlPlaneChart extends Chart {
   constructor(scope: Construct, id: string, cluster: ClusterPlan) {
     super(scope, id);
 
-    const { controlPlane: name, namespace, deployment, istioOperator, overlay } = cluster.istio;
+    const { controlPlane: name, namespace, deployment, istioOperator, overlay, trustDomainAliases, ambient } = cluster.istio;
     const { tsb } = cluster;
     this.controlPlane = new ControlPlane(this, 'control-plane', {
       caAddress: cluster.istioCsr.caAddress,
@@ -21,6 +21,8 @@ export class ControlPlaneChart extends Chart {
       istioOperator,
       overlay,
       proxyMetadata: cluster.certificates.proxyMetadata,
+      trustDomainAliases,
+      ztunnelClusterId: ambient ? cluster.clusterId : undefined,
       // the guide leaves it to TSB.
       trustDomain: overlay === 'guide' ? undefined : cluster.trustDomain,
       ...(tsb && {

@@ -335,6 +335,29 @@ export interface ClusterSettings {
   readonly tsbVersion?: string;
 
   /**
+   * What configures istiod. `tsb`: Tetrate Service Bridge's ControlPlane. `istioOperator`: an IstioOperator, for istioctl or the operator in the
+   * cluster. `helm`: values of the istiod chart. `sail`: the Istio object of the Sail operator.
+   *
+   * @default "tsb"
+   */
+  readonly target?: 'tsb' | 'istioOperator' | 'helm' | 'sail';
+
+  /**
+   * Further trust domains whose workloads are taken for those of this mesh, while a mesh moves from one to the other. Nothing is signed for them.
+   *
+   * @format trustDomain
+   * @default - none
+   */
+  readonly trustDomainAliases?: readonly string[];
+
+  /**
+   * Whether the mesh has ztunnels, which ask for their workloads' certificates. Istio 1.24 and later, istio-csr v0.12.0 and later.
+   *
+   * @default false
+   */
+  readonly ambient?: boolean;
+
+  /**
    * The certificates that the mesh asks for.
    *
    * @default - RSA 2048, one hour
@@ -548,9 +571,9 @@ export interface CertificatesConfig {
   readonly servingTtl?: string;
 
   /**
-   * Key type of every certificate in the mesh. Envoy's own default is RSA.
+   * Key type of every certificate in the mesh. Envoy's own default is RSA; ztunnels make EC keys alone.
    *
-   * @default "rsa"
+   * @default - "rsa"; "ec" where ambient is set
    */
   readonly keyType?: 'rsa' | 'ec';
 

@@ -1,8 +1,8 @@
 import { Construct } from 'constructs';
 import { ControlPlaneManagementPlane, ControlPlaneTelemetryStore, ControlPlane as Resource } from '../../imports/install.tetrate.io';
-import { formats } from '../config/formats';
 import { OverlayMode } from '../plan/istio';
 import { overlayPatches } from './overlay';
+import { needCaAddress } from './ca-address';
 import { noteReason } from './reason';
 
 /** Properties of `ControlPlane`. */
@@ -43,6 +43,20 @@ export interface ControlPlaneProps {
    * @default - none: they make RSA keys of 2048 bits
    */
   readonly proxyMetadata?: Readonly<Record<string, string>>;
+
+  /**
+   * Further trust domains whose workloads are taken for those of this mesh.
+   *
+   * @default - none
+   */
+  readonly trustDomainAliases?: readonly string[];
+
+  /**
+   * The mesh's ID of the cluster, where there are ztunnels: they ask istio-csr with it.
+   *
+   * @default - there are no ztunnels
+   */
+  readonly ztunnelClusterId?: string;
 
   /**
    * Registry of TSB's images. `hub`, `managementPlane` and `telemetryStore` come together.
@@ -88,13 +102,7 @@ export class ControlPlane extends Construct {
   constructor(scope: Construct, id: string, props: ControlPlaneProps) {
     super(scope, id);
 
-    const host = new RegExp(formats.host?.pattern ?? '');
-    const [name, port] = props.caAddress.split(/:(?=\d{1,5}$)/);
-    if (!host.test(name ?? '') || port === undefined) {
-      throw new Error(
-        `'caAddress' must be a host and a port, e.g. "cert-manager-istio-csr.cert-manager.svc:443", got "${props.caAddress}"`,
-      );
-    }
+    needCaAddress(props.caAddress);
     const { hub, managementPlane, telemetryStore } = props;
     const missing = Object.entries({ hub, managementPlane, telemetryStore }).filter(([, value]) => value === undefined);
     if (missing.length === 1 || missing.length === 2) {
@@ -103,8 +111,22 @@ export class ControlPlane extends Construct {
       );
     }
 
-    const { overlay, deployment = 'istiod', istioOperator = 'tsb-istiocontrolplane', trustDomain } = props;
-    const patches = overlayPatches(overlay, { caAddress: props.caAddress, deployment, proxyMetadata: props.proxyMetadata });
+    const {
+      overlay,
+      deployment = 'istiod',
+      istioOperator = 'tsb-istiocontrolplane',
+      trustDomain,
+      trustDomainAliases,
+      ztunnelClusterId,
+      proxyMetadata,
+    } = props;
+    const patches = overlayPatches(overlay, {
+      caAddress: props.caAddress,
+      deployment,
+      trustDomainAliases,
+      ztunnelClusterId,
+      proxyMetadata,
+    });
     const overlays = [
       {
         apiVersion: 'install.istio.io/v1alpha1',

@@ -1,8 +1,8 @@
 import { Construct } from 'constructs';
 import { RootCaRef, rootCaValues } from '../plan/root-ca';
-import { isRecord } from '../plan/settings';
 import table from '../plan/tables/istio-csr-values.json';
 import { compareVersions } from '../plan/version';
+import { nested } from './nested';
 import { Reason } from './reason';
 import { TextFile } from './text-file';
 import { yamlText } from './yaml-text';
@@ -19,6 +19,7 @@ const REASONS: Readonly<Record<string, string>> = {
   'app.certmanager.namespace': "istiod's: the Issuer is there",
   'app.controller.disableKubernetesClientRateLimiter':
     'with the limiter it signs 1.7 certificates a second, without it 34 (measured on two cores)',
+  'app.server.caTrustedNodeAccounts': 'ztunnel asks for the workloads on its node; whoever has this account can have any name of the mesh',
   'app.server.clusterID': "the mesh's ID of this cluster; a workload that comes with another one is refused",
   'app.server.maxCertificateDuration': 'the PKI role signs for as long, and Vault cuts what is longer',
   'app.tls.certificateDNSNames': 'the name in caAddress; the PKI role signs it',
@@ -105,11 +106,11 @@ export class IstioCsrValues extends Construct {
         );
     }
 
-    const nested = Object.entries(values).reduce<unknown>((all, [key, value]) => merge(all, nest(key.split('.'), value)), extraValues);
+    const all = nested(values, extraValues);
     const reasons: Reason[] = Object.entries(REASONS)
       .filter(([key]) => Object.hasOwn(values, key) && (key !== 'app.tls.istiodPrivateKeyAlgorithm' || values[key] === ''))
       .map(([key, text]) => ({ path: key.split('.'), text }));
-    this.file = new TextFile(this, 'Resource', { path, content: () => yamlText(sorted(nested), { header, reasons }) });
+    this.file = new TextFile(this, 'Resource', { path, content: () => yamlText(all, { header, reasons }) });
   }
 }
 
@@ -120,23 +121,3 @@ function isKnown(key: string, version: string): boolean {
       (key === name || key.startsWith(`${name}.`)) && compareVersions(since, version) <= 0 && compareVersions(version, lastSeen) <= 0,
   );
 }
-
-const nest = (keys: readonly string[], value: unknown): unknown => keys.reduceRight((inner, key) => ({ [key]: inner }), value);
-
-// fromEntries makes an own property even of __proto__.
-function merge(below: unknown, above: unknown): unknown {
-  if (!isRecord(below) || !isRecord(above)) return above;
-  const keys = new Set([...Object.keys(below), ...Object.keys(above)]);
-  return Object.fromEntries([...keys].map(key => [key, Object.hasOwn(above, key) ? merge(own(below, key), above[key]) : own(below, key)]));
-}
-
-function sorted(value: unknown): unknown {
-  if (!isRecord(value)) return value;
-  return Object.fromEntries(
-    Object.keys(value)
-      .sort()
-      .map(key => [key, sorted(own(value, key))]),
-  );
-}
-
-const own = (record: Readonly<Record<string, unknown>>, key: string) => (Object.hasOwn(record, key) ? record[key] : undefined);

@@ -1,5 +1,6 @@
 import { ControlPlaneOverlay, ControlPlanePatch } from '../../imports/install.tetrate.io';
 import { OverlayMode } from '../plan/istio';
+import { ztunnelValues } from './ztunnel-settings';
 
 /** A patch, and why it is there. */
 export interface ReasonedPatch extends ControlPlanePatch {
@@ -24,6 +25,8 @@ interface Wanted {
   readonly caAddress: string;
   readonly deployment: string;
   readonly proxyMetadata?: Readonly<Record<string, string>>;
+  readonly trustDomainAliases?: readonly string[];
+  readonly ztunnelClusterId?: string;
 }
 
 /** Patches of the IstioOperator by overlay mode. */
@@ -36,32 +39,59 @@ const keyPatches = (proxyMetadata: Readonly<Record<string, string>>) =>
   Object.entries(proxyMetadata).map(([name, value]): ReasonedPatch => ({
     path: `spec.meshConfig.defaultConfig.proxyMetadata.${name}`,
     value,
-    reason: 'a sidecar makes an RSA key of 2048 bits unless told, and the PKI role signs no other key than certificates names',
+    reason: KEYS,
   }));
 
-function modePatches(mode: OverlayMode, { caAddress, deployment }: Omit<Wanted, 'proxyMetadata'>): ReasonedPatch[] {
+function modePatches(
+  mode: OverlayMode,
+  { caAddress, deployment, trustDomainAliases = [], ztunnelClusterId }: Omit<Wanted, 'proxyMetadata'>,
+): ReasonedPatch[] {
   const address: ReasonedPatch = {
     path: 'spec.values.global.caAddress',
     value: caAddress,
     reason: 'workloads send their requests to istio-csr instead of istiod',
   };
   const noCa: ReasonedPatch = { path: ENV, value: 'false', reason: "one variable, so TSB's own stay: istiod must not sign as well" };
+  const more: ReasonedPatch[] = [
+    ...(trustDomainAliases.length === 0
+      ? []
+      : [{ path: 'spec.meshConfig.trustDomainAliases', value: trustDomainAliases, reason: ALIASES }]),
+    ...(ztunnelClusterId === undefined ? [] : ztunnelValues({ caAddress, clusterId: ztunnelClusterId })).map(({ key, value, reason }) => ({
+      path: `spec.values.ztunnel.${key}`,
+      value,
+      reason,
+    })),
+  ];
   switch (mode) {
     case 'guide':
-      return [address, { path: 'spec.components.pilot.k8s.env', value: GUIDE_ENV }, changes(deployment, certificatePatches(7, 6, 6))];
-    case 'append':
-      return [address, noCa, changes(deployment, certificatePatches(-1, -1, -1), '[-1] appends: no index to overwrite something with')];
-    case 'wellKnown':
       return [
+        ...more,
         address,
-        noCa,
-        changes(
-          deployment,
-          [REQUIRED],
-          'istiod reads its certificate once, at start: a pod that is too early waits for it, and the old one serves on',
-        ),
+        { path: 'spec.components.pilot.k8s.env', value: GUIDE_ENV },
+        changes(deployment, certificatePatches(7, 6, 6)),
       ];
+    case 'append':
+    case 'wellKnown':
+      return [...more, address, noCa, changes(deployment, deploymentPatches(mode), patchReason(mode))];
   }
+}
+
+/** Why sidecars are told of their keys. */
+export const KEYS = 'a sidecar makes an RSA key of 2048 bits unless told, and the PKI role signs no other key than certificates names';
+
+/** Why other trust domains are named. */
+export const ALIASES = 'their workloads are taken for those of this mesh, while it moves from one to the other; nothing is signed for them';
+
+/** What is changed in istiod's Deployment. */
+export function deploymentPatches(mode: Exclude<OverlayMode, 'guide'>): ControlPlanePatch[] {
+  return mode === 'append' ? certificatePatches(-1, -1, -1) : [REQUIRED];
+}
+
+/** Why it is changed so. */
+export function patchReason(mode: Exclude<OverlayMode, 'guide'>): string {
+  return mode === 'append'
+    ? '[-1] appends: no index to overwrite something with'
+    : 'istiod reads its certificate once, at start: a pod that is too early waits for it, and the old one serves on';
 }
 
 /** From Istio 1.16 on the chart mounts the certificate by itself, but as optional. */
@@ -85,18 +115,27 @@ function certificatePatches(args: number, mounts: number, volumes: number): Cont
   const at = (list: string, start: number, values: readonly unknown[]) =>
     values.map((value, i) => ({ path: `${list}[${start === -1 ? -1 : start + i}]`, value }));
   return [
-    ...at(`${discovery}.args`, args, [
-      '--tlsCertFile=/etc/cert-manager/tls/tls.crt',
-      '--tlsKeyFile=/etc/cert-manager/tls/tls.key',
-      '--caCertFile=/etc/cert-manager/ca/root-cert.pem',
-    ]),
-    ...at(`${discovery}.volumeMounts`, mounts, [
-      { mountPath: '/etc/cert-manager/tls', name: 'cert-manager', readOnly: true },
-      { mountPath: '/etc/cert-manager/ca', name: 'ca-root-cert', readOnly: true },
-    ]),
-    ...at(`${pod}.volumes`, volumes, [
-      { name: 'cert-manager', secret: { secretName: 'istiod-tls' } },
-      { configMap: { defaultMode: 420, name: 'istio-ca-root-cert' }, name: 'ca-root-cert' },
-    ]),
+    ...at(`${discovery}.args`, args, CERTIFICATE_ARGS),
+    ...at(`${discovery}.volumeMounts`, mounts, CERTIFICATE_MOUNTS),
+    ...at(`${pod}.volumes`, volumes, CERTIFICATE_VOLUMES),
   ];
 }
+
+/** istiod's flags. */
+export const CERTIFICATE_ARGS = [
+  '--tlsCertFile=/etc/cert-manager/tls/tls.crt',
+  '--tlsKeyFile=/etc/cert-manager/tls/tls.key',
+  '--caCertFile=/etc/cert-manager/ca/root-cert.pem',
+];
+
+/** Where its certificate and the root lie in its container. */
+export const CERTIFICATE_MOUNTS = [
+  { mountPath: '/etc/cert-manager/tls', name: 'cert-manager', readOnly: true },
+  { mountPath: '/etc/cert-manager/ca', name: 'ca-root-cert', readOnly: true },
+];
+
+/** What brings them there. */
+export const CERTIFICATE_VOLUMES = [
+  { name: 'cert-manager', secret: { secretName: 'istiod-tls' } },
+  { configMap: { defaultMode: 420, name: 'istio-ca-root-cert' }, name: 'ca-root-cert' },
+];

@@ -27,14 +27,22 @@ export interface CertificatesPlan {
 }
 
 /** Decides the lifetimes and keys of the mesh's certificates. */
-export function planCertificates({ certificates = {}, refuse }: Settings): CertificatesPlan {
-  const { workloadTtl = '1h', istiodTtl = '1h', servingTtl = '1h', keyType = 'rsa' } = certificates;
+export function planCertificates({ certificates = {}, ambient = false, refuse }: Settings): CertificatesPlan {
+  const { workloadTtl = '1h', istiodTtl = '1h', servingTtl = '1h', keyType = ambient ? 'ec' : 'rsa' } = certificates;
   const keyBits = certificates.keyBits ?? (keyType === 'rsa' ? 2048 : 256);
   for (const [key, ttl] of Object.entries({ workloadTtl, istiodTtl, servingTtl })) {
     if (seconds(ttl) < 3600) refuse(['certificates', key], `'${key}' must be at least "1h", cert-manager refuses less, got "${ttl}"`);
   }
   const wrong = refuseKeyBits(keyType, keyBits);
   if (wrong) refuse(['certificates', 'keyBits'], wrong);
+  else if (ambient && !(keyType === 'ec' && keyBits === 256)) {
+    // read in ztunnel's source: it has no setting for it.
+    const key = keyType === 'ec' ? 'keyBits' : 'keyType';
+    refuse(
+      ['certificates', key],
+      `ztunnels make EC keys of 256 bits alone, and the PKI role signs one kind: write ${key}: ${key === 'keyType' ? 'ec' : '256'}, got ${certificates[key] ?? keyType}`,
+    );
+  }
   return {
     workloadTtl,
     istiodTtl,

@@ -129,6 +129,7 @@ function planValues(
     'app.istio.revisions': [istio.revision],
     'app.controller.leaderElectionNamespace': istio.namespace,
     'app.controller.disableKubernetesClientRateLimiter': istioCsr.disableKubernetesClientRateLimiter ?? true,
+    ...(istio.ambient && { 'app.server.caTrustedNodeAccounts': `${istio.namespace}/ztunnel` }),
     ...rootCaValues(rootCa),
     ...monitoringValues(settings),
   };

@@ -1,5 +1,6 @@
 import { Settings } from './settings';
 import { tsbToIstio } from './tables/tsb';
+import { planTarget, TargetPlan } from './target';
 import { compareVersions } from './version';
 
 /** How istiod is given its certificate. */
@@ -15,6 +16,15 @@ export interface IstioPlan {
 
   /** Revision; "default" is none. */
   readonly revision: string;
+
+  /** What configures it. */
+  readonly target: TargetPlan;
+
+  /** Further trust domains whose workloads are taken for those of this mesh. */
+  readonly trustDomainAliases: readonly string[];
+
+  /** Whether there are ztunnels. */
+  readonly ambient: boolean;
 
   /** Name of istiod's Deployment and Service. */
   readonly deployment: string;
@@ -50,10 +60,21 @@ export function planIstio(settings: Settings): IstioPlan {
       `'overlay' "wellKnown" needs Istio ${WELL_KNOWN_SINCE} or later, got it with Istio ${version}; write "append"`,
     );
   }
+  const trustDomainAliases = settings.trustDomainAliases ?? [];
+  const own = trustDomainAliases.indexOf(settings.trustDomain ?? 'cluster.local');
+  if (own >= 0) {
+    refuse(
+      ['trustDomainAliases'],
+      `'trustDomainAliases' must be other ones than the trust domain, e.g. the one before, got "${trustDomainAliases[own]}"`,
+    );
+  }
   return {
     version,
     namespace,
     revision,
+    target: planTarget(settings, { version, overlay }),
+    trustDomainAliases,
+    ambient: planAmbient(settings, version),
     deployment,
     // the chart of istio-csr keeps the plain name as common name, whatever the revision.
     dnsNames: [...new Set([`istiod.${namespace}.svc`, `${deployment}.${namespace}.svc`])],
@@ -61,6 +82,16 @@ export function planIstio(settings: Settings): IstioPlan {
     istioOperator: istio.istioOperator ?? 'tsb-istiocontrolplane',
     overlay,
   };
+}
+
+/** The Istio version from which ambient is no preview. */
+const AMBIENT_SINCE = '1.24';
+
+function planAmbient({ ambient = false, refuse }: Settings, version: string): boolean {
+  if (ambient && compareVersions(version, AMBIENT_SINCE) < 0) {
+    refuse(['ambient'], `'ambient' needs Istio ${AMBIENT_SINCE} or later, got it with Istio ${version}; write false`);
+  }
+  return ambient;
 }
 
 function istioVersionOf({ istioVersion, tsbVersion, refuse }: Settings): string {

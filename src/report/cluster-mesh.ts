@@ -69,55 +69,6 @@ function trustManager({ context, certManager, istioCsr: { namespace, rootCa } }:
   ];
 }
 
-/** What makes istiod use it. */
-export function controlPlane({ cluster, files, at, kube }: ClusterContext): string[] {
-  const { istio } = cluster;
-  const partial = files.find(file => file.path.endsWith('/control-plane.partial.yaml'));
-  const path = at(partial ? 'control-plane.partial.yaml' : 'manifests/3-control-plane');
-  const field = '.spec.components.istio.kubeSpec.overlays';
-  const merge = ['--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${path}`];
-  const patch = kube('patch', 'controlplane', istio.controlPlane, '-n', istio.namespace, ...merge);
-  return [
-    '## 5. The ControlPlane, last',
-    '',
-    "Only when step 4 showed istiod's certificate as `True`: from here on istiod signs nothing itself.",
-    '',
-    ...(partial
-      ? [
-          `The file is a part of the ControlPlane ${code(istio.controlPlane)}, which must be there. Its overlays are one list, replaced as a whole; so is the list of istiod's overlays in the IstioOperator. So look first. If one of these prints any, write what it prints into that list of the file, above ours:`,
-          '',
-          ...shell(
-            kube('get', 'controlplane', istio.controlPlane, '-n', istio.namespace, '-o', `jsonpath={${field}}`),
-            kube(
-              'get',
-              'istiooperator',
-              istio.istioOperator,
-              '-n',
-              istio.namespace,
-              '-o',
-              'jsonpath={.spec.components.pilot.k8s.overlays}',
-            ),
-            `${patch} --dry-run=server -o yaml | ${kube('diff', '-f', '-')}`,
-            patch,
-          ),
-          'See: nothing, nothing, the lines of the file with `+`, then `patched`. Do not use `kubectl apply` here, with `--server-side` or without: on an object that was applied before it takes over all fields, and removes those that the file does not name (measured).',
-          '',
-        ]
-      : [...shell(kube('diff', '-f', path), kube('apply', '-f', path)), 'See: the lines that change, then `configured` or `created`.', '']),
-    'The operator needs a minute. Then:',
-    '',
-    ...shell(
-      kube('rollout', 'status', `deployment/${istio.deployment}`, '-n', istio.namespace, '--timeout=10m'),
-      kube('logs', `deployment/${istio.deployment}`, '-n', istio.namespace, '--since=15m'),
-    ),
-    `See: \`successfully rolled out\`, and no \`PILOT_CERT_PROVIDER=istiod is not implemented\` in the log. That line means that istiod started before its certificate was there; it reads it once. Then:`,
-    '',
-    ...shell(kube('rollout', 'restart', `deployment/${istio.deployment}`, '-n', istio.namespace)),
-    `Pods made before this step keep the old CA address: restart the workloads. A mesh that already runs on another root must trust both roots until all are restarted${files.some(file => file.path.endsWith('/adopt.md')) ? ': adopt.md' : '; that change is not part of these files'}.`,
-    '',
-  ];
-}
-
 /** The sample workload and the checks. */
 export function proof({ cluster, at, kube }: ClusterContext): string[] {
   const { context } = cluster;
@@ -218,10 +169,7 @@ export function later(context: ClusterContext): string[] {
           `no root file: step 4; ${code('clusterID')} refused: ${code('clusterId')} must be the mesh's ID of the cluster`,
         ],
         ['istiod does not start: `MountVolume.SetUp failed … istiod-tls`', 'it waits for its certificate while the old one serves: step 4'],
-        [
-          'to go back',
-          `take our overlay out of the ControlPlane again; istiod then signs by itself as before, and pods made anew follow it`,
-        ],
+        ['to go back', `take ${istio.target.part} again; istiod then signs by itself as before, and pods made anew follow it`],
       ],
     ),
   ];

@@ -1,7 +1,8 @@
 import { MADE_BY, FileEntry } from '../output';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { words } from '../script/bash';
-import { controlPlane, istioCsr, later, proof } from './cluster-mesh';
+import { istioCsr, later, proof } from './cluster-mesh';
+import { istiod } from './istiod';
 import { beginning, issuer, vault } from './cluster-vault';
 import { loadSection } from './load';
 import { code } from './markdown';
@@ -36,7 +37,7 @@ export function clusterRunbook(cluster: ClusterPlan, { root }: Pick<MeshCaPlan, 
     ...vault(context),
     ...issuer(context),
     ...istioCsr(context, root.certificate),
-    ...controlPlane(context),
+    ...istiod(context),
     ...proof(context),
     ...monitoringSection(context),
     ...loadSection(cluster),

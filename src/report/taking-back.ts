@@ -32,7 +32,7 @@ export function teardown({ cluster, at, kube }: ClusterContext): string[] {
   return [
     '## To take it all back',
     '',
-    `First the mesh: take our overlay out of the ControlPlane, so that istiod signs by itself again, restart the workloads, and look that none is left that trusts this CA alone. Then what hangs on Vault, the last first:`,
+    `First the mesh: take ${cluster.istio.target.part}, so that istiod signs by itself again, restart the workloads, and look that none is left that trusts this CA alone. Then what hangs on Vault, the last first:`,
     '',
     ...shell(
       words(['helm', '--kube-context', context, 'uninstall', istioCsr.release, '-n', istioCsr.namespace]),

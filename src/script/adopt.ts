@@ -134,11 +134,12 @@ function meshConstants({ name, context, vault, root, istio, istioCsr }: ClusterP
     istio_namespace: istio.namespace,
     istiod: istio.deployment,
     ca_address: istioCsr.caAddress,
+    our_part: istio.target.part,
   };
 }
 
 function adoptConstants(cluster: ClusterPlan): Record<string, string> {
-  const { root, istioCsr, tsb } = cluster;
+  const { root, istioCsr, istio } = cluster;
   const { kind, namespace, name, key, delivered } = istioCsr.rootCa;
   return {
     ...meshConstants(cluster),
@@ -152,7 +153,7 @@ function adoptConstants(cluster: ClusterPlan): Record<string, string> {
     drop_todo: delivered
       ? `run setup.sh, which has it on record; then ${DROP}, and run setup.sh again, which takes it out of ${delivered.kind} ${delivered.namespace}/${delivered.name}`
       : `${DROP}, and apply manifests/2-istio-csr`,
-    switch_todo: `${tsb ? 'apply manifests/3-control-plane' : 'merge control-plane.partial.yaml'}, by section 5 of README.md`,
+    switch_todo: `${istio.target.todo.split(',')[0]}, by section 5 of README.md`,
   };
 }
 

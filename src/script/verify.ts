@@ -48,7 +48,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     ca_address: istioCsr.caAddress,
     mesh_config_map: `istio${suffix}`,
     injector_config_map: `istio-sidecar-injector${suffix}`,
-    control_plane_todo: cluster.tsb ? 'apply manifests/3-control-plane' : 'merge control-plane.partial.yaml, as README.md says, section 5',
+    control_plane_todo: istio.target.todo,
     ...(requestPolicies.length > 0 && {
       request_policies: requestPolicies.map(policy => policy.name).join(' '),
       cert_manager_namespace: cluster.certManager.namespace,

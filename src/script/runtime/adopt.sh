@@ -161,7 +161,7 @@ old_sidecars() { ask_mesh 'old | tojson' --arg since "$1" <<<"$sidecars"; }
 # refuse_early: no failure, so it does not count as a step that did not get through.
 refuse_early() {
   doing=false
-  [[ $signs == true ]] || note 'istiod was switched too early: take our overlay out of the ControlPlane again until then'
+  [[ $signs == true ]] || note "istiod was switched too early: take $our_part again until then"
   die "too early: every workload's certificate has to be renewed once more. Run this again at $due or later, or restart these workloads, which renews at once: $(ask_mesh places < <(old_sidecars "$(evidence trusted-since)"))"
 }
 

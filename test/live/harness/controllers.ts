@@ -87,11 +87,22 @@ export async function startApproverPolicy(kube: Kube): Promise<Controllers> {
 export async function helmTemplate(
   chart: string,
   release: string,
-  { namespace, only, set = [] }: { readonly namespace: string; readonly only: readonly string[]; readonly set?: readonly string[] },
+  {
+    namespace,
+    only = [],
+    set = [],
+    values = [],
+  }: {
+    readonly namespace: string;
+    readonly only?: readonly string[];
+    readonly set?: readonly string[];
+    readonly values?: readonly string[];
+  },
 ): Promise<string> {
   const { helm } = await buildPrograms(['helm']);
   const show = only.flatMap(name => ['--show-only', `templates/${name}.yaml`]);
-  const args = ['template', release, chart, '--namespace', namespace, ...show, ...set.flatMap(one => ['--set', one])];
+  const given = [...set.flatMap(one => ['--set', one]), ...values.flatMap(file => ['--values', file])];
+  const args = ['template', release, chart, '--namespace', namespace, ...show, ...given];
   return ok(await run(helm, args, { env: { HOME: tempDir('helm') } }));
 }
 

@@ -1,0 +1,81 @@
+import { Construct } from 'constructs';
+import { IstiodSettingsProps, istiodValues } from './istiod-settings';
+import { nested } from './nested';
+import { deploymentPatches, patchReason } from './overlay';
+import { byKey, ReasonedValue } from './reasoned-value';
+import { TextFile } from './text-file';
+import { yamlText } from './yaml-text';
+import { ztunnelValues } from './ztunnel-settings';
+
+/** Properties of `IstioOperator`. */
+export interface IstioOperatorProps extends IstiodSettingsProps {
+  /**
+   * Name.
+   *
+   * @default "mesh-ca"
+   */
+  readonly name?: string;
+
+  /**
+   * Namespace: istiod's.
+   *
+   * @default "istio-system"
+   */
+  readonly namespace?: string;
+
+  /**
+   * Name of istiod's Deployment.
+   *
+   * @default "istiod"
+   */
+  readonly deployment?: string;
+
+  /**
+   * Lines at the top of the file, as a comment.
+   *
+   * @default - none
+   */
+  readonly header?: readonly string[];
+
+  /**
+   * Path below the app's output directory.
+   *
+   * @default "istio-operator.yml"
+   */
+  readonly path?: string;
+}
+
+/**
+ * An IstioOperator with what makes istiod and the workloads use istio-csr. It is a file, since istioctl reads it and no API server need know
+ * its kind. `TextFile.writeAll(app)` writes it.
+ */
+export class IstioOperator extends Construct {
+  /** The file. */
+  public readonly file: TextFile;
+
+  constructor(scope: Construct, id: string, props: IstioOperatorProps) {
+    super(scope, id);
+    const { name = 'mesh-ca', namespace = 'istio-system', deployment = 'istiod', overlay = 'wellKnown' } = props;
+    const { header, path = 'istio-operator.yml', ambient = false } = props;
+    const values = placed([
+      ...istiodValues(props),
+      ...(ambient ? ztunnelValues(props).map(one => ({ ...one, key: `ztunnel.${one.key}` })) : []),
+    ]);
+    const overlays = [{ apiVersion: 'apps/v1', kind: 'Deployment', name: deployment, patches: deploymentPatches(overlay) }];
+    const changes: ReasonedValue = { key: 'spec.components.pilot.k8s.overlays', value: overlays, reason: patchReason(overlay) };
+    const all = [...values, changes];
+    const reasons = all.flatMap(({ key, reason }) => (reason === undefined ? [] : [{ path: key.split('.'), text: reason }]));
+    const object = {
+      apiVersion: 'install.istio.io/v1alpha1',
+      kind: 'IstioOperator',
+      metadata: { name, namespace },
+      ...nested(byKey(all)),
+    };
+    this.file = new TextFile(this, 'Resource', { path, content: () => yamlText(object, { header, reasons }) });
+  }
+}
+
+/** Where an IstioOperator has what the chart has as values. */
+function placed(values: readonly ReasonedValue[]): ReasonedValue[] {
+  return values.map(one => ({ ...one, key: /^(revision|meshConfig\.)/.test(one.key) ? `spec.${one.key}` : `spec.values.${one.key}` }));
+}

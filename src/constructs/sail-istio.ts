@@ -1,0 +1,50 @@
+import { Construct } from 'constructs';
+import { Istio, ZTunnel } from '../../imports/sailoperator.io';
+import { certificateValues, IstiodSettingsProps, istiodValues } from './istiod-settings';
+import { nested } from './nested';
+import { noteReason } from './reason';
+import { byKey, ReasonedValue } from './reasoned-value';
+import { ZtunnelSettingsProps, ztunnelValues } from './ztunnel-settings';
+
+/** Properties of `SailIstio`. */
+export interface SailIstioProps extends IstiodSettingsProps {
+  /**
+   * Name of the Istio object. With the update strategy InPlace it is the revision too.
+   *
+   * @default - the revision
+   */
+  readonly name?: string;
+
+  /**
+   * Whether the chart takes flags and volumes as values, which it does from Istio 1.19 on.
+   *
+   * @default true
+   */
+  readonly waits?: boolean;
+}
+
+/** A part of the Sail operator's Istio object, to merge into the one that is there. */
+export class SailIstio extends Construct {
+  constructor(scope: Construct, id: string, props: SailIstioProps) {
+    super(scope, id);
+    const { overlay = 'wellKnown', waits = true, revision = 'default', name = revision } = props;
+    const values = [...istiodValues({ ...props, revision: 'default' }), ...(waits ? certificateValues(overlay) : [])];
+    new Istio(this, 'Resource', { metadata: { name }, spec: { values: nested(byKey(values)) } });
+    noteReasons(this, values);
+  }
+}
+
+/** A part of the Sail operator's ZTunnel object, to merge into the one that is there. */
+export class SailZTunnel extends Construct {
+  constructor(scope: Construct, id: string, props: ZtunnelSettingsProps) {
+    super(scope, id);
+    const values = ztunnelValues(props).map(one => ({ ...one, key: `ztunnel.${one.key}` }));
+    // the operator takes no other name.
+    new ZTunnel(this, 'Resource', { metadata: { name: 'default' }, spec: { values: nested(byKey(values)) } });
+    noteReasons(this, values);
+  }
+}
+
+function noteReasons(scope: Construct, values: readonly ReasonedValue[]): void {
+  for (const { key, reason } of values) if (reason !== undefined) noteReason(scope, ['spec', 'values', ...key.split('.')], reason);
+}

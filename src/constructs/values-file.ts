@@ -1,0 +1,70 @@
+import { Construct } from 'constructs';
+import { certificateValues, IstiodSettingsProps, istiodValues } from './istiod-settings';
+import { nested } from './nested';
+import { byKey, ReasonedValue } from './reasoned-value';
+import { TextFile } from './text-file';
+import { yamlText } from './yaml-text';
+import { ZtunnelSettingsProps, ztunnelValues } from './ztunnel-settings';
+
+/** What both kinds of values file can have. */
+interface FileProps {
+  /**
+   * Lines at the top of the file, as a comment.
+   *
+   * @default - none
+   */
+  readonly header?: readonly string[];
+
+  /**
+   * Path below the app's output directory.
+   *
+   * @default - `istiod.values.yml` or `ztunnel.values.yml`
+   */
+  readonly path?: string;
+}
+
+/** Properties of `IstiodValues`. */
+export interface IstiodValuesProps extends IstiodSettingsProps, FileProps {
+  /**
+   * Whether the chart takes flags and volumes as values, which it does from Istio 1.19 on.
+   *
+   * @default true
+   */
+  readonly waits?: boolean;
+}
+
+/** The Helm values of the istiod chart. `TextFile.writeAll(app)` writes them. */
+export class IstiodValues extends Construct {
+  /** The file. */
+  public readonly file: TextFile;
+
+  constructor(scope: Construct, id: string, props: IstiodValuesProps) {
+    super(scope, id);
+    const { header, path = 'istiod.values.yml', overlay = 'wellKnown', waits = true } = props;
+    this.file = valuesFile(this, [...istiodValues(props), ...(waits ? certificateValues(overlay) : [])], { header, path });
+  }
+}
+
+/** Properties of `ZtunnelValues`. */
+export interface ZtunnelValuesProps extends FileProps, ZtunnelSettingsProps {}
+
+/** The Helm values of the ztunnel chart. `TextFile.writeAll(app)` writes them. */
+export class ZtunnelValues extends Construct {
+  /** The file. */
+  public readonly file: TextFile;
+
+  constructor(scope: Construct, id: string, props: ZtunnelValuesProps) {
+    super(scope, id);
+    const { header, path = 'ztunnel.values.yml' } = props;
+    this.file = valuesFile(this, ztunnelValues(props), { header, path });
+  }
+}
+
+function valuesFile(
+  scope: Construct,
+  values: readonly ReasonedValue[],
+  { header, path }: Required<Pick<FileProps, 'path'>> & FileProps,
+): TextFile {
+  const reasons = values.flatMap(({ key, reason }) => (reason === undefined ? [] : [{ path: key.split('.'), text: reason }]));
+  return new TextFile(scope, 'Resource', { path, content: () => yamlText(nested(byKey(values)), { header, reasons }) });
+}

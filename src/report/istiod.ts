@@ -1,0 +1,137 @@
+import { command, code, shell } from './markdown';
+import { ClusterContext } from './parts';
+
+/** What makes istiod use it, by what configures istiod. */
+export function istiod(context: ClusterContext): string[] {
+  switch (context.cluster.istio.target.name) {
+    case 'tsb':
+      return controlPlane(context);
+    case 'istioOperator':
+      return istioOperator(context);
+    case 'helm':
+      return helm(context);
+    case 'sail':
+      return sail(context);
+  }
+}
+
+const heading = (title: string) => [
+  `## 5. ${title}, last`,
+  '',
+  "Only when step 4 showed istiod's certificate as `True`: from here on istiod signs nothing itself.",
+  '',
+];
+
+function istioOperator(context: ClusterContext): string[] {
+  const { cluster, at } = context;
+  const file = at(cluster.istio.target.file);
+  const istioctl = (verb: readonly string[]) =>
+    command(['istioctl', '--context', cluster.context, ...verb], ['-f', 'YOURS.yaml', '-f', file]);
+  return [
+    ...heading('The IstioOperator'),
+    `The file is a part of an IstioOperator. istioctl lays it over the one that you install with, ${code('YOURS.yaml')}; a list that both have is replaced as a whole, so write the ${code('k8s.overlays')} of yours for istiod into the list of ours. Look at what changes, then hand both over:`,
+    '',
+    ...shell(
+      `diff <(${command(['istioctl', 'manifest', 'generate'], ['-f', 'YOURS.yaml'])}) <(${command(['istioctl', 'manifest', 'generate'], ['-f', 'YOURS.yaml', '-f', file])})`,
+      istioctl(['install']),
+    ),
+    `See: the address in the ConfigMaps, and of the Deployment ${code(cluster.istio.deployment)} the variable ${code('ENABLE_CA_SERVER')} and its volumes; then ${code('Installation complete')}. With the operator in the cluster (Istio 1.23 and before), write the fields of the file into its IstioOperator. Then:`,
+    '',
+    ...started(context),
+  ];
+}
+
+function helm(context: ClusterContext): string[] {
+  const { cluster, at } = context;
+  const { context: name, istio } = cluster;
+  const release = istio.revision === 'default' ? 'istiod' : `istiod-${istio.revision}`;
+  const upgrade = (of: string, chart: string, file: string) =>
+    command(
+      ['helm', '--kube-context', name, 'upgrade', of, `istio/${chart}`, '--namespace', istio.namespace],
+      ['--version', 'YOURS', '--values', 'YOURS.yaml'],
+      ['--values', at(file), '--wait', '--timeout', '10m'],
+    );
+  return [
+    ...heading('The values of istiod'),
+    `The file comes after your own values, ${code('YOURS.yaml')} below, with the version of the chart that is there (${code('helm list')} names both). A list that both have is replaced as a whole. Look at what changes first, with ${code('helm template')} or the plugin diff:`,
+    '',
+    ...shell(upgrade(release, 'istiod', istio.target.file)),
+    ...(istio.ambient ? ['The ztunnels, after it:', '', ...shell(upgrade('ztunnel', 'ztunnel', 'ztunnel.values.yml'))] : []),
+    'See: `has been upgraded`. Then:',
+    '',
+    ...started(context),
+  ];
+}
+
+function sail(context: ClusterContext): string[] {
+  const { cluster, at, kube } = context;
+  const { istio } = cluster;
+  const patch = (kind: string, name: string, file: string) =>
+    kube('patch', `${kind}.sailoperator.io`, name, '--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${at(file)}`);
+  const istioPatch = patch('istio', istio.revision, istio.target.file);
+  return [
+    ...heading('The Istio object'),
+    `The file is a part of the Istio object ${code(istio.revision)}, which must be there. It replaces lists as a whole. Look, then merge it:`,
+    '',
+    ...shell(`${istioPatch} --dry-run=server -o yaml | ${kube('diff', '-f', '-')}`, istioPatch),
+    ...(istio.ambient ? ['The ztunnels, after it:', '', ...shell(patch('ztunnel', 'default', 'ztunnel.partial.yaml'))] : []),
+    `See: the lines of the file with ${code('+')}, then ${code('patched')}. With the update strategy ${code('RevisionBased')} the Deployment's name ends in the version; these files are for ${code('InPlace')}. Then:`,
+    '',
+    ...started(context),
+  ];
+}
+
+/** Whether istiod has its certificate, and what is left to restart. */
+function started({ cluster, files, kube }: ClusterContext): string[] {
+  const { istio } = cluster;
+  return [
+    ...shell(
+      kube('rollout', 'status', `deployment/${istio.deployment}`, '-n', istio.namespace, '--timeout=10m'),
+      kube('logs', `deployment/${istio.deployment}`, '-n', istio.namespace, '--since=15m'),
+    ),
+    `See: \`successfully rolled out\`, and no \`PILOT_CERT_PROVIDER=istiod is not implemented\` in the log. That line means that istiod started before its certificate was there; it reads it once. Then:`,
+    '',
+    ...shell(kube('rollout', 'restart', `deployment/${istio.deployment}`, '-n', istio.namespace)),
+    `Pods made before this step keep the old CA address: restart the workloads. A mesh that already runs on another root must trust both roots until all are restarted${files.some(file => file.path.endsWith('/adopt.md')) ? ': adopt.md' : '; that change is not part of these files'}.`,
+    '',
+  ];
+}
+
+/** TSB's way. */
+function controlPlane(context: ClusterContext): string[] {
+  const { cluster, files, at, kube } = context;
+  const { istio } = cluster;
+  const partial = files.find(file => file.path.endsWith('/control-plane.partial.yaml'));
+  const path = at(partial ? 'control-plane.partial.yaml' : 'manifests/3-control-plane');
+  const field = '.spec.components.istio.kubeSpec.overlays';
+  const merge = ['--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${path}`];
+  const patch = kube('patch', 'controlplane', istio.controlPlane, '-n', istio.namespace, ...merge);
+  return [
+    ...heading('The ControlPlane'),
+    ...(partial
+      ? [
+          `The file is a part of the ControlPlane ${code(istio.controlPlane)}, which must be there. Its overlays are one list, replaced as a whole; so is the list of istiod's overlays in the IstioOperator. So look first. If one of these prints any, write what it prints into that list of the file, above ours:`,
+          '',
+          ...shell(
+            kube('get', 'controlplane', istio.controlPlane, '-n', istio.namespace, '-o', `jsonpath={${field}}`),
+            kube(
+              'get',
+              'istiooperator',
+              istio.istioOperator,
+              '-n',
+              istio.namespace,
+              '-o',
+              'jsonpath={.spec.components.pilot.k8s.overlays}',
+            ),
+            `${patch} --dry-run=server -o yaml | ${kube('diff', '-f', '-')}`,
+            patch,
+          ),
+          'See: nothing, nothing, the lines of the file with `+`, then `patched`. Do not use `kubectl apply` here, with `--server-side` or without: on an object that was applied before it takes over all fields, and removes those that the file does not name (measured).',
+          '',
+        ]
+      : [...shell(kube('diff', '-f', path), kube('apply', '-f', path)), 'See: the lines that change, then `configured` or `created`.', '']),
+    'The operator needs a minute. Then:',
+    '',
+    ...started(context),
+  ];
+}
