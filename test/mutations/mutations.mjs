@@ -1220,6 +1220,7 @@ export const mutations = [
     to: '[[ 1 == 1 || $(permitted_of',
     ...OFFLINE,
     red: 'fails if what was signed',
+  },
   {
     name: 'load: a mesh that cannot be signed for is let through',
     file: 'src/plan/load.ts',
