@@ -48,7 +48,13 @@ export async function startCertManager(kube: Kube, options: CertManagerOptions =
   await applyCrds(kube, await certManagerCrds());
   await ensureNamespace(kube, clusterResourceNamespace);
   const namespace = `--cluster-resource-namespace=${clusterResourceNamespace}`;
-  const flags = [`--kubeconfig=${kube.kubeconfig}`, namespace, `--minimum-backoff=${minimumBackoff}`, `--approve=${String(approve)}`, ...more];
+  const flags = [
+    `--kubeconfig=${kube.kubeconfig}`,
+    namespace,
+    `--minimum-backoff=${minimumBackoff}`,
+    `--approve=${String(approve)}`,
+    ...more,
+  ];
   const running = start('cert-manager', certmanager, flags, { folder: tempDir('cert-manager'), env });
   // It says so when its caches have synced.
   await ready(running, "cert-manager's controllers", () => Promise.resolve(running.log().includes('controllers are running')));
