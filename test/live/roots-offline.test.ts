@@ -191,7 +191,7 @@ describe('a root that is not in Vault', () => {
     const issuing = await read('istioca-between/issuer/default');
     expect(certificates((issuing.ca_chain as string[]).join('')).map(one => new X509Certificate(one).subject)).toEqual([
       'CN=between Mesh Intermediate CA',
-      'C=DE\nO=Example, Ltd\nCN=first Mesh Policy CA',
+      'C=DE\nO=Example\\, Ltd\nCN=first Mesh Policy CA',
       'CN=Team CA',
       'CN=Offline Root',
     ]);
