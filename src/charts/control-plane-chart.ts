@@ -20,6 +20,7 @@ export class ControlPlaneChart extends Chart {
       deployment,
       istioOperator,
       overlay,
+      ...cluster.istiod,
       // the guide leaves it to TSB.
       trustDomain: overlay === 'guide' ? undefined : cluster.trustDomain,
       ...(tsb && {

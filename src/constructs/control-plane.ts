@@ -2,6 +2,7 @@ import { Construct } from 'constructs';
 import { ControlPlaneManagementPlane, ControlPlaneTelemetryStore, ControlPlane as Resource } from '../../imports/install.tetrate.io';
 import { formats } from '../config/formats';
 import { OverlayMode } from '../plan/istio';
+import { Overlay } from '../plan/istiod-patches';
 import { overlayPatches } from './overlay';
 import { noteReason } from './reason';
 
@@ -29,6 +30,20 @@ export interface ControlPlaneProps {
    * @default "tsb-istiocontrolplane"
    */
   readonly istioOperator?: string;
+
+  /**
+   * More Helm values of istiod, as in an IstioOperator. Each is set by itself, so that others stay.
+   *
+   * @default - none
+   */
+  readonly values?: Readonly<Record<string, unknown>>;
+
+  /**
+   * More changes to what istiod's chart renders, as in an IstioOperator's `k8s.overlays` of the component `pilot`. They come before ours.
+   *
+   * @default - none
+   */
+  readonly overlays?: readonly Overlay[];
 
   /**
    * Trust domain of the mesh.
@@ -97,7 +112,8 @@ export class ControlPlane extends Construct {
     }
 
     const { overlay, deployment = 'istiod', istioOperator = 'tsb-istiocontrolplane', trustDomain } = props;
-    const patches = overlayPatches(overlay, { caAddress: props.caAddress, deployment });
+    const { caAddress, values } = props;
+    const patches = overlayPatches(overlay, { caAddress, deployment, values, overlays: props.overlays });
     const overlays = [
       {
         apiVersion: 'install.istio.io/v1alpha1',

@@ -1,5 +1,8 @@
-import { ControlPlaneOverlay, ControlPlanePatch } from '../../imports/install.tetrate.io';
+import { ControlPlanePatch } from '../../imports/install.tetrate.io';
 import { OverlayMode } from '../plan/istio';
+import { leaves } from '../plan/istio-csr';
+import { istiodPatches, Overlay } from '../plan/istiod-patches';
+import { pathOf } from '../plan/patch-path';
 
 /** A patch, and why it is there. */
 export interface ReasonedPatch extends ControlPlanePatch {
@@ -22,8 +25,19 @@ const ENV = 'spec.values.pilot.env.ENABLE_CA_SERVER';
 /** Patches of the IstioOperator by overlay mode. */
 export function overlayPatches(
   mode: OverlayMode,
-  { caAddress, deployment }: { readonly caAddress: string; readonly deployment: string },
+  {
+    caAddress,
+    deployment,
+    values = {},
+    overlays = [],
+  }: {
+    readonly caAddress: string;
+    readonly deployment: string;
+    readonly values?: Readonly<Record<string, unknown>>;
+    readonly overlays?: readonly Overlay[];
+  },
 ): ReasonedPatch[] {
+  const own = valuePatches(values);
   const address: ReasonedPatch = {
     path: 'spec.values.global.caAddress',
     value: caAddress,
@@ -32,24 +46,22 @@ export function overlayPatches(
   const noCa: ReasonedPatch = { path: ENV, value: 'false', reason: "one variable, so TSB's own stay: istiod must not sign as well" };
   switch (mode) {
     case 'guide':
-      return [address, { path: 'spec.components.pilot.k8s.env', value: GUIDE_ENV }, changes(deployment, certificatePatches(7, 6, 6))];
+      return [...own, address, { path: 'spec.components.pilot.k8s.env', value: GUIDE_ENV }, changes(overlays, { mode, deployment })];
     case 'append':
-      return [address, noCa, changes(deployment, certificatePatches(-1, -1, -1), '[-1] appends: no index to overwrite something with')];
+      return [...own, address, noCa, changes(overlays, { mode, deployment }, '[-1] appends: no index to overwrite something with')];
     case 'wellKnown':
       return [
+        ...own,
         address,
         noCa,
         changes(
-          deployment,
-          [REQUIRED],
+          overlays,
+          { mode, deployment },
           'istiod reads its certificate once, at start: a pod that is too early waits for it, and the old one serves on',
         ),
       ];
   }
 }
-
-/** From Istio 1.16 on the chart mounts the certificate by itself, but as optional. */
-const REQUIRED: ControlPlanePatch = { path: 'spec.template.spec.volumes.[name:istio-csr-dns-cert].secret.optional', value: false };
 
 const GUIDE_ENV = [
   { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
@@ -57,30 +69,19 @@ const GUIDE_ENV = [
   { name: 'ENABLE_CA_SERVER', value: 'false' },
 ];
 
-function changes(deployment: string, patches: readonly ControlPlanePatch[], reason?: string): ReasonedPatch {
-  const overlay: ControlPlaneOverlay = { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment, patches };
-  return { path: DEPLOYMENT_OVERLAYS, value: [overlay], reason };
+/** The user's own changes, then ours: the engine applies them in that order, so `[-1]` of ours comes after what is his. */
+function changes(own: readonly Overlay[], { mode, deployment }: { mode: OverlayMode; deployment: string }, reason?: string): ReasonedPatch {
+  const ours: Overlay = { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment, patches: istiodPatches(mode) };
+  return { path: DEPLOYMENT_OVERLAYS, value: [...own, ours], reason };
 }
 
-/** Flags and volumes with the certificate. A start of -1 appends, another one counts up from there. */
-function certificatePatches(args: number, mounts: number, volumes: number): ControlPlanePatch[] {
-  const pod = 'spec.template.spec';
-  const discovery = `${pod}.containers.[name:discovery]`;
-  const at = (list: string, start: number, values: readonly unknown[]) =>
-    values.map((value, i) => ({ path: `${list}[${start === -1 ? -1 : start + i}]`, value }));
-  return [
-    ...at(`${discovery}.args`, args, [
-      '--tlsCertFile=/etc/cert-manager/tls/tls.crt',
-      '--tlsKeyFile=/etc/cert-manager/tls/tls.key',
-      '--caCertFile=/etc/cert-manager/ca/root-cert.pem',
-    ]),
-    ...at(`${discovery}.volumeMounts`, mounts, [
-      { mountPath: '/etc/cert-manager/tls', name: 'cert-manager', readOnly: true },
-      { mountPath: '/etc/cert-manager/ca', name: 'ca-root-cert', readOnly: true },
-    ]),
-    ...at(`${pod}.volumes`, volumes, [
-      { name: 'cert-manager', secret: { secretName: 'istiod-tls' } },
-      { configMap: { defaultMode: 420, name: 'istio-ca-root-cert' }, name: 'ca-root-cert' },
-    ]),
-  ];
+/** Helm values as patches, one each, so that those around them stay. */
+function valuePatches(values: Readonly<Record<string, unknown>>): ReasonedPatch[] {
+  return leaves(values).map(keys => {
+    const value = keys.reduce<unknown>((above, key) => (above as Record<string, unknown>)[key], values);
+    const path = pathOf(['spec', 'values', ...keys]);
+    if (path === undefined)
+      throw new Error(`a patch cannot carry a value whose key is ${JSON.stringify(keys.join('.'))}, e.g. "global.logAsJson"`);
+    return { path, value };
+  });
 }

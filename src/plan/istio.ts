@@ -1,6 +1,6 @@
 import { Settings } from './settings';
 import { tsbToIstio } from './tables/tsb';
-import { compareVersions } from './version';
+import { compareVersions, minor } from './version';
 
 /** How istiod is given its certificate. */
 export type OverlayMode = 'append' | 'wellKnown' | 'guide';
@@ -83,5 +83,3 @@ function istioVersionOf({ istioVersion, tsbVersion, refuse }: Settings): string 
   }
   return istioVersion ?? shipped ?? '1.22';
 }
-
-const minor = (version: string) => version.split('.').slice(0, 2).join('.');

@@ -8,6 +8,7 @@ import { CertificatesPlan, planCertificates } from './certificates';
 import { IssuerPlan, planIssuer } from './issuer';
 import { IstioPlan, planIstio } from './istio';
 import { IstioCsrPlan, planIstioCsr } from './istio-csr';
+import { IstiodPlan, planIstiod } from './istiod';
 import { NetworkPlan, planNetwork } from './network';
 import { IntermediatePlan, IssuerEnd, planIntermediate, planRoot, refuseEarlyRoot, rootEnd, RootPlan, rootSigner, signerOf } from './pki';
 import { endOfPolicyCa, planPolicyCas, PolicyCaPlan } from './policy-cas';
@@ -82,6 +83,9 @@ export interface ClusterPlan {
 
   /** istiod and what configures it. */
   readonly istio: IstioPlan;
+
+  /** What the user adds to istiod himself. */
+  readonly istiod: IstiodPlan;
 
   /** What approver-policy lets through; empty: cert-manager approves each request by itself. */
   readonly requestPolicies: readonly RequestPolicyPlan[];
@@ -172,10 +176,11 @@ function planCluster(
     certManager,
     istioCsr,
     istio,
+    istiod: planIstiod(settings, { istio, caAddress: istioCsr.caAddress, trustDomain, clusterId }),
     requestPolicies,
     network: planNetwork(settings, vault),
     tsb: settings.tsb,
-    warnings: warningsOf(settings, { role, certificates, istioCsr }),
+    warnings: warningsOf(settings, { role, certificates, istioCsr, istio }),
   };
 }
 

@@ -488,7 +488,7 @@ export const mutations = [
   // overlay
   {
     name: 'overlay: an index of the guide is off by one',
-    file: 'src/constructs/overlay.ts',
+    file: 'src/plan/istiod-patches.ts',
     from: 'certificatePatches(7, 6, 6)',
     to: 'certificatePatches(6, 6, 6)',
     test: 'test/guide.test.ts',
@@ -496,7 +496,7 @@ export const mutations = [
   },
   {
     name: 'overlay: append replaces the first argument',
-    file: 'src/constructs/overlay.ts',
+    file: 'src/plan/istiod-patches.ts',
     from: 'certificatePatches(-1, -1, -1)',
     to: 'certificatePatches(0, -1, -1)',
     test: 'test/live/mesh-istiod.test.ts',
@@ -514,7 +514,7 @@ export const mutations = [
   },
   {
     name: 'overlay: istiod does not wait for its certificate',
-    file: 'src/constructs/overlay.ts',
+    file: 'src/plan/istiod-patches.ts',
     from: "secret.optional', value: false",
     to: "secret.optional', value: true",
     test: 'test/constructs/control-plane.test.ts',
