@@ -84,7 +84,7 @@ export function controlPlane({ cluster, files, at, kube }: ClusterContext): stri
     '',
     ...(partial
       ? [
-          `The file is a part of the ControlPlane ${code(istio.controlPlane)}, which must be there. Its overlays are one list, replaced as a whole; so is the list of istiod's overlays in the IstioOperator. So look first. If one of these prints any, write what it prints into that list of the file, above ours:`,
+          `The file is a part of the ControlPlane ${code(istio.controlPlane)}, which must be there. Its overlays are one list, replaced as a whole; so is the list of istiod's overlays in the IstioOperator. So look first. What the second of these prints is ${code('istio.overlays')} of mesh-ca.yaml, and patches of ${code('spec.values')} that the first one prints are ${code('istio.values')}: write them there and synthesize again, so that they are looked at and come out ahead of ours. Any other overlay that the first one prints goes into that list of the file, above ours:`,
           '',
           ...shell(
             kube('get', 'controlplane', istio.controlPlane, '-n', istio.namespace, '-o', `jsonpath={${field}}`),
@@ -100,7 +100,7 @@ export function controlPlane({ cluster, files, at, kube }: ClusterContext): stri
             `${patch} --dry-run=server -o yaml | ${kube('diff', '-f', '-')}`,
             patch,
           ),
-          'See: nothing, nothing, the lines of the file with `+`, then `patched`. Do not use `kubectl apply` here, with `--server-side` or without: on an object that was applied before it takes over all fields, and removes those that the file does not name (measured).',
+          'See: nothing, or what the file has too, twice, the lines of the file with `+`, then `patched`. Do not use `kubectl apply` here, with `--server-side` or without: on an object that was applied before it takes over all fields, and removes those that the file does not name (measured).',
           '',
         ]
       : [...shell(kube('diff', '-f', path), kube('apply', '-f', path)), 'See: the lines that change, then `configured` or `created`.', '']),
