@@ -6,7 +6,7 @@ import { istiodPatches } from '../../src/plan/istiod-patches';
 import { istiodLayout } from '../../src/plan/layout';
 import { applyPatches } from '../../src/plan/patch-engine';
 import { istiodDeployment, type IstiodDeployment, listsOf } from '../fixtures/istiod-deployment';
-import { buildPrograms, ensureNamespace, type Kube, ok, run, startKube, tempDir } from './harness';
+import { buildPrograms, ensureNamespace, istiodChart, type Kube, ok, run, type RunResult, startKube, tempDir } from './harness';
 import { objectsOf } from './mesh/dist';
 
 jest.setTimeout(120_000);
@@ -15,26 +15,55 @@ const own = { volumes: [{ name: 'own', emptyDir: {} }], volumeMounts: [{ name: '
 const settings: [string, Record<string, unknown>][] = [
   ['nothing', {}],
   ['logAsJson', { global: { logAsJson: true } }],
-  ['oneNamespace, which does nothing any more', { global: { oneNamespace: true } }],
   ['taint.namespace', { pilot: { taint: { namespace: 'cni' } } }],
-  ['extraContainerArgs', { pilot: { extraContainerArgs: ['--own'] } }],
   ['an empty logging.level', { global: { logging: { level: '' } } }],
   ['jwksResolverExtraRootCA', { pilot: { jwksResolverExtraRootCA: 'PEM' } }],
   ['volumes and volumeMounts', { pilot: own }],
-  ['all at once', { global: { logAsJson: true }, pilot: { ...own, jwksResolverExtraRootCA: 'PEM', extraContainerArgs: ['--own'] } }],
+  ['all at once', { global: { logAsJson: true }, pilot: { ...own, jwksResolverExtraRootCA: 'PEM' } }],
+];
+
+/** What istioctl refuses, by its message, and Helm takes. */
+const helmOnly: [string, Record<string, unknown>, string][] = [
+  ['oneNamespace, which does nothing any more', { global: { oneNamespace: true } }, 'unknown field "oneNamespace"'],
+  ['texts in extraContainerArgs', { pilot: { extraContainerArgs: ['--own'] } }, 'bad StructValue'],
 ];
 
 type Objects = Map<string, unknown>;
 
 /** What istioctl renders with Helm values and, if a mode is given, with its patches. */
 async function render(istioctl: string, values: Record<string, unknown>, mode?: OverlayMode): Promise<Objects> {
+  return mapOf(ok(await generate(istioctl, values, mode)));
+}
+
+function generate(istioctl: string, values: Record<string, unknown>, mode?: OverlayMode): Promise<RunResult> {
   const file = join(tempDir('layout'), 'operator.yaml');
   const overlays = mode && [{ kind: 'Deployment', name: 'istiod', patches: istiodPatches(mode) }];
   const spec = { profile: 'minimal', values, components: { pilot: { k8s: { overlays } } } };
   writeFileSync(file, JSON.stringify({ apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', metadata: { name: 'x' }, spec }));
-  const objects = objectsOf(ok(await run(istioctl, ['manifest', 'generate', '-f', file])));
-  return new Map(objects.map(object => [`${object.kind}/${object.metadata.name}`, object]));
+  return run(istioctl, ['manifest', 'generate', '-f', file]);
 }
+
+const mapOf = (text: string): Objects => new Map(objectsOf(text).map(object => [`${object.kind}/${object.metadata.name}`, object]));
+
+/** A rendered Deployment has the layout of the table. */
+function expectLayout(deployment: unknown, values: Record<string, unknown>): void {
+  const layout = istiodLayout('1.31', values);
+  const pod = (deployment as IstiodDeployment).spec.template.spec;
+  const paths = pod.containers[0]?.volumeMounts.map(({ name, mountPath }) => ({ name, mountPath }));
+  expect(pod.containers[0]?.args).toEqual(layout.args.map(({ content }) => content));
+  expect(paths).toEqual(layout.volumeMounts.map(({ content }) => content));
+  expect(listsOf(deployment as IstiodDeployment).volumes).toEqual(layout.volumes.map(({ text }) => text));
+}
+
+test.each(helmOnly)('istioctl refuses %s, and Helm renders the layout of the table', async (_name, values, message) => {
+  const { istioctl, helm } = await buildPrograms(['istioctl', 'helm']);
+  const { code, stderr } = await generate(istioctl, values);
+  expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
+  const file = join(tempDir('layout'), 'values.json');
+  writeFileSync(file, JSON.stringify(values));
+  const rendered = await run(helm, ['template', 'istiod', await istiodChart(), '-n', 'istio-system', '-f', file]);
+  expectLayout(mapOf(ok(rendered)).get('Deployment/istiod'), values);
+});
 
 describe.each(settings)('istioctl with %s', (_name, values) => {
   let istioctl: string;
@@ -45,12 +74,7 @@ describe.each(settings)('istioctl with %s', (_name, values) => {
   }, 45 * 60_000);
 
   test('renders the layout of the table', () => {
-    const layout = istiodLayout('1.31', values);
-    const pod = (chart.get('Deployment/istiod') as IstiodDeployment).spec.template.spec;
-    const paths = pod.containers[0]?.volumeMounts.map(({ name, mountPath }) => ({ name, mountPath }));
-    expect(pod.containers[0]?.args).toEqual(layout.args.map(({ content }) => content));
-    expect(paths).toEqual(layout.volumeMounts.map(({ content }) => content));
-    expect(listsOf(chart.get('Deployment/istiod') as IstiodDeployment).volumes).toEqual(layout.volumes.map(({ text }) => text));
+    expectLayout(chart.get('Deployment/istiod'), values);
   });
 
   test.each(['append', 'wellKnown', 'guide'] as const)(
