@@ -8,6 +8,8 @@ export { planMeshCa } from './plan/plan';
 export type { ClusterPlan, MeshCaPlan } from './plan/plan';
 export type { SecretKey, VaultPlan } from './plan/vault';
 export type { OverlayMode } from './plan/istio';
+export type { Overlay } from './plan/istiod-patches';
+export type { Patch } from './plan/patch-engine';
 export type { Warning } from './plan/warnings';
 export { ApproleSecret } from './constructs/approle-secret';
 export type { ApproleSecretProps } from './constructs/approle-secret';

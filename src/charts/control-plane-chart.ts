@@ -23,6 +23,7 @@ export class ControlPlaneChart extends Chart {
       proxyMetadata: cluster.certificates.proxyMetadata,
       trustDomainAliases,
       ztunnelClusterId: ambient ? cluster.clusterId : undefined,
+      ...cluster.istiod,
       // the guide leaves it to TSB.
       trustDomain: overlay === 'guide' ? undefined : cluster.trustDomain,
       ...(tsb && {

@@ -67,7 +67,7 @@ export function istiodFiles(app: App, cluster: ClusterPlan, manifest: Manifest):
 /** Gateways of the gateway chart have no address of their own. */
 const GATEWAYS = ['The gateway chart needs none of it: its pods are injected, by what istiod has from here.'];
 
-function settingsOf({ clusterId, trustDomain, istioCsr, istio, certificates }: ClusterPlan): Omit<IstiodSettingsProps, 'overlay'> {
+function settingsOf({ clusterId, trustDomain, istioCsr, istio, istiod, certificates }: ClusterPlan): Omit<IstiodSettingsProps, 'overlay'> {
   const { revision, trustDomainAliases, ambient } = istio;
   return {
     caAddress: istioCsr.caAddress,
@@ -77,6 +77,7 @@ function settingsOf({ clusterId, trustDomain, istioCsr, istio, certificates }: C
     revision,
     ambient,
     proxyMetadata: certificates.proxyMetadata,
+    ...istiod,
   };
 }
 
@@ -111,6 +112,7 @@ function partialHeader({ context, istio }: ClusterPlan): string[] {
     `A PARTIAL of ControlPlane ${istio.namespace}/${istio.controlPlane}: the fields that TSB requires are not in the config (tsb). Merge it into the one`,
     'that is there; any "kubectl apply", --server-side too, may remove what this file does not name:',
     `  kubectl --context ${context} patch controlplane ${istio.controlPlane} -n ${istio.namespace} --type=merge --patch-file=${istio.target.file}`,
-    'It replaces the list of overlays as a whole: where the ControlPlane has some already, add the patches below to them by hand.',
+    'It replaces the list of overlays as a whole, and in it that of istiod: what stands there already belongs into istio.values and istio.overlays of',
+    'mesh-ca.yaml, where it is looked at and comes out below, ahead of ours; overlays of anything else go into this file by hand.',
   ];
 }

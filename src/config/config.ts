@@ -5,10 +5,12 @@
 
 import type { AppRoleConfig, AwsConfig, ClientCertificateConfig, JwtConfig, KubernetesConfig } from './auth';
 import type { SubjectConfig, UrlsConfig } from './ca';
+import type { OverlayConfig } from './overlay';
 import type { SecretConfig } from './secret';
 
 export type * from './auth';
 export type * from './ca';
+export type * from './overlay';
 export type * from './secret';
 
 /** Everything that one run of `mesh-ca synth` reads. What stands above `clusters` holds for each of them. */
@@ -904,6 +906,22 @@ export interface IstioConfig {
    * @default - `wellKnown` from Istio 1.16, else `append`
    */
   readonly overlay?: 'append' | 'wellKnown' | 'guide';
+
+  /**
+   * More Helm values of istiod, as an IstioOperator's `values`, e.g. `global.logAsJson` and `pilot.extraContainerArgs`. What the plan decides
+   * cannot be set here.
+   *
+   * @default - none
+   */
+  readonly values?: Readonly<Record<string, unknown>>;
+
+  /**
+   * More changes to what istiod's chart renders, as an IstioOperator's `k8s.overlays` of the component `pilot`. Ours come after them. What would
+   * overwrite an argument or a volume of the chart's at this version, or one of ours, is refused.
+   *
+   * @default - none
+   */
+  readonly overlays?: readonly OverlayConfig[];
 }
 
 /** The fields that a ControlPlane requires. */

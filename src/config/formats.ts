@@ -142,6 +142,22 @@ export const formats: Readonly<Record<string, Format>> = {
     says: 'a cluster ID of letters, digits, "-", "_" and "."',
     example: 'cluster-1',
   },
+  apiVersion: {
+    pattern: `^(${label}(\\.${label})*/)?v[0-9]{1,2}((alpha|beta)[0-9]{1,2})?$`,
+    says: 'the API version of an object',
+    example: 'apps/v1',
+  },
+  objectKind: { pattern: '^[A-Z][A-Za-z0-9]{0,62}$', says: 'the kind of an object', example: 'HorizontalPodAutoscaler' },
+  objectName: {
+    pattern: '^[a-z0-9]([-a-z0-9.:]{0,251}[a-z0-9])?$',
+    says: 'the name of an object in Kubernetes',
+    example: 'istiod',
+  },
+  patchPath: {
+    pattern: '^(?! )[^\\p{C}\\p{Zl}\\p{Zp}]{1,500}(?<! )$',
+    says: "a path of Istio's patch engine",
+    example: 'spec.template.spec.priorityClassName',
+  },
   host: {
     pattern: `^(?=.{1,253}$)(${hostLabel}(\\.${hostLabel})*|[0-9A-Fa-f:]*:[0-9A-Fa-f:]+)$`,
     says: 'a host name or an IP address',

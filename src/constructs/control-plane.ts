@@ -1,6 +1,7 @@
 import { Construct } from 'constructs';
 import { ControlPlaneManagementPlane, ControlPlaneTelemetryStore, ControlPlane as Resource } from '../../imports/install.tetrate.io';
 import { OverlayMode } from '../plan/istio';
+import { Overlay } from '../plan/istiod-patches';
 import { overlayPatches } from './overlay';
 import { needCaAddress } from './ca-address';
 import { noteReason } from './reason';
@@ -29,6 +30,20 @@ export interface ControlPlaneProps {
    * @default "tsb-istiocontrolplane"
    */
   readonly istioOperator?: string;
+
+  /**
+   * More Helm values of istiod, as in an IstioOperator. Each is set by itself, so that others stay.
+   *
+   * @default - none
+   */
+  readonly values?: Readonly<Record<string, unknown>>;
+
+  /**
+   * More changes to what istiod's chart renders, as in an IstioOperator's `k8s.overlays` of the component `pilot`. They come before ours.
+   *
+   * @default - none
+   */
+  readonly overlays?: readonly Overlay[];
 
   /**
    * Trust domain of the mesh.
@@ -119,6 +134,8 @@ export class ControlPlane extends Construct {
       trustDomainAliases,
       ztunnelClusterId,
       proxyMetadata,
+      values,
+      overlays: own,
     } = props;
     const patches = overlayPatches(overlay, {
       caAddress: props.caAddress,
@@ -126,6 +143,8 @@ export class ControlPlane extends Construct {
       trustDomainAliases,
       ztunnelClusterId,
       proxyMetadata,
+      values,
+      overlays: own,
     });
     const overlays = [
       {

@@ -1,7 +1,7 @@
 import { Construct } from 'constructs';
 import { IstiodSettingsProps, istiodValues } from './istiod-settings';
 import { nested } from './nested';
-import { deploymentPatches, patchReason } from './overlay';
+import { deploymentOverlays, patchReason } from './overlay';
 import { byKey, ReasonedValue } from './reasoned-value';
 import { TextFile } from './text-file';
 import { yamlText } from './yaml-text';
@@ -61,7 +61,7 @@ export class IstioOperator extends Construct {
       ...istiodValues(props),
       ...(ambient ? ztunnelValues(props).map(one => ({ ...one, key: `ztunnel.${one.key}` })) : []),
     ]);
-    const overlays = [{ apiVersion: 'apps/v1', kind: 'Deployment', name: deployment, patches: deploymentPatches(overlay) }];
+    const overlays = deploymentOverlays(props.overlays ?? [], overlay, deployment);
     const changes: ReasonedValue = { key: 'spec.components.pilot.k8s.overlays', value: overlays, reason: patchReason(overlay) };
     const all = [...values, changes];
     const reasons = all.flatMap(({ key, reason }) => (reason === undefined ? [] : [{ path: key.split('.'), text: reason }]));
@@ -69,7 +69,7 @@ export class IstioOperator extends Construct {
       apiVersion: 'install.istio.io/v1alpha1',
       kind: 'IstioOperator',
       metadata: { name, namespace },
-      ...nested(byKey(all)),
+      ...nested(byKey(all), { spec: { values: props.values ?? {} } }),
     };
     this.file = new TextFile(this, 'Resource', { path, content: () => yamlText(object, { header, reasons }) });
   }

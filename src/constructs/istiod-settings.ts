@@ -1,5 +1,7 @@
 import { needCaAddress } from './ca-address';
-import { ALIASES, CERTIFICATE_ARGS, CERTIFICATE_MOUNTS, CERTIFICATE_VOLUMES, KEYS } from './overlay';
+import { isRecord } from '../plan/settings';
+import { CERTIFICATE, Overlay } from '../plan/istiod-patches';
+import { ALIASES, KEYS } from './overlay';
 import { ReasonedValue } from './reasoned-value';
 
 /** What makes istiod and the workloads use istio-csr, whatever configures istiod. */
@@ -47,6 +49,20 @@ export interface IstiodSettingsProps {
   readonly revision?: string;
 
   /**
+   * Your own Helm values of istiod, which come out ahead of ours.
+   *
+   * @default - none
+   */
+  readonly values?: Readonly<Record<string, unknown>>;
+
+  /**
+   * Your own changes of what istiod's chart renders (`k8s.overlays`), which come out ahead of ours; an IstioOperator alone can carry them.
+   *
+   * @default - none
+   */
+  readonly overlays?: readonly Overlay[];
+
+  /**
    * Whether there are ztunnels.
    *
    * @default false
@@ -74,24 +90,29 @@ export function istiodValues(props: IstiodSettingsProps): ReasonedValue[] {
 }
 
 /** istiod's certificate where the chart takes flags and volumes as values; its pod waits for it. */
-export function certificateValues(overlay: 'append' | 'wellKnown'): ReasonedValue[] {
+export function certificateValues({
+  overlay = 'wellKnown',
+  values = {},
+}: Pick<IstiodSettingsProps, 'overlay' | 'values'>): ReasonedValue[] {
+  const pilot = isRecord(values.pilot) ? values.pilot : {};
+  const list = (key: string, ours: readonly unknown[]): ReasonedValue => {
+    const own: unknown = pilot[key];
+    return { key: `pilot.${key}`, value: [...(Array.isArray(own) ? (own as unknown[]) : []), ...ours], reason: LISTS };
+  };
   if (overlay === 'append') {
     return [
-      { key: 'pilot.extraContainerArgs', value: CERTIFICATE_ARGS },
-      { key: 'pilot.volumeMounts', value: CERTIFICATE_MOUNTS, reason: LISTS },
-      { key: 'pilot.volumes', value: CERTIFICATE_VOLUMES, reason: LISTS },
+      list('extraContainerArgs', CERTIFICATE.args),
+      list('volumeMounts', CERTIFICATE.volumeMounts),
+      list('volumes', CERTIFICATE.volumes),
     ];
   }
   return [
-    { key: 'pilot.volumeMounts', value: [WAIT_MOUNT], reason: LISTS },
+    list('volumeMounts', CERTIFICATE.volumeMounts.slice(0, 1)),
     {
-      key: 'pilot.volumes',
-      value: [{ name: WAIT_MOUNT.name, secret: { secretName: 'istiod-tls' } }],
+      ...list('volumes', CERTIFICATE.volumes.slice(0, 1)),
       reason: "the chart's own volume of it is optional, and istiod reads it once, at start: with this one a pod that is too early waits",
     },
   ];
 }
 
-const WAIT_MOUNT = { mountPath: '/etc/cert-manager/tls', name: 'cert-manager', readOnly: true };
-
-const LISTS = 'lists are replaced as a whole: what other values files say here is to be written into this one';
+const LISTS = 'lists are replaced as a whole: yours goes into istio.values of mesh-ca.yaml, and comes out ahead of ours';

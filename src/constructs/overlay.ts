@@ -1,5 +1,8 @@
-import { ControlPlaneOverlay, ControlPlanePatch } from '../../imports/install.tetrate.io';
+import { ControlPlanePatch } from '../../imports/install.tetrate.io';
 import { OverlayMode } from '../plan/istio';
+import { leaves } from '../plan/istio-csr';
+import { istiodPatches, Overlay } from '../plan/istiod-patches';
+import { pathOf } from '../plan/patch-path';
 import { ztunnelValues } from './ztunnel-settings';
 
 /** A patch, and why it is there. */
@@ -27,53 +30,38 @@ interface Wanted {
   readonly proxyMetadata?: Readonly<Record<string, string>>;
   readonly trustDomainAliases?: readonly string[];
   readonly ztunnelClusterId?: string;
+  readonly values?: Readonly<Record<string, unknown>>;
+  readonly overlays?: readonly Overlay[];
 }
 
-/** Patches of the IstioOperator by overlay mode. */
-export function overlayPatches(mode: OverlayMode, { proxyMetadata = {}, ...wanted }: Wanted): ReasonedPatch[] {
-  return [...modePatches(mode, wanted), ...keyPatches(proxyMetadata)];
-}
-
-/** What sidecars and gateways are told of the key they make: one variable a patch, so that others stay. */
-const keyPatches = (proxyMetadata: Readonly<Record<string, string>>) =>
-  Object.entries(proxyMetadata).map(([name, value]): ReasonedPatch => ({
-    path: `spec.meshConfig.defaultConfig.proxyMetadata.${name}`,
-    value,
-    reason: KEYS,
-  }));
-
-function modePatches(
-  mode: OverlayMode,
-  { caAddress, deployment, trustDomainAliases = [], ztunnelClusterId }: Omit<Wanted, 'proxyMetadata'>,
-): ReasonedPatch[] {
+/** Patches of the IstioOperator by overlay mode: the user's own first, then ours. */
+export function overlayPatches(mode: OverlayMode, wanted: Wanted): ReasonedPatch[] {
+  const { caAddress, deployment, values = {}, overlays = [], proxyMetadata = {}, trustDomainAliases = [], ztunnelClusterId } = wanted;
   const address: ReasonedPatch = {
     path: 'spec.values.global.caAddress',
     value: caAddress,
     reason: 'workloads send their requests to istio-csr instead of istiod',
   };
-  const noCa: ReasonedPatch = { path: ENV, value: 'false', reason: "one variable, so TSB's own stay: istiod must not sign as well" };
-  const more: ReasonedPatch[] = [
-    ...(trustDomainAliases.length === 0
-      ? []
-      : [{ path: 'spec.meshConfig.trustDomainAliases', value: trustDomainAliases, reason: ALIASES }]),
-    ...(ztunnelClusterId === undefined ? [] : ztunnelValues({ caAddress, clusterId: ztunnelClusterId })).map(({ key, value, reason }) => ({
-      path: `spec.values.ztunnel.${key}`,
+  const noCa: ReasonedPatch =
+    mode === 'guide'
+      ? { path: 'spec.components.pilot.k8s.env', value: GUIDE_ENV }
+      : { path: ENV, value: 'false', reason: "one variable, so TSB's own stay: istiod must not sign as well" };
+  const aliases: ReasonedPatch = { path: 'spec.meshConfig.trustDomainAliases', value: trustDomainAliases, reason: ALIASES };
+  const ztunnels = ztunnelClusterId === undefined ? [] : ztunnelValues({ caAddress, clusterId: ztunnelClusterId });
+  return [
+    ...valuePatches(values),
+    ...(trustDomainAliases.length === 0 ? [] : [aliases]),
+    ...ztunnels.map(({ key, value, reason }): ReasonedPatch => ({ path: `spec.values.ztunnel.${key}`, value, reason })),
+    address,
+    noCa,
+    { path: DEPLOYMENT_OVERLAYS, value: deploymentOverlays(overlays, mode, deployment), reason: patchReason(mode) },
+    // one variable a patch, so that others stay.
+    ...Object.entries(proxyMetadata).map(([name, value]): ReasonedPatch => ({
+      path: `spec.meshConfig.defaultConfig.proxyMetadata.${name}`,
       value,
-      reason,
+      reason: KEYS,
     })),
   ];
-  switch (mode) {
-    case 'guide':
-      return [
-        ...more,
-        address,
-        { path: 'spec.components.pilot.k8s.env', value: GUIDE_ENV },
-        changes(deployment, certificatePatches(7, 6, 6)),
-      ];
-    case 'append':
-    case 'wellKnown':
-      return [...more, address, noCa, changes(deployment, deploymentPatches(mode), patchReason(mode))];
-  }
 }
 
 /** Why sidecars are told of their keys. */
@@ -82,20 +70,22 @@ export const KEYS = 'a sidecar makes an RSA key of 2048 bits unless told, and th
 /** Why other trust domains are named. */
 export const ALIASES = 'their workloads are taken for those of this mesh, while it moves from one to the other; nothing is signed for them';
 
-/** What is changed in istiod's Deployment. */
-export function deploymentPatches(mode: Exclude<OverlayMode, 'guide'>): ControlPlanePatch[] {
-  return mode === 'append' ? certificatePatches(-1, -1, -1) : [REQUIRED];
+/** Why istiod's Deployment is changed so. */
+export function patchReason(mode: OverlayMode): string | undefined {
+  switch (mode) {
+    case 'guide':
+      return undefined;
+    case 'append':
+      return '[-1] appends: no index to overwrite something with';
+    case 'wellKnown':
+      return 'istiod reads its certificate once, at start: a pod that is too early waits for it, and the old one serves on';
+  }
 }
 
-/** Why it is changed so. */
-export function patchReason(mode: Exclude<OverlayMode, 'guide'>): string {
-  return mode === 'append'
-    ? '[-1] appends: no index to overwrite something with'
-    : 'istiod reads its certificate once, at start: a pod that is too early waits for it, and the old one serves on';
+/** The user's own changes, then ours: the engine applies them in that order, so `[-1]` of ours comes after what is his. */
+export function deploymentOverlays(own: readonly Overlay[], mode: OverlayMode, deployment: string): Overlay[] {
+  return [...own, { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment, patches: istiodPatches(mode) }];
 }
-
-/** From Istio 1.16 on the chart mounts the certificate by itself, but as optional. */
-const REQUIRED: ControlPlanePatch = { path: 'spec.template.spec.volumes.[name:istio-csr-dns-cert].secret.optional', value: false };
 
 const GUIDE_ENV = [
   { name: 'POD_NAME', valueFrom: { fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.name' } } },
@@ -103,39 +93,13 @@ const GUIDE_ENV = [
   { name: 'ENABLE_CA_SERVER', value: 'false' },
 ];
 
-function changes(deployment: string, patches: readonly ControlPlanePatch[], reason?: string): ReasonedPatch {
-  const overlay: ControlPlaneOverlay = { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment, patches };
-  return { path: DEPLOYMENT_OVERLAYS, value: [overlay], reason };
+/** Helm values as patches, one each, so that those around them stay. */
+function valuePatches(values: Readonly<Record<string, unknown>>): ReasonedPatch[] {
+  return leaves(values).map(keys => {
+    const value = keys.reduce<unknown>((above, key) => (above as Record<string, unknown>)[key], values);
+    const path = pathOf(['spec', 'values', ...keys]);
+    if (path === undefined)
+      throw new Error(`a patch cannot carry a value whose key is ${JSON.stringify(keys.join('.'))}, e.g. "global.logAsJson"`);
+    return { path, value };
+  });
 }
-
-/** Flags and volumes with the certificate. A start of -1 appends, another one counts up from there. */
-function certificatePatches(args: number, mounts: number, volumes: number): ControlPlanePatch[] {
-  const pod = 'spec.template.spec';
-  const discovery = `${pod}.containers.[name:discovery]`;
-  const at = (list: string, start: number, values: readonly unknown[]) =>
-    values.map((value, i) => ({ path: `${list}[${start === -1 ? -1 : start + i}]`, value }));
-  return [
-    ...at(`${discovery}.args`, args, CERTIFICATE_ARGS),
-    ...at(`${discovery}.volumeMounts`, mounts, CERTIFICATE_MOUNTS),
-    ...at(`${pod}.volumes`, volumes, CERTIFICATE_VOLUMES),
-  ];
-}
-
-/** istiod's flags. */
-export const CERTIFICATE_ARGS = [
-  '--tlsCertFile=/etc/cert-manager/tls/tls.crt',
-  '--tlsKeyFile=/etc/cert-manager/tls/tls.key',
-  '--caCertFile=/etc/cert-manager/ca/root-cert.pem',
-];
-
-/** Where its certificate and the root lie in its container. */
-export const CERTIFICATE_MOUNTS = [
-  { mountPath: '/etc/cert-manager/tls', name: 'cert-manager', readOnly: true },
-  { mountPath: '/etc/cert-manager/ca', name: 'ca-root-cert', readOnly: true },
-];
-
-/** What brings them there. */
-export const CERTIFICATE_VOLUMES = [
-  { name: 'cert-manager', secret: { secretName: 'istiod-tls' } },
-  { configMap: { defaultMode: 420, name: 'istio-ca-root-cert' }, name: 'ca-root-cert' },
-];

@@ -27,9 +27,9 @@ export interface SailIstioProps extends IstiodSettingsProps {
 export class SailIstio extends Construct {
   constructor(scope: Construct, id: string, props: SailIstioProps) {
     super(scope, id);
-    const { overlay = 'wellKnown', waits = true, revision = 'default', name = revision } = props;
-    const values = [...istiodValues({ ...props, revision: 'default' }), ...(waits ? certificateValues(overlay) : [])];
-    new Istio(this, 'Resource', { metadata: { name }, spec: { values: nested(byKey(values)) } });
+    const { waits = true, revision = 'default', name = revision } = props;
+    const values = [...istiodValues({ ...props, revision: 'default' }), ...(waits ? certificateValues(props) : [])];
+    new Istio(this, 'Resource', { metadata: { name }, spec: { values: nested(byKey(values), props.values) } });
     noteReasons(this, values);
   }
 }

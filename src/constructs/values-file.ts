@@ -40,8 +40,9 @@ export class IstiodValues extends Construct {
 
   constructor(scope: Construct, id: string, props: IstiodValuesProps) {
     super(scope, id);
-    const { header, path = 'istiod.values.yml', overlay = 'wellKnown', waits = true } = props;
-    this.file = valuesFile(this, [...istiodValues(props), ...(waits ? certificateValues(overlay) : [])], { header, path });
+    const { header, path = 'istiod.values.yml', waits = true } = props;
+    const values = [...istiodValues(props), ...(waits ? certificateValues(props) : [])];
+    this.file = valuesFile(this, values, { header, path, below: props.values });
   }
 }
 
@@ -63,8 +64,8 @@ export class ZtunnelValues extends Construct {
 function valuesFile(
   scope: Construct,
   values: readonly ReasonedValue[],
-  { header, path }: Required<Pick<FileProps, 'path'>> & FileProps,
+  { header, path, below }: Required<Pick<FileProps, 'path'>> & FileProps & { readonly below?: Readonly<Record<string, unknown>> },
 ): TextFile {
   const reasons = values.flatMap(({ key, reason }) => (reason === undefined ? [] : [{ path: key.split('.'), text: reason }]));
-  return new TextFile(scope, 'Resource', { path, content: () => yamlText(nested(byKey(values)), { header, reasons }) });
+  return new TextFile(scope, 'Resource', { path, content: () => yamlText(nested(byKey(values), below), { header, reasons }) });
 }

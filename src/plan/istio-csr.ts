@@ -193,7 +193,7 @@ function knownIn(fact: ValueFacts | undefined, version: string): boolean {
 const firstDefault = (key: string): unknown => Object.values(facts[key]?.default ?? {})[0];
 
 /** The paths of the values that are no objects with keys. */
-function leaves(value: Readonly<Record<string, unknown>>, above: readonly string[] = []): string[][] {
+export function leaves(value: Readonly<Record<string, unknown>>, above: readonly string[] = []): string[][] {
   return Object.entries(value).flatMap(([key, child]) => {
     const path = [...above, key];
     return isRecord(child) && Object.keys(child).length > 0 ? leaves(child, path) : [path];

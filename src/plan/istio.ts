@@ -1,7 +1,7 @@
 import { Settings } from './settings';
 import { tsbToIstio } from './tables/tsb';
 import { planTarget, TargetPlan } from './target';
-import { compareVersions } from './version';
+import { compareVersions, minor } from './version';
 
 /** How istiod is given its certificate. */
 export type OverlayMode = 'append' | 'wellKnown' | 'guide';
@@ -114,5 +114,3 @@ function istioVersionOf({ istioVersion, tsbVersion, refuse }: Settings): string 
   }
   return istioVersion ?? shipped ?? '1.22';
 }
-
-const minor = (version: string) => version.split('.').slice(0, 2).join('.');

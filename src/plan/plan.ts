@@ -8,6 +8,7 @@ import { CertificatesPlan, planCertificates } from './certificates';
 import { IssuerPlan, planIssuer } from './issuer';
 import { IstioPlan, planIstio } from './istio';
 import { IstioCsrPlan, planIstioCsr, sizedFor } from './istio-csr';
+import { IstiodPlan, planIstiod } from './istiod';
 import { LoadPlan, planLoad } from './load';
 import { ISSUER_METRIC, MonitoringPlan, planMonitoring } from './monitoring';
 import { refuseNamesOutside } from './name-constraints';
@@ -104,6 +105,9 @@ export interface ClusterPlan {
   /** istiod and what configures it. */
   readonly istio: IstioPlan;
 
+  /** What the user adds to istiod himself. */
+  readonly istiod: IstiodPlan;
+
   /** What approver-policy lets through; empty: cert-manager approves each request by itself. */
   readonly requestPolicies: readonly RequestPolicyPlan[];
 
@@ -199,10 +203,11 @@ function planCluster(
     monitoring: planMonitoring(settings, { name, root, intermediate, certificates, istio, istioCsr, issuer, load, hasIssuerMetric }),
     istioCsr: sizedFor(load, istioCsr),
     istio,
+    istiod: planIstiod(settings, { istio, caAddress: istioCsr.caAddress, trustDomain, clusterId, certificates }),
     requestPolicies,
     network: planNetwork(settings, vault),
     tsb: settings.tsb,
-    warnings: warningsOf(settings, { role, certificates, istioCsr }),
+    warnings: warningsOf(settings, { role, certificates, istioCsr, istio }),
   };
 }
 

@@ -7,19 +7,19 @@ export interface Settings extends ClusterConfig {
   readonly index: number;
 
   /** Notes a problem at the place where the value was written: the cluster's own, else the shared one. */
-  readonly refuse: (keys: readonly string[], message: string) => void;
+  readonly refuse: (keys: readonly (string | number)[], message: string) => void;
 
   /** The place where a value was written; where it was not, the cluster's. */
-  readonly locate: (keys: readonly string[]) => readonly (string | number)[];
+  readonly locate: (keys: readonly (string | number)[]) => readonly (string | number)[];
 }
 
 /** Lays each cluster's settings over the shared ones, key by key; lists are taken whole. */
 export function settingsOf(config: MeshCaConfig, problems: Problem[]): Settings[] {
   const { clusters, vault: _vault, root: _root, policyCas: _policyCas, $schema: _schema, ...shared } = config;
   return clusters.map((cluster, index) => {
-    const locate = (keys: readonly string[]) =>
+    const locate = (keys: readonly (string | number)[]) =>
       has(cluster, keys) ? ['clusters', index, ...keys] : has(shared, keys) ? keys : ['clusters', index, ...keys];
-    const refuse = (keys: readonly string[], message: string) => {
+    const refuse = (keys: readonly (string | number)[], message: string) => {
       problems.push({ path: locate(keys), message });
     };
     return { ...(merge(shared, cluster) as ClusterConfig), index, refuse, locate };
@@ -32,9 +32,11 @@ function merge(below: unknown, above: unknown): unknown {
   return Object.fromEntries([...keys].map(key => [key, merge(below[key], above[key])]));
 }
 
-function has(value: unknown, keys: readonly string[]): boolean {
+function has(value: unknown, keys: readonly (string | number)[]): boolean {
   const [key, ...rest] = keys;
-  return key === undefined ? value !== undefined : isRecord(value) && Object.hasOwn(value, key) && has(value[key], rest);
+  if (key === undefined) return value !== undefined;
+  if (Array.isArray(value)) return has((value as unknown[])[Number(key)], rest);
+  return isRecord(value) && Object.hasOwn(value, key) && has(value[key], rest);
 }
 
 /** Whether a value is an object with keys, and no list. */

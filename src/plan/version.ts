@@ -8,3 +8,6 @@ export function compareVersions(a: string, b: string): number {
   }
   return 0;
 }
+
+/** The first two parts of a version: "1.22" of "1.22.6". */
+export const minor = (version: string) => version.split('.').slice(0, 2).join('.');

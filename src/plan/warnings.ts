@@ -1,9 +1,12 @@
 import { MeshCaConfig, UrlsConfig } from '../config/config';
 import { IstioCsrPlan } from './istio-csr';
 import { CertificatesPlan } from './certificates';
+import { IstioPlan } from './istio';
+import { isKnownVersion } from './layout';
 import { PolicyCaPlan } from './policy-cas';
 import { RolePlan } from './role';
 import { Settings } from './settings';
+import { KNOWN } from './tables/istiod-layout';
 import { seconds } from './ttl';
 import { ISSUER_ID } from './urls';
 
@@ -50,10 +53,13 @@ export function sharedWarnings({ root = {}, policyCas: given = [] }: MeshCaConfi
 /** Names the unsafe choices of a cluster. */
 export function warningsOf(
   settings: Settings,
-  decided: { readonly role: RolePlan; readonly certificates: CertificatesPlan; readonly istioCsr: IstioCsrPlan },
+  decided: { readonly role: RolePlan; readonly certificates: CertificatesPlan; readonly istioCsr: IstioCsrPlan; readonly istio: IstioPlan },
 ): Warning[] {
   const { intermediate = {}, role = {}, appRole = {}, secret = {}, istioCsr = {}, istio = {} } = settings;
-  const { certificates } = decided;
+  const {
+    certificates,
+    istio: { version },
+  } = decided;
   const unsafe: [keys: string[], chosen: boolean, message: string][] = [
     [
       ['intermediate', 'key'],
@@ -129,6 +135,11 @@ export function warningsOf(
       ['istio', 'overlay'],
       istio.overlay === 'guide',
       'the overlay replaces list elements by index and the whole env list, whatever stands there, and leaves trust domain and internalCertProvider to TSB; write "append" or "wellKnown"',
+    ],
+    [
+      ['istioVersion'],
+      !isKnownVersion(version),
+      `what istiod's Deployment looks like is known for Istio ${KNOWN.oldest} to ${KNOWN.newest}, and taken for ${version} from the nearest of them; look at the Deployment after the ControlPlane is applied`,
     ],
   ];
   return unsafe

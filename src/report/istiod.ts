@@ -29,7 +29,7 @@ function istioOperator(context: ClusterContext): string[] {
     command(['istioctl', '--context', cluster.context, ...verb], ['-f', 'YOURS.yaml', '-f', file]);
   return [
     ...heading('The IstioOperator'),
-    `The file is a part of an IstioOperator. istioctl lays it over the one that you install with, ${code('YOURS.yaml')}; a list that both have is replaced as a whole, so write the ${code('k8s.overlays')} of yours for istiod into the list of ours. Look at what changes, then hand both over:`,
+    `The file is a part of an IstioOperator. istioctl lays it over the one that you install with, ${code('YOURS.yaml')}; a list that both have is replaced as a whole, so write the ${code('k8s.overlays')} of yours into ${code('istio.overlays')} of mesh-ca.yaml and synthesize again: it is looked at, and comes out ahead of ours. Look at what changes, then hand both over:`,
     '',
     ...shell(
       `diff <(${command(['istioctl', 'manifest', 'generate'], ['-f', 'YOURS.yaml'])}) <(${command(['istioctl', 'manifest', 'generate'], ['-f', 'YOURS.yaml', '-f', file])})`,
@@ -53,7 +53,7 @@ function helm(context: ClusterContext): string[] {
     );
   return [
     ...heading('The values of istiod'),
-    `The file comes after your own values, ${code('YOURS.yaml')} below, with the version of the chart that is there (${code('helm list')} names both). A list that both have is replaced as a whole. Look at what changes first, with ${code('helm template')} or the plugin diff:`,
+    `The file comes after your own values, ${code('YOURS.yaml')} below, with the version of the chart that is there (${code('helm list')} names both). A list that both have is replaced as a whole: write yours into ${code('istio.values')} of mesh-ca.yaml. Look at what changes first, with ${code('helm template')} or the plugin diff:`,
     '',
     ...shell(upgrade(release, 'istiod', istio.target.file)),
     ...(istio.ambient ? ['The ztunnels, after it:', '', ...shell(upgrade('ztunnel', 'ztunnel', 'ztunnel.values.yml'))] : []),
@@ -110,7 +110,7 @@ function controlPlane(context: ClusterContext): string[] {
     ...heading('The ControlPlane'),
     ...(partial
       ? [
-          `The file is a part of the ControlPlane ${code(istio.controlPlane)}, which must be there. Its overlays are one list, replaced as a whole; so is the list of istiod's overlays in the IstioOperator. So look first. If one of these prints any, write what it prints into that list of the file, above ours:`,
+          `The file is a part of the ControlPlane ${code(istio.controlPlane)}, which must be there. Its overlays are one list, replaced as a whole; so is the list of istiod's overlays in the IstioOperator. So look first. What the second of these prints is ${code('istio.overlays')} of mesh-ca.yaml, and patches of ${code('spec.values')} that the first one prints are ${code('istio.values')}: write them there and synthesize again, so that they are looked at and come out ahead of ours. Any other overlay that the first one prints goes into that list of the file, above ours:`,
           '',
           ...shell(
             kube('get', 'controlplane', istio.controlPlane, '-n', istio.namespace, '-o', `jsonpath={${field}}`),
@@ -126,7 +126,7 @@ function controlPlane(context: ClusterContext): string[] {
             `${patch} --dry-run=server -o yaml | ${kube('diff', '-f', '-')}`,
             patch,
           ),
-          'See: nothing, nothing, the lines of the file with `+`, then `patched`. Do not use `kubectl apply` here, with `--server-side` or without: on an object that was applied before it takes over all fields, and removes those that the file does not name (measured).',
+          'See: nothing, or what the file has too, twice, the lines of the file with `+`, then `patched`. Do not use `kubectl apply` here, with `--server-side` or without: on an object that was applied before it takes over all fields, and removes those that the file does not name (measured).',
           '',
         ]
       : [...shell(kube('diff', '-f', path), kube('apply', '-f', path)), 'See: the lines that change, then `configured` or `created`.', '']),

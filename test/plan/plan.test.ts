@@ -150,6 +150,7 @@ test('a minimal config has every name after its cluster', () => {
       istioOperator: 'tsb-istiocontrolplane',
       overlay: 'wellKnown',
     },
+    istiod: { values: {}, overlays: [] },
     requestPolicies: [],
     network: undefined,
     tsb: undefined,

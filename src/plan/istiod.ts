@@ -1,0 +1,40 @@
+import type { CertificatesPlan } from './certificates';
+import type { IstioPlan } from './istio';
+import { refuseOverlays } from './istiod-overlays';
+import type { Overlay } from './istiod-patches';
+import { refuseValues } from './istiod-values';
+import { istiodLayout } from './layout';
+import type { Settings } from './settings';
+
+/** What the user adds to istiod himself, beside what the plan decides. */
+export interface IstiodPlan {
+  /** Helm values, as an IstioOperator has them, as they were written. */
+  readonly values: Readonly<Record<string, unknown>>;
+
+  /** Changes to what the chart renders. Ours come after them, in the same list. */
+  readonly overlays: readonly Overlay[];
+}
+
+/** Looks whether the user's own values and overlays of istiod go together with ours, at this version. */
+export function planIstiod(
+  settings: Settings,
+  decided: {
+    readonly istio: IstioPlan;
+    readonly caAddress: string;
+    readonly trustDomain: string;
+    readonly clusterId: string;
+    readonly certificates: CertificatesPlan;
+  },
+): IstiodPlan {
+  const { values = {}, overlays = [] } = settings.istio ?? {};
+  const { istio } = decided;
+  refuseValues(settings, decided);
+  if (overlays.length > 0 && (istio.target.name === 'helm' || istio.target.name === 'sail')) {
+    settings.refuse(
+      ['istio', 'overlays'],
+      `'overlays' are an IstioOperator's, and target "${istio.target.name}" has values alone; write what istio.values can say, or target: istioOperator`,
+    );
+  }
+  refuseOverlays(settings, { istio, values, layout: istiodLayout(istio.version, values, istio.namespace) });
+  return { values, overlays };
+}
