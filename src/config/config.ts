@@ -347,7 +347,7 @@ export interface ClusterSettings {
   /**
    * Further trust domains whose workloads are taken for those of this mesh, while a mesh moves from one to the other. Nothing is signed for them.
    *
-   * @format trustDomain
+   * @format trustDomainAlias
    * @default - none
    */
   readonly trustDomainAliases?: readonly string[];

@@ -15,6 +15,8 @@ const octet = '(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])';
 const hostLabel = '[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?';
 const labelName = '[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?';
 
+const TRUST_DOMAIN = '^(?=.{1,253}$)[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?)*$';
+
 /** The formats by the name that a `@format` in config.ts uses. */
 export const formats: Readonly<Record<string, Format>> = {
   url: {
@@ -108,11 +110,8 @@ export const formats: Readonly<Record<string, Format>> = {
     example: 'arn:aws:iam::123456789012:role/cert-manager',
   },
   awsRegion: { pattern: '^[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$', says: 'a region of AWS', example: 'eu-central-1' },
-  trustDomain: {
-    pattern: '^(?=.{1,253}$)[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?)*$',
-    says: 'a trust domain in lower case',
-    example: 'cluster.local',
-  },
+  trustDomain: { pattern: TRUST_DOMAIN, says: 'a trust domain in lower case', example: 'cluster.local' },
+  trustDomainAlias: { pattern: TRUST_DOMAIN, says: 'another trust domain, in lower case', example: 'old.example.com' },
   istioVersion: { pattern: '^1\\.[0-9]{1,2}(\\.[0-9]{1,2})?$', says: 'a version of Istio, in quotes', example: '1.22' },
   tsbVersion: {
     pattern: '^v?1\\.[0-9]{1,2}\\.[0-9]{1,2}$',

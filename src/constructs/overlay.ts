@@ -84,7 +84,8 @@ export function patchReason(mode: OverlayMode): string | undefined {
 
 /** The user's own changes, then ours: the engine applies them in that order, so `[-1]` of ours comes after what is his. */
 export function deploymentOverlays(own: readonly Overlay[], mode: OverlayMode, deployment: string): Overlay[] {
-  return [...own, { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment, patches: istiodPatches(mode) }];
+  const ours: Overlay = { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment, patches: istiodPatches(mode) };
+  return [...own, ours];
 }
 
 const GUIDE_ENV = [

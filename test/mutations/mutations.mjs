@@ -1323,8 +1323,8 @@ export const mutations = [
   {
     name: 'overlay: ours come first',
     file: 'src/constructs/overlay.ts',
-    from: 'value: [...own, ours]',
-    to: 'value: [ours, ...own]',
+    from: 'return [...own, ours];',
+    to: 'return [ours, ...own];',
     test: 'test/plan/istiod-overlays.test.ts',
     red: 'overlays in one list',
   },
