@@ -895,7 +895,7 @@ export interface IstioConfig {
    * Name of the IstioOperator that TSB makes and the overlay changes.
    *
    * @format dnsName
-   * @default "tsb-istiocontrolplane"
+   * @default - `tsb-istiocontrolplane`; with a revision, as isolation boundaries have, `xcp-iop-REVISION`
    */
   readonly istioOperator?: string;
 

@@ -79,7 +79,8 @@ export function planIstio(settings: Settings): IstioPlan {
     // the chart of istio-csr keeps the plain name as common name, whatever the revision.
     dnsNames: [...new Set([`istiod.${namespace}.svc`, `${deployment}.${namespace}.svc`])],
     controlPlane: istio.controlPlane ?? 'controlplane',
-    istioOperator: istio.istioOperator ?? 'tsb-istiocontrolplane',
+    // isolation boundaries name the object after the revision.
+    istioOperator: istio.istioOperator ?? (revision === 'default' ? 'tsb-istiocontrolplane' : `xcp-iop-${revision}`),
     overlay,
   };
 }
@@ -94,9 +95,16 @@ function planAmbient({ ambient = false, refuse }: Settings, version: string): bo
   return ambient;
 }
 
+/** The last release of TSB whose Istio version is known. */
+export const NEWEST_TSB = Object.keys(tsbToIstio).reduce((newest, one) => (compareVersions(one, newest) > 0 ? one : newest));
+
+/** Whether a release of TSB is later than all that are known: it is taken for the last one, with a warning. */
+export const isNewerTsb = (version: string | undefined) =>
+  version !== undefined && compareVersions(version.replace(/^v/, ''), NEWEST_TSB) > 0;
+
 function istioVersionOf({ istioVersion, tsbVersion, refuse }: Settings): string {
   const key = tsbVersion?.replace(/^v/, '');
-  const shipped = key === undefined ? undefined : tsbToIstio[key];
+  const shipped = key === undefined ? undefined : (tsbToIstio[key] ?? (isNewerTsb(key) ? tsbToIstio[NEWEST_TSB] : undefined));
   if (key !== undefined && shipped === undefined && istioVersion === undefined) {
     refuse(
       ['tsbVersion'],
@@ -106,7 +114,12 @@ function istioVersionOf({ istioVersion, tsbVersion, refuse }: Settings): string 
   if (key === undefined && istioVersion === undefined) {
     refuse(['istioVersion'], `'istioVersion' is missing, the overlay depends on it, e.g. istioVersion: "1.22"`);
   }
-  if (istioVersion !== undefined && shipped !== undefined && compareVersions(minor(istioVersion), minor(shipped)) !== 0) {
+  if (
+    istioVersion !== undefined &&
+    shipped !== undefined &&
+    !isNewerTsb(tsbVersion) &&
+    compareVersions(minor(istioVersion), minor(shipped)) !== 0
+  ) {
     refuse(
       ['istioVersion'],
       `'istioVersion' must be the one that TSB ${tsbVersion} ships, e.g. "${minor(shipped)}", got "${istioVersion}"`,

@@ -1,7 +1,7 @@
 import { MeshCaConfig, UrlsConfig } from '../config/config';
 import { IstioCsrPlan } from './istio-csr';
 import { CertificatesPlan } from './certificates';
-import { IstioPlan } from './istio';
+import { IstioPlan, isNewerTsb, NEWEST_TSB } from './istio';
 import { isKnownVersion } from './layout';
 import { PolicyCaPlan } from './policy-cas';
 import { RolePlan } from './role';
@@ -135,6 +135,11 @@ export function warningsOf(
       ['istio', 'overlay'],
       istio.overlay === 'guide',
       'the overlay replaces list elements by index and the whole env list, whatever stands there, and leaves trust domain and internalCertProvider to TSB; write "append" or "wellKnown"',
+    ],
+    [
+      ['tsbVersion'],
+      settings.istioVersion === undefined && isNewerTsb(settings.tsbVersion),
+      `which Istio TSB ${settings.tsbVersion} ships is not known here, and is taken for that of ${NEWEST_TSB}, ${version}; write istioVersion: "1.NN"`,
     ],
     [
       ['istioVersion'],

@@ -101,3 +101,23 @@ test('helm before Istio 1.19 cannot make istiod wait, and says so', () => {
   expect(text('1.18')).not.toContain('volumes');
   expect(text('1.19')).toContain('secretName: istiod-tls');
 });
+
+describe('a release of TSB', () => {
+  const tsb = (tsbVersion: string, more: ClusterSettings = {}) => plan({ istioVersion: undefined, tsbVersion, ...more });
+
+  test('that is later than all that are known is taken for the last one, with a warning; an older one is refused', () => {
+    expect(tsb('1.13.1').istio.version).toBe('1.22.6');
+    expect(tsb('1.13.1').warnings.map(({ message }) => message)).toEqual([
+      'which Istio TSB 1.13.1 ships is not known here, and is taken for that of 1.12.0, 1.22.6; write istioVersion: "1.NN"',
+    ]);
+    expect(tsb('1.13.1', { istioVersion: '1.24' })).toMatchObject({ istio: { version: '1.24' }, warnings: [] });
+    expect(tsb('1.12.0').warnings).toEqual([]);
+    expect(() => tsb('1.5.0')).toThrow("'tsbVersion' is known for");
+  });
+
+  test('with isolation boundaries names the IstioOperator after the revision', () => {
+    expect(plan({ istio: { revision: 'stable' } }).istio).toMatchObject({ istioOperator: 'xcp-iop-stable', deployment: 'istiod-stable' });
+    expect(plan({}).istio.istioOperator).toBe('tsb-istiocontrolplane');
+    expect(plan({ istio: { revision: 'stable', istioOperator: 'mine' } }).istio.istioOperator).toBe('mine');
+  });
+});

@@ -1,6 +1,6 @@
 /**
- * Istio versions that releases of Tetrate Service Bridge ship, from its release notes. A release that is not here is refused, with the
- * request for an `istioVersion`: nothing is guessed.
+ * Istio versions that releases of Tetrate Service Bridge ship, from its release notes. An older release that is not here is refused, with the
+ * request for an `istioVersion`; a newer one is taken for the last of these, with a warning.
  */
 export const tsbToIstio: Readonly<Record<string, string>> = {
   '1.6.0': '1.15.2',
