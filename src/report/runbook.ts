@@ -116,6 +116,9 @@ function gitOps(files: readonly FileEntry[]): string[] {
   );
   const whole = stages.includes('3-control-plane');
   const partial = files.some(({ path }) => path.endsWith('/control-plane.partial.yaml'));
+  const handed = ['istio-operator.yml', 'istiod.values.yml', 'istio.partial.yaml'].filter(name =>
+    files.some(({ path }) => path.endsWith(`/${name}`)),
+  );
   const [values, part] = ['dist/CLUSTER/istio-csr.values.yml', 'dist/CLUSTER/control-plane.partial.yaml'].map(code);
   return [
     '## Argo CD and Flux',
@@ -134,6 +137,12 @@ function gitOps(files: readonly FileEntry[]): string[] {
     ...(partial
       ? [
           `${whole ? `A cluster without ${code('3-control-plane')} has ${part}` : `The ControlPlane is not among them: ${part} is there instead`}. It is a part of one, as the config does not name the fields that TSB requires (${code('tsb')}), and applying it removes fields that it does not name. Merge it last, as the cluster's runbook says; where the ControlPlane lies in Git, write its fields into that one.`,
+          '',
+        ]
+      : []),
+    ...(handed.length > 0
+      ? [
+          `What configures istiod is not among them either: ${handed.map(name => code(`dist/CLUSTER/${name}`)).join(', ')} is a part of what is there, and comes last, as the cluster's runbook says. Where that lies in Git, write its fields into it.`,
           '',
         ]
       : []),

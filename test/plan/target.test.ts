@@ -43,6 +43,7 @@ test.each(['istioOperator', 'helm', 'sail'] as const)('%s: the runbook hands the
   const all = files({ target });
   const readme = all.find(({ path }) => path === 'east/README.md')?.content ?? '';
   expect(readme).toContain(`dist/east/${file}`);
+  expect(all.find(({ path }) => path === 'README.md')?.content).toContain(`\`dist/CLUSTER/${file}\` is a part of what is there`);
   for (const { path, content } of all) {
     expect([path, content.includes('ControlPlane')]).toEqual([path, false]);
   }
