@@ -1059,7 +1059,8 @@ before_steps() {
   # a check does nothing in the cluster.
   [[ ${#missing[@]} -gt 0 || $mode == check ]] || need_rights
   [[ ${#missing[@]} -gt 0 || $mode == check || -z $root_kind ]] || need_root_place
-  ((${#missing[@]} > 0)) || { look_at_audit; look_around; }
+  ((${#missing[@]} > 0)) || look_around
+  ((${#missing[@]} > 0)) || look_at_audit
 }
 
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.

@@ -216,10 +216,7 @@ describe('the root', () => {
       [['--root-cert', at('short.crt'), '--root-key', at('short.key')], 'before what it is to sign for 157680000 s would'],
     ];
     for (const [args, message] of refused) {
-      const refusal = await world.script('root', args);
-      expect(refusal).toMatchObject({ code: 1, stderr: expect.stringContaining(message) as string });
-      // no step was begun.
-      expect(refusal.stdout).not.toContain('[1/');
+      expect(await world.script('root', args)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(message) as string });
     }
     const known = await makeWorld({ ...configs.recommended, root: { certificate: other.pem } }, vault, [kube]);
     expect((await known.script('root', rootFiles({ cert, key }))).stderr).toContain('--root-cert is another CA');
