@@ -43,7 +43,6 @@ before_steps() {
   [[ ${#missing[@]} -gt 0 || $mode == check ]] || need_rights
   [[ ${#missing[@]} -gt 0 || $mode == check || -z $root_kind ]] || need_root_place
   ((${#missing[@]} > 0)) || look_around
-  ((${#missing[@]} > 0)) || look_at_audit
 }
 
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.

@@ -45,7 +45,6 @@ before_steps() {
   fi
   need_vault
   ((${#missing[@]} > 0)) || look_around
-  ((${#missing[@]} > 0)) || look_at_audit
 }
 
 # look_around: what is there already, and what an import brings, is checked before anything is changed.

@@ -921,6 +921,8 @@ main() {
   before_steps
   stop_if_missing
   if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
+  # the scripts that set nothing up do not ask.
+  if declare -F look_at_audit >/dev/null; then look_at_audit; fi
   steps
   case $mode in
     check) report_drift ;;
@@ -1075,7 +1077,6 @@ before_steps() {
   [[ ${#missing[@]} -gt 0 || $mode == check ]] || need_rights
   [[ ${#missing[@]} -gt 0 || $mode == check || -z $root_kind ]] || need_root_place
   ((${#missing[@]} > 0)) || look_around
-  ((${#missing[@]} > 0)) || look_at_audit
 }
 
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.

@@ -691,6 +691,8 @@ main() {
   before_steps
   stop_if_missing
   if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
+  # the scripts that set nothing up do not ask.
+  if declare -F look_at_audit >/dev/null; then look_at_audit; fi
   steps
   case $mode in
     check) report_drift ;;
@@ -847,7 +849,6 @@ before_steps() {
   fi
   need_vault
   ((${#missing[@]} > 0)) || look_around
-  ((${#missing[@]} > 0)) || look_at_audit
 }
 
 # look_around: what is there already, and what an import brings, is checked before anything is changed.
