@@ -104,7 +104,7 @@ test('the output that the runbook and the README show is what the scripts print,
     // the key is not encrypted here, so that openssl does not ask for its passphrase at the terminal.
     const env = { ...world.env, HOME: kube.env.HOME };
     const done = [
-      ok(await typeIn(world.folder, env, 'dist/root/setup.sh', '--root-cert')),
+      ok(await typeIn(world.folder, env, 'dist/root/setup.sh', '--root-cert ca.crt')),
       ok(await typeIn(world.folder, env, 'dist/cluster-1/setup.sh\n')),
     ];
     const printed = done.join('');
