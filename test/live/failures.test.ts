@@ -57,13 +57,13 @@ test('fails if Vault is sealed: it says so, and how to unseal it', async () => {
 });
 
 test.each([
-  ['write', 'intermediate/set-signed', 'Vault is sealed', 'step 3 (intermediate/issue) did not get through'],
+  ['write', 'intermediate/set-signed', 'Vault is sealed', 'step 5 (intermediate/issue) did not get through'],
   [
     'question',
     'roles/question',
     'cannot read istioca-question/roles/question: ',
     'Vault is sealed',
-    'step 4 (role/write) could not be checked',
+    'step 6 (role/write) could not be checked',
   ],
 ])('fails if Vault is sealed in the middle, before a %s', async (name, words, ...messages) => {
   const world = await worldOf(name);

@@ -100,7 +100,7 @@ test('fails if the active Vault is gone in the middle: the next run goes on', as
   const world = await worldOf('gone');
   const result = await heldBefore(active, 'intermediate/set-signed', world, 'gone', () => active.stop(), { VAULT_ADDR: standby.addr });
   await active.restart();
-  expect(result).toMatchObject(failure('step 3 (intermediate/issue) did not get through'));
+  expect(result).toMatchObject(failure('step 5 (intermediate/issue) did not get through'));
   await goesOn(world, 'gone');
 });
 
