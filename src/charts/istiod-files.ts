@@ -18,6 +18,7 @@ export function istiodFiles(app: App, cluster: ClusterPlan, manifest: Manifest):
   const { file, name: target, waits } = cluster.istio.target;
   if (target === 'tsb') return [controlPlaneFile(app, cluster, manifest)];
   const { deployment, namespace, ambient, overlay } = cluster.istio;
+  const { overlays } = cluster.istiod;
   const chart = new Chart(app, '3-istiod');
   const settings = { ...settingsOf(cluster), overlay: overlay === 'append' ? overlay : ('wellKnown' as const) };
   const text = (path: string, kind: OutputFile['kind'], about: string, content: string): OutputFile => ({
@@ -28,15 +29,22 @@ export function istiodFiles(app: App, cluster: ClusterPlan, manifest: Manifest):
     about,
   });
   const about = 'istiod and the workloads turn to istio-csr; hand it over last, as the runbook says';
-  const header = [MADE_BY, ...lastHeader(cluster, 'Hand it over')];
+  const header = (more: readonly string[] = []) => [MADE_BY, ...lastHeader(cluster, 'Hand it over', more)];
   const ztunnel = ['The ztunnels: they ask istio-csr. Hand it over after istiod has it.'];
   switch (target) {
     case 'istioOperator': {
-      const { file: part } = new IstioOperator(chart, 'istio-operator', { ...settings, deployment, namespace, ambient, header });
+      const { file: part } = new IstioOperator(chart, 'istio-operator', {
+        ...settings,
+        deployment,
+        namespace,
+        ambient,
+        overlays,
+        header: header(),
+      });
       return [text(file, 'istio-operator', about, part.text)];
     }
     case 'helm': {
-      const values = new IstiodValues(chart, 'istiod', { ...settings, waits, header: [...header, ...GATEWAYS] });
+      const values = new IstiodValues(chart, 'istiod', { ...settings, waits, header: header(GATEWAYS) });
       const files = [text(file, 'helm-values', about, values.file.text)];
       if (!ambient) return files;
       const { file: part } = new ZtunnelValues(chart, 'ztunnel', { ...settings, header: [MADE_BY, ...ztunnel] });
@@ -48,7 +56,7 @@ export function istiodFiles(app: App, cluster: ClusterPlan, manifest: Manifest):
           file,
           'a part of the Istio object: merge it last, as the runbook says; never apply it',
           new SailIstio(chart, 'istio', { ...settings, waits }),
-          [...lastHeader(cluster, 'Merge it'), 'It is a PARTIAL: version and namespace of the Istio object stay as they are there.'],
+          lastHeader(cluster, 'Merge it', ['It is a PARTIAL: version and namespace of the Istio object stay as they are there.']),
         ),
         ...(ambient
           ? [
@@ -68,27 +76,27 @@ export function istiodFiles(app: App, cluster: ClusterPlan, manifest: Manifest):
 const GATEWAYS = ['The gateway chart needs none of it: its pods are injected, by what istiod has from here.'];
 
 function settingsOf({ clusterId, trustDomain, istioCsr, istio, istiod, certificates }: ClusterPlan): Omit<IstiodSettingsProps, 'overlay'> {
-  const { revision, trustDomainAliases, ambient } = istio;
+  const { revision, trustDomainAliases } = istio;
   return {
     caAddress: istioCsr.caAddress,
     clusterId,
     trustDomain,
     trustDomainAliases,
     revision,
-    ambient,
     proxyMetadata: certificates.proxyMetadata,
-    ...istiod,
+    values: istiod.values,
   };
 }
 
-/** When it is its turn. */
-function lastHeader(cluster: ClusterPlan, verb: string): string[] {
+/** When it is its turn, and what more there is to say. */
+function lastHeader(cluster: ClusterPlan, verb: string, more: readonly string[]): string[] {
   const { context, istio, istioCsr } = cluster;
   return [
     `${verb} last: istio-csr must be serving, and Certificate ${istio.namespace}/istiod must be Ready:`,
     `  kubectl --context ${context} -n ${istioCsr.namespace} rollout status deployment/${CHART}`,
     `  kubectl --context ${context} -n ${istio.namespace} wait --for=condition=Ready certificate/istiod`,
     ...(istio.target.waits ? [] : ['istiod reads its certificate once, at start: one that has started before is to be restarted.']),
+    ...more,
     ...warningLines(cluster, 'istio.'),
   ];
 }
@@ -100,11 +108,8 @@ function controlPlaneFile(app: App, cluster: ClusterPlan, manifest: Manifest): O
   const about = controlPlane.partial
     ? 'a part of the ControlPlane: merge it last, as the runbook says; never apply it'
     : 'istiod and the workloads turn to istio-csr; apply it last';
-  const [when, warnings] = [
-    lastHeader({ ...cluster, warnings: [] }, controlPlane.partial ? 'Merge it' : 'Apply'),
-    warningLines(cluster, 'istio.'),
-  ];
-  return manifest(file, about, controlPlane, [...when, ...(controlPlane.partial ? partialHeader(cluster) : []), ...warnings]);
+  const header = controlPlane.partial ? lastHeader(cluster, 'Merge it', partialHeader(cluster)) : lastHeader(cluster, 'Apply', []);
+  return manifest(file, about, controlPlane, header);
 }
 
 function partialHeader({ context, istio }: ClusterPlan): string[] {

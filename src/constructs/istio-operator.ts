@@ -1,8 +1,9 @@
 import { Construct } from 'constructs';
 import { IstiodSettingsProps, istiodValues } from './istiod-settings';
 import { nested } from './nested';
+import { Overlay } from '../plan/istiod-patches';
 import { deploymentOverlays, patchReason } from './overlay';
-import { byKey, ReasonedValue } from './reasoned-value';
+import { byKey, ReasonedValue, reasonsFor } from './reasoned-value';
 import { TextFile } from './text-file';
 import { yamlText } from './yaml-text';
 import { ztunnelValues } from './ztunnel-settings';
@@ -29,6 +30,20 @@ export interface IstioOperatorProps extends IstiodSettingsProps {
    * @default "istiod"
    */
   readonly deployment?: string;
+
+  /**
+   * Your own changes of what istiod's chart renders (`k8s.overlays`), which come out ahead of ours.
+   *
+   * @default - none
+   */
+  readonly overlays?: readonly Overlay[];
+
+  /**
+   * Whether there are ztunnels.
+   *
+   * @default false
+   */
+  readonly ambient?: boolean;
 
   /**
    * Lines at the top of the file, as a comment.
@@ -64,14 +79,13 @@ export class IstioOperator extends Construct {
     const overlays = deploymentOverlays(props.overlays ?? [], overlay, deployment);
     const changes: ReasonedValue = { key: 'spec.components.pilot.k8s.overlays', value: overlays, reason: patchReason(overlay) };
     const all = [...values, changes];
-    const reasons = all.flatMap(({ key, reason }) => (reason === undefined ? [] : [{ path: key.split('.'), text: reason }]));
     const object = {
       apiVersion: 'install.istio.io/v1alpha1',
       kind: 'IstioOperator',
       metadata: { name, namespace },
       ...nested(byKey(all), { spec: { values: props.values ?? {} } }),
     };
-    this.file = new TextFile(this, 'Resource', { path, content: () => yamlText(object, { header, reasons }) });
+    this.file = new TextFile(this, 'Resource', { path, content: () => yamlText(object, { header, reasons: reasonsFor(all) }) });
   }
 }
 

@@ -1,6 +1,6 @@
 import { needCaAddress } from './ca-address';
 import { isRecord } from '../plan/settings';
-import { CERTIFICATE, Overlay } from '../plan/istiod-patches';
+import { CERTIFICATE } from '../plan/istiod-patches';
 import { ALIASES, KEYS } from './overlay';
 import { ReasonedValue } from './reasoned-value';
 
@@ -54,20 +54,6 @@ export interface IstiodSettingsProps {
    * @default - none
    */
   readonly values?: Readonly<Record<string, unknown>>;
-
-  /**
-   * Your own changes of what istiod's chart renders (`k8s.overlays`), which come out ahead of ours; an IstioOperator alone can carry them.
-   *
-   * @default - none
-   */
-  readonly overlays?: readonly Overlay[];
-
-  /**
-   * Whether there are ztunnels.
-   *
-   * @default false
-   */
-  readonly ambient?: boolean;
 }
 
 /** What every target says of the mesh, by the istiod chart's keys. */

@@ -3,6 +3,7 @@ import { OverlayMode } from '../plan/istio';
 import { leaves } from '../plan/istio-csr';
 import { istiodPatches, Overlay } from '../plan/istiod-patches';
 import { pathOf } from '../plan/patch-path';
+import { valueAt } from '../plan/settings';
 import { ztunnelValues } from './ztunnel-settings';
 
 /** A patch, and why it is there. */
@@ -97,10 +98,9 @@ const GUIDE_ENV = [
 /** Helm values as patches, one each, so that those around them stay. */
 function valuePatches(values: Readonly<Record<string, unknown>>): ReasonedPatch[] {
   return leaves(values).map(keys => {
-    const value = keys.reduce<unknown>((above, key) => (above as Record<string, unknown>)[key], values);
     const path = pathOf(['spec', 'values', ...keys]);
     if (path === undefined)
       throw new Error(`a patch cannot carry a value whose key is ${JSON.stringify(keys.join('.'))}, e.g. "global.logAsJson"`);
-    return { path, value };
+    return { path, value: valueAt(values, keys) };
   });
 }

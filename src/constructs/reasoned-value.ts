@@ -1,3 +1,5 @@
+import { Reason } from './reason';
+
 /** A value by the istiod chart's own key. */
 export interface ReasonedValue {
   /** Key, e.g. `global.caAddress`. */
@@ -13,6 +15,10 @@ export interface ReasonedValue {
    */
   readonly reason?: string;
 }
+
+/** Their reasons, where the values lie below some keys. */
+export const reasonsFor = (values: readonly ReasonedValue[], above: readonly string[] = []): Reason[] =>
+  values.flatMap(({ key, reason }) => (reason === undefined ? [] : [{ path: [...above, ...key.split('.')], text: reason }]));
 
 /** The values, by their keys. */
 export const byKey = (values: readonly ReasonedValue[]): Record<string, unknown> =>

@@ -3,7 +3,7 @@ import { Istio, ZTunnel } from '../../imports/sailoperator.io';
 import { certificateValues, IstiodSettingsProps, istiodValues } from './istiod-settings';
 import { nested } from './nested';
 import { noteReason } from './reason';
-import { byKey, ReasonedValue } from './reasoned-value';
+import { byKey, ReasonedValue, reasonsFor } from './reasoned-value';
 import { ZtunnelSettingsProps, ztunnelValues } from './ztunnel-settings';
 
 /** Properties of `SailIstio`. */
@@ -46,5 +46,5 @@ export class SailZTunnel extends Construct {
 }
 
 function noteReasons(scope: Construct, values: readonly ReasonedValue[]): void {
-  for (const { key, reason } of values) if (reason !== undefined) noteReason(scope, ['spec', 'values', ...key.split('.')], reason);
+  for (const { path, text } of reasonsFor(values, ['spec', 'values'])) noteReason(scope, path, text);
 }

@@ -1,7 +1,7 @@
 import { Construct } from 'constructs';
 import { certificateValues, IstiodSettingsProps, istiodValues } from './istiod-settings';
 import { nested } from './nested';
-import { byKey, ReasonedValue } from './reasoned-value';
+import { byKey, ReasonedValue, reasonsFor } from './reasoned-value';
 import { TextFile } from './text-file';
 import { yamlText } from './yaml-text';
 import { ZtunnelSettingsProps, ztunnelValues } from './ztunnel-settings';
@@ -66,6 +66,6 @@ function valuesFile(
   values: readonly ReasonedValue[],
   { header, path, below }: Required<Pick<FileProps, 'path'>> & FileProps & { readonly below?: Readonly<Record<string, unknown>> },
 ): TextFile {
-  const reasons = values.flatMap(({ key, reason }) => (reason === undefined ? [] : [{ path: key.split('.'), text: reason }]));
-  return new TextFile(scope, 'Resource', { path, content: () => yamlText(nested(byKey(values), below), { header, reasons }) });
+  const content = () => yamlText(nested(byKey(values), below), { header, reasons: reasonsFor(values) });
+  return new TextFile(scope, 'Resource', { path, content });
 }

@@ -1,7 +1,7 @@
 import { Settings } from './settings';
 import { tsbToIstio } from './tables/tsb';
 import { planTarget, TargetPlan } from './target';
-import { compareVersions, minor } from './version';
+import { compareVersions, minor, WELL_KNOWN_SINCE } from './version';
 
 /** How istiod is given its certificate. */
 export type OverlayMode = 'append' | 'wellKnown' | 'guide';
@@ -41,9 +41,6 @@ export interface IstioPlan {
   /** How istiod is given its certificate. */
   readonly overlay: OverlayMode;
 }
-
-/** The Istio version from which istiod finds its certificate at a well-known path. */
-export const WELL_KNOWN_SINCE = '1.16';
 
 /** Decides what configures istiod. */
 export function planIstio(settings: Settings): IstioPlan {
@@ -99,8 +96,7 @@ function planAmbient({ ambient = false, refuse }: Settings, version: string): bo
 export const NEWEST_TSB = Object.keys(tsbToIstio).reduce((newest, one) => (compareVersions(one, newest) > 0 ? one : newest));
 
 /** Whether a release of TSB is later than all that are known: it is taken for the last one, with a warning. */
-export const isNewerTsb = (version: string | undefined) =>
-  version !== undefined && compareVersions(version.replace(/^v/, ''), NEWEST_TSB) > 0;
+export const isNewerTsb = (version: string | undefined) => version !== undefined && compareVersions(version, NEWEST_TSB) > 0;
 
 function istioVersionOf({ istioVersion, tsbVersion, refuse }: Settings): string {
   const key = tsbVersion?.replace(/^v/, '');

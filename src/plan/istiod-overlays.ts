@@ -1,14 +1,14 @@
 import { show } from '../config/show';
 import type { IstioPlan } from './istio';
 import { clashOf, doubleOf, isNeeded } from './istiod-own';
-import { istiodPatches } from './istiod-patches';
-import { elementsOf, listPaths, targetOf, Trial, trialOf, Tried, tryPatches } from './istiod-trial';
+import { istiodPatches, listPaths } from './istiod-patches';
+import { elementsOf, targetOf, Trial, trialOf, Tried, tryPatches } from './istiod-trial';
 import { IstiodLayout, LayoutList, LISTS, nameOf } from './layout';
 import { applyPatches, asWritten } from './patch-engine';
 import { isIndex, stepsOf } from './patch-path';
-import { isRecord, Settings } from './settings';
+import { isRecord, Settings, valueAt } from './settings';
 import { appended } from './tables/istiod-layout';
-import { compareVersions } from './version';
+import { compareVersions, WELL_KNOWN_SINCE } from './version';
 
 /** What is looked at. */
 interface Given {
@@ -63,13 +63,11 @@ function refuseOurs(trial: Trial, { istio, values, layout }: Given, refuse: Sett
     return [`${target.list}[${target.index}], ${JSON.stringify(nameOf(outcome.before))}${origin === '' ? '' : ` of ${origin}`}`];
   });
   if (lost.length === 0) return;
-  const set = (path: string) =>
-    path.split('.').reduce<unknown>((above, key) => (isRecord(above) ? above[key] : undefined), values) !== undefined;
   const shifts = [...new Set(LISTS.flatMap(list => layout[list].map(({ value }) => value)))].filter(
-    value => value !== undefined && set(value),
+    value => value !== undefined && valueAt(values, value.split('.')) !== undefined,
   );
   const why = [`Istio ${istio.version}`, ...shifts].join(', ');
-  const other = compareVersions(istio.version, '1.16') >= 0 ? '"append" or "wellKnown"' : '"append"';
+  const other = compareVersions(istio.version, WELL_KNOWN_SINCE) >= 0 ? '"append" or "wellKnown"' : '"append"';
   refuse(['istio', 'overlay'], `'overlay' "guide" overwrites ${lost.join('; ')} (with ${why}); write ${other}`);
 }
 

@@ -1,4 +1,5 @@
 import type { OverlayMode } from './istio';
+import { LayoutList, LISTS } from './layout';
 import type { Patch } from './patch-engine';
 
 /** Changes to one object that istiod's chart renders, as an entry of `k8s.overlays`. */
@@ -55,15 +56,16 @@ export const CERTIFICATE = {
   ],
 };
 
+/** Paths of the lists that they go into, which hold whatever else is in the pod. */
+export const listPaths: Readonly<Record<LayoutList, string>> = {
+  args: 'spec.template.spec.containers.[name:discovery].args',
+  volumeMounts: 'spec.template.spec.containers.[name:discovery].volumeMounts',
+  volumes: 'spec.template.spec.volumes',
+};
+
 /** The same as patches. A start of -1 appends, another one counts up from there. */
-function certificatePatches(args: number, mounts: number, volumes: number): Patch[] {
-  const pod = 'spec.template.spec';
-  const discovery = `${pod}.containers.[name:discovery]`;
-  const at = (list: string, start: number, values: readonly unknown[]) =>
-    values.map((value, i) => ({ path: `${list}[${start === -1 ? -1 : start + i}]`, value }));
-  return [
-    ...at(`${discovery}.args`, args, CERTIFICATE.args),
-    ...at(`${discovery}.volumeMounts`, mounts, CERTIFICATE.volumeMounts),
-    ...at(`${pod}.volumes`, volumes, CERTIFICATE.volumes),
-  ];
+function certificatePatches(...starts: readonly [args: number, volumeMounts: number, volumes: number]): Patch[] {
+  return LISTS.flatMap((list, n) =>
+    CERTIFICATE[list].map((value, i): Patch => ({ path: `${listPaths[list]}[${starts[n] === -1 ? -1 : (starts[n] ?? 0) + i}]`, value })),
+  );
 }

@@ -12,13 +12,6 @@ const places: Readonly<Record<LayoutList, readonly (string | number)[]>> = {
   volumes: [...POD, 'volumes'],
 };
 
-/** The same as paths of patches, which hold whatever else is in the pod. */
-export const listPaths: Readonly<Record<LayoutList, string>> = {
-  args: 'spec.template.spec.containers.[name:discovery].args',
-  volumeMounts: 'spec.template.spec.containers.[name:discovery].volumeMounts',
-  volumes: 'spec.template.spec.volumes',
-};
-
 /** istiod's Deployment on the way: what is known of it, and what put each element of the lists there; the chart has no name. */
 export interface Trial {
   /** The Deployment. */

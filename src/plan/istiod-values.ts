@@ -4,7 +4,7 @@ import type { IstioPlan } from './istio';
 import { leaves } from './istio-csr';
 import { asWritten } from './patch-engine';
 import { pathOf } from './patch-path';
-import { isRecord, Settings } from './settings';
+import { Settings, valueAt } from './settings';
 import { appended } from './tables/istiod-layout';
 
 /** Values of istiod that charts of today take at the top too; `pilot` is where every version has them. */
@@ -19,22 +19,28 @@ const BELOW_PILOT = [
   'volumes',
 ];
 
+/** What the plan has decided of istiod. */
+export interface DecidedOfIstiod {
+  /** istiod. */
+  readonly istio: IstioPlan;
+
+  /** Address that workloads send their requests to. */
+  readonly caAddress: string;
+
+  /** Trust domain. */
+  readonly trustDomain: string;
+
+  /** The mesh's ID of the cluster. */
+  readonly clusterId: string;
+
+  /** The certificates that the mesh asks for. */
+  readonly certificates: CertificatesPlan;
+}
+
 /** Refuses what the plan decides, and what cannot be carried to istiod. */
 export function refuseValues(
   { istio: { values = {} } = {}, refuse }: Settings,
-  {
-    istio,
-    caAddress,
-    trustDomain,
-    clusterId,
-    certificates,
-  }: {
-    readonly istio: IstioPlan;
-    readonly caAddress: string;
-    readonly trustDomain: string;
-    readonly clusterId: string;
-    readonly certificates: CertificatesPlan;
-  },
+  { istio, caAddress, trustDomain, clusterId, certificates }: DecidedOfIstiod,
 ): void {
   const decided: Readonly<Record<string, unknown>> = {
     'global.caAddress': caAddress,
@@ -56,7 +62,7 @@ export function refuseValues(
     const at = ['istio', 'values', ...path];
     const key = path.join('.');
     const clash = Object.keys(decided).find(name => key === name || key.startsWith(`${name}.`) || name.startsWith(`${key}.`));
-    const value = path.reduce<unknown>((above, step) => (isRecord(above) ? above[step] : undefined), values);
+    const value = valueAt(values, path);
     const list = Object.values(appended).find(one => key === one.value);
     const [top = ''] = path;
     if (clash !== undefined) refuse(at, `'${clash}' is decided by the plan, as ${JSON.stringify(decided[clash])}; remove it here`);

@@ -1,8 +1,6 @@
-import type { CertificatesPlan } from './certificates';
-import type { IstioPlan } from './istio';
 import { refuseOverlays } from './istiod-overlays';
 import type { Overlay } from './istiod-patches';
-import { refuseValues } from './istiod-values';
+import { DecidedOfIstiod, refuseValues } from './istiod-values';
 import { istiodLayout } from './layout';
 import type { Settings } from './settings';
 
@@ -16,16 +14,7 @@ export interface IstiodPlan {
 }
 
 /** Looks whether the user's own values and overlays of istiod go together with ours, at this version. */
-export function planIstiod(
-  settings: Settings,
-  decided: {
-    readonly istio: IstioPlan;
-    readonly caAddress: string;
-    readonly trustDomain: string;
-    readonly clusterId: string;
-    readonly certificates: CertificatesPlan;
-  },
-): IstiodPlan {
+export function planIstiod(settings: Settings, decided: DecidedOfIstiod): IstiodPlan {
   const { values = {}, overlays = [] } = settings.istio ?? {};
   const { istio } = decided;
   refuseValues(settings, decided);

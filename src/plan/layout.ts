@@ -1,4 +1,4 @@
-import { isRecord } from './settings';
+import { isRecord, valueAt } from './settings';
 import { appended, chartDefaults, KNOWN, LayoutList, LayoutRow, rows } from './tables/istiod-layout';
 import { compareVersions, minor } from './version';
 
@@ -90,8 +90,7 @@ function filled(text: string, { namespace, values }: { namespace: string; values
 
 /** A value that was set, or the chart's default. */
 function valueOf(values: Readonly<Record<string, unknown>>, path: string): unknown {
-  const found = path.split('.').reduce<unknown>((at, key) => (isRecord(at) && Object.hasOwn(at, key) ? at[key] : undefined), values);
-  return found ?? chartDefaults[path];
+  return valueAt(values, path.split('.')) ?? chartDefaults[path];
 }
 
 /** As Helm's `if` sees it. */

@@ -1,4 +1,4 @@
-import { Settings, isRecord } from './settings';
+import { Settings, valueAt } from './settings';
 import { addressOf, VaultPlan } from './vault';
 
 /** What NetworkPolicies are made of. */
@@ -53,7 +53,7 @@ export function planNetwork(settings: Settings, vault: VaultPlan): NetworkPlan |
 
 /** A port of istio-csr's pods, as the user's values or the chart has it. */
 function portOf({ istioCsr = {}, refuse }: Settings, path: readonly string[], own: number): number {
-  const port = path.reduce<unknown>((at, key) => (isRecord(at) ? at[key] : undefined), istioCsr.values) ?? own;
+  const port = valueAt(istioCsr.values, path) ?? own;
   if (typeof port !== 'number') {
     refuse(['istioCsr', 'values', ...path], `'port' must be a number for networkPolicy, e.g. ${own}, got ${JSON.stringify(port)}`);
   }

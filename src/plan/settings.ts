@@ -43,3 +43,7 @@ function has(value: unknown, keys: readonly (string | number)[]): boolean {
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/** The value that the keys lead to; nothing where one of them is not there. */
+export const valueAt = (value: unknown, keys: readonly string[]): unknown =>
+  keys.reduce((at, key) => (isRecord(at) && Object.hasOwn(at, key) ? at[key] : undefined), value);

@@ -1,7 +1,7 @@
 import type { ClusterSettings } from '../config/config';
 import type { OverlayMode } from './istio';
 import { Settings } from './settings';
-import { compareVersions } from './version';
+import { compareVersions, WELL_KNOWN_SINCE } from './version';
 
 /** What can configure istiod. */
 export type TargetName = NonNullable<ClusterSettings['target']>;
@@ -49,7 +49,7 @@ export function planTarget(
     refuse(
       ['target'],
       `'target' "${name}" has no value for istiod's flags and volumes before Istio ${VALUES_SINCE}, got it with Istio ${version}; write "istioOperator"${
-        compareVersions(version, '1.16') >= 0 ? ', or istio.overlay: wellKnown' : ''
+        compareVersions(version, WELL_KNOWN_SINCE) >= 0 ? ', or istio.overlay: wellKnown' : ''
       }`,
     );
   }

@@ -1,3 +1,6 @@
+/** The Istio version from which istiod finds its certificate at a well-known path. */
+export const WELL_KNOWN_SINCE = '1.16';
+
 /** Compares two versions such as "1.22", "v0.17.0": below 0, 0, or above 0. A missing part counts as 0. */
 export function compareVersions(a: string, b: string): number {
   const parts = (version: string) => version.replace(/^v/, '').split('.').map(Number);

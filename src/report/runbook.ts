@@ -38,7 +38,7 @@ export function runbook(plan: MeshCaPlan, files: readonly FileEntry[]): string {
       clusters.map(({ name, context }) => [name, code(context), `[dist/${name}/README.md](${name}/README.md)`]),
     ),
     ...rootRotation(plan),
-    ...gitOps(files),
+    ...gitOps(plan, files),
     ...rootTeardown(plan),
     '## The files',
     '',
@@ -110,15 +110,13 @@ function demoVault({ clusters, vault }: MeshCaPlan): string[] {
   ];
 }
 
-function gitOps(files: readonly FileEntry[]): string[] {
+function gitOps({ clusters }: MeshCaPlan, files: readonly FileEntry[]): string[] {
   const stages = ['0-access', '1-issuer', '2-istio-csr', '3-control-plane', '4-monitoring'].filter(stage =>
     files.some(({ path }) => path.includes(`/manifests/${stage}/`)),
   );
   const whole = stages.includes('3-control-plane');
   const partial = files.some(({ path }) => path.endsWith('/control-plane.partial.yaml'));
-  const handed = ['istio-operator.yml', 'istiod.values.yml', 'istio.partial.yaml'].filter(name =>
-    files.some(({ path }) => path.endsWith(`/${name}`)),
-  );
+  const handed = [...new Set(clusters.filter(({ istio }) => istio.target.name !== 'tsb').map(({ istio }) => istio.target.file))];
   const [values, part] = ['dist/CLUSTER/istio-csr.values.yml', 'dist/CLUSTER/control-plane.partial.yaml'].map(code);
   return [
     '## Argo CD and Flux',
