@@ -198,7 +198,7 @@ function planCluster(
     policy,
     auth,
     issuer,
-    certManager: { ...certManager, size: sizeCertManager(load) },
+    certManager: { ...certManager, size: sizeCertManager(load, certManager.version) },
     load,
     monitoring: planMonitoring(settings, { name, root, intermediate, certificates, istio, istioCsr, issuer, load, hasIssuerMetric }),
     istioCsr: sizedFor(load, istioCsr),

@@ -31,7 +31,8 @@ export function monitoringSection({ cluster, at, kube }: ClusterContext): string
 
 /** Options of cert-manager's Helm release that follow from the load and the alerts. */
 export function certManagerOptions({ certManager: { size }, monitoring }: ClusterPlan): string[][] {
-  const flags = size && [`--concurrent-workers=${size.workers}`, `--kube-api-qps=${size.qps}`, `--kube-api-burst=${size.burst}`];
+  const calls = size?.calls && [`--kube-api-qps=${size.calls.qps}`, `--kube-api-burst=${size.calls.burst}`];
+  const flags = size && [`--concurrent-workers=${size.workers}`, ...(calls ?? [])];
   return [
     ...(flags ? [['--set', `extraArgs={${flags.join(',')}}`]] : []),
     ...(monitoring ? [['--set', 'prometheus.servicemonitor.enabled=true']] : []),
@@ -47,8 +48,11 @@ export function certManagerThere(cluster: ClusterPlan): string[] {
   const { certManager, context, load } = cluster;
   const options = certManagerOptions(cluster);
   if (options.length === 0) return [];
+  const limit = certManager.size?.calls
+    ? 'calls the API server 20 times a second, which comes to five signatures, whatever Vault can do'
+    : 'has five workers, each of which waits for Vault and the API server';
   const why = certManager.size
-    ? ` By itself it calls the API server 20 times a second, which comes to a few signatures, whatever Vault can do; these flags let it sign ${load.signRate} a second. They take the place of its other ${code('extraArgs')}: add those.`
+    ? ` By itself it ${limit}; this lets it sign ${load.signRate} a second. Its flags take the place of its other ${code('extraArgs')}: add those.`
     : '';
   return [
     `One that is there needs the same options.${why}`,

@@ -118,9 +118,14 @@ describe('the sizes', () => {
   });
 
   test("are cert-manager's flags, by the rate that is to be signed", () => {
-    expect(plan({ workloads: 100 }).certManager.size).toEqual({ workers: 11, qps: 340, burst: 680 });
-    expect(plan({ workloads: 100, signRate: 100 }).certManager.size).toEqual({ workers: 30, qps: 1000, burst: 2000 });
+    expect(plan({ workloads: 100 }).certManager.size).toEqual({ workers: 11 });
+    expect(plan({ workloads: 100, signRate: 100 }).certManager.size).toEqual({ workers: 30 });
     expect(plan({ workloads: 100, signRate: 1 }).certManager.size).toBeUndefined();
+    // before 1.21 it keeps to its own limit of calls, whatever the API server would take.
+    const before = { certManager: { version: 'v1.20.2' } };
+    expect(plan({ workloads: 100, ...before }).certManager.size).toEqual({ workers: 11, calls: { qps: 272, burst: 544 } });
+    expect(plan({ workloads: 100, signRate: 3, ...before }).certManager.size).toEqual({ workers: 5, calls: { qps: 24, burst: 50 } });
+    expect(plan({ workloads: 100, signRate: 2, ...before }).certManager.size).toBeUndefined();
   });
 });
 

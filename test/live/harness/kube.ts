@@ -49,11 +49,17 @@ export interface KubeOptions {
    * @default - none
    */
   readonly moreKeys?: readonly string[];
+  /**
+   * More flags of kube-apiserver, e.g. `--enable-priority-and-fairness=false`.
+   *
+   * @default - none
+   */
+  readonly flags?: readonly string[];
 }
 
 /** Starts an API server with an etcd of its own; several may run at once. */
 export async function startKube(options: KubeOptions = {}): Promise<Kube> {
-  const { context = 'cluster-1', issuer = 'https://kubernetes.default.svc.cluster.local', moreKeys = [] } = options;
+  const { context = 'cluster-1', issuer = 'https://kubernetes.default.svc.cluster.local', moreKeys = [], flags = [] } = options;
   const bins = await buildPrograms(['etcd', 'kube-apiserver', 'kubectl']);
   const folder = tempDir('kube');
   const [clientPort, peerPort, port] = [await freePort(), await freePort(), await freePort()];
@@ -97,6 +103,7 @@ export async function startKube(options: KubeOptions = {}): Promise<Kube> {
       ...['--disable-admission-plugins', 'ServiceAccount'],
       // It would try to publish a loopback address as the service `kubernetes`.
       ...['--endpoint-reconciler-type', 'none'],
+      ...flags,
     ],
     { folder },
   );
