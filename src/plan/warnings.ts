@@ -5,7 +5,7 @@ import { IstioPlan, isNewerTsb, NEWEST_TSB } from './istio';
 import { isKnownVersion } from './layout';
 import { PolicyCaPlan } from './policy-cas';
 import { RolePlan } from './role';
-import { Settings } from './settings';
+import { Settings, valueAt } from './settings';
 import { KNOWN } from './tables/istiod-layout';
 import { seconds } from './ttl';
 import { ISSUER_ID } from './urls';
@@ -137,6 +137,11 @@ export function warningsOf(
       'the overlay replaces list elements by index and the whole env list, whatever stands there, and leaves trust domain and internalCertProvider to TSB; write "append" or "wellKnown"',
     ],
     [
+      ['istio', 'values', 'pilot', 'extraContainerArgs'],
+      carriedByIstioctl(decided.istio) && textsOf(istio.values, ['pilot', 'extraContainerArgs']),
+      'istioctl 1.31 refuses a text in this list, and renders nothing; write the argument into istio.overlays, as args[-1]',
+    ],
+    [
       ['tsbVersion'],
       settings.istioVersion === undefined && isNewerTsb(settings.tsbVersion),
       `which Istio TSB ${settings.tsbVersion} ships is not known here, and is taken for that of ${NEWEST_TSB}, ${version}; write istioVersion: "1.NN"`,
@@ -150,6 +155,15 @@ export function warningsOf(
   return unsafe
     .filter(([, chosen]) => chosen)
     .map(([keys, , message]) => ({ cluster: settings.name, path: settings.locate(keys), key: keys.join('.'), message }));
+}
+
+/** Whether Istio's own code reads the values of istiod, and not Helm alone. */
+const carriedByIstioctl = ({ target }: IstioPlan) => target.name === 'tsb' || target.name === 'istioOperator';
+
+/** Whether a list of the user's values holds a text. */
+function textsOf(values: Readonly<Record<string, unknown>> = {}, path: readonly string[]): boolean {
+  const list = valueAt(values, path);
+  return Array.isArray(list) && list.some(one => typeof one === 'string');
 }
 
 /** Whether a URL is about one CA of a mount, of which there may be two. OCSP finds the CA by what it is asked. */

@@ -461,6 +461,7 @@ describe('each unsafe choice is warned of, where it was written', () => {
     ['istioCsr.rootFile', { istioCsr: { rootFile: 'intermediate' } }],
     ['istioCsr.disableKubernetesClientRateLimiter', { istioCsr: { disableKubernetesClientRateLimiter: false } }],
     ['istio.overlay', { istio: { overlay: 'guide' } }],
+    ['istio.values.pilot.extraContainerArgs', { istio: { values: { pilot: { extraContainerArgs: ['--own'] } } } }],
   ])('%s', (key, cluster) => {
     const own = planMeshCa(withCluster(cluster)).warnings;
     const shared = planMeshCa({ ...base, ...cluster }).warnings;
@@ -472,6 +473,8 @@ describe('each unsafe choice is warned of, where it was written', () => {
     ['a maxTtl that is what the mesh asks for', { role: { maxTtl: '60m' } }],
     ['the safe words', { intermediate: { key: 'internal', maxPathLength: 0 }, role: { hosts: 'exact' } }],
     ['the safe words of an AppRole', { auth: 'appRole', appRole: { tokenType: 'batch' }, secret: { delivery: 'script' } }],
+    ['an argument by Helm', { target: 'helm', istio: { values: { pilot: { extraContainerArgs: ['--own'] } } } }],
+    ['no argument', { istio: { values: { pilot: { extraContainerArgs: [] } } } }],
     ['another way in', { auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } }],
   ])('but not of %s', (_what, cluster) => {
     expect(plan(cluster).warnings).toStrictEqual([]);
