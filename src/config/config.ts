@@ -660,6 +660,14 @@ export interface IntermediateConfig {
   readonly generation?: number;
 
   /**
+   * Day on which the CA in Vault ends, as setup.sh says, in UTC: what the alerts of its end and the timeline count from. Each generation has its own.
+   *
+   * @format date
+   * @default - not known: no alert of its end
+   */
+  readonly notAfter?: string;
+
+  /**
    * Whether the next generation takes the key of the one before, so that only the certificate is new. For a key that may have leaked: false.
    *
    * @default false

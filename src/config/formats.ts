@@ -74,6 +74,11 @@ export const formats: Readonly<Record<string, Format>> = {
     example: 'cluster-1.cert-manager',
   },
   duration: { pattern: '^[1-9][0-9]{0,6}[hms]$', says: 'a duration in hours, minutes or seconds', example: '720h' },
+  date: {
+    pattern: '^2[0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$',
+    says: 'a day, as YEAR-MONTH-DAY',
+    example: '2031-11-25',
+  },
   durationOrZero: {
     pattern: '^(0|[1-9][0-9]{0,6}[hms])$',
     says: 'a duration in hours, minutes or seconds, or "0" for no end',

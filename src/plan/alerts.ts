@@ -73,6 +73,7 @@ export function alertsOf(facts: AlertFacts): AlertPlan[] {
     ...signAlerts(facts, { readme, verify }),
     ...loadAlerts(facts, { readme }),
     ...rootAlerts(facts),
+    ...intermediateAlerts(facts),
     {
       name: 'MeshCaMetricsMissing',
       expr: `absent(${SERVING}) or absent(max(${istiodMetric(facts, 'certmanager_certificate_ready_status', 'condition="True"')}))`,
@@ -238,6 +239,32 @@ function rootAlerts({ root, intermediate, certificates }: AlertFacts): AlertPlan
       for: '1h',
       severity: 'critical',
       summary: 'the root ends within 31 days, and with it every connection of the mesh',
+      runbook,
+    },
+  ];
+}
+
+/** Nor has the intermediate: its end is in the config, once it was made. */
+function intermediateAlerts({ name, intermediate: { end, ttl }, certificates }: AlertFacts): AlertPlan[] {
+  if (end === undefined) return [];
+  const life = seconds(ttl);
+  const latest = end - seconds(certificates.maxTtl) - 86_400;
+  const runbook = `dist/${name}/README.md, "The next intermediate"; dist/timeline.md`;
+  return [
+    {
+      name: 'MeshCaIntermediateEnds',
+      expr: `vector(time()) > ${end - Math.floor(life / 3)}`,
+      for: '1h',
+      severity: 'warning',
+      summary: 'two thirds of the life of the intermediate CA are over: begin with the next generation',
+      runbook,
+    },
+    {
+      name: 'MeshCaIntermediateEndsSoon',
+      expr: `vector(time()) > ${Math.max(latest - 30 * 86_400, end - Math.floor(life / 4))}`,
+      for: '1h',
+      severity: 'critical',
+      summary: 'the intermediate CA ends soon, and with it every connection of the cluster',
       runbook,
     },
   ];

@@ -50,6 +50,10 @@ export function planIntermediate(
   if (intermediate.ttl !== undefined && (seconds(ttl) > end.seconds || (end.isStrict && seconds(ttl) === end.seconds))) {
     refuse(['intermediate', 'ttl'], `'ttl' must ${end.rule}, e.g. "${end.ttl}", got "${ttl}"`);
   }
+  const midnight = Date.parse(`${intermediate.notAfter}T00:00:00Z`);
+  if (intermediate.notAfter !== undefined && !isDay(intermediate.notAfter, midnight)) {
+    refuse(['intermediate', 'notAfter'], `'notAfter' must be a day of the calendar, e.g. "2031-02-28", got "${intermediate.notAfter}"`);
+  }
   return {
     mount: intermediate.mount ?? `istioca-${name}`,
     commonName,
@@ -64,5 +68,9 @@ export function planIntermediate(
     tidy: planTidy(intermediate.tidy),
     signer,
     generation: { number, prefix: `${name}-g`, firstCommonName: called('').slice(-64), reuseKey },
+    ...(intermediate.notAfter !== undefined && { end: midnight / 1000 }),
   };
 }
+
+/** JavaScript takes February 30 for March 2. */
+const isDay = (text: string, time: number) => !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);

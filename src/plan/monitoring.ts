@@ -58,7 +58,11 @@ function unwatched({ name, root, intermediate, hasIssuerMetric }: AlertFacts): s
     ...(root.certificate === undefined
       ? ['the end of the root: its certificate is not in the config (root.certificate), and Vault has no metric of it']
       : []),
-    `the end of the intermediate CA ${intermediate.commonName}: ${seconds(intermediate.ttl) / 86_400} days, ${from}, and Vault has no metric of it`,
+    ...(intermediate.end === undefined
+      ? [
+          `the end of the intermediate CA ${intermediate.commonName}: ${seconds(intermediate.ttl) / 86_400} days, ${from}, and Vault has no metric of it; write the day as intermediate.notAfter`,
+        ]
+      : []),
     ...(hasIssuerMetric ? [] : [`the Issuer: cert-manager has a metric of it from ${ISSUER_METRIC} on`]),
   ];
 }

@@ -107,6 +107,13 @@ export interface CaPlan {
 export interface IntermediatePlan extends CaPlan {
   /** Which of the mount's own CAs it is. */
   readonly generation: GenerationPlan;
+
+  /**
+   * Seconds since 1970 when it ends.
+   *
+   * @default - not known: Vault decides when it signs
+   */
+  readonly end?: number;
 }
 
 /** One of the CAs that follow each other on a mount, as issuers beside each other. */

@@ -18,6 +18,9 @@ export function rotation({ cluster, at }: ClusterContext): string[] {
     `The intermediate ${code(commonName)} lives ${ttl}. Vault refuses to sign what would outlive it, so the next one must sign ${certificates.maxTtl} before its end; begin when a third of its time is left, ${Math.floor(seconds(ttl) / 3 / day)} days before. When that is:`,
     '',
     ...shell(lookAtEnd),
+    `Write that day, here and after each rotation; the alerts of its end and dist/timeline.md count from it:`,
+    '',
+    ...yaml('intermediate:', '  notAfter: "2031-11-25"'),
   ];
   if (istioCsr.rootFile === 'intermediate') {
     return [

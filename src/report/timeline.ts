@@ -27,6 +27,8 @@ export function timeline(plan: MeshCaPlan): OutputFile {
   return { path: 'timeline.md', content, kind: 'doc', about: 'what ends when, and by when what follows it must have begun' };
 }
 
+const date = (time: number) => new Date(time * 1000).toISOString().slice(0, 10);
+
 /** The root. It is known to the day where its certificate is. */
 function rootRows({ root, policyCas, clusters }: MeshCaPlan): string[][] {
   const intermediate = policyCas[0] ? seconds(policyCas[0].ttl) : longestIntermediate(clusters);
@@ -36,7 +38,6 @@ function rootRows({ root, policyCas, clusters }: MeshCaPlan): string[][] {
     const { validFrom, validTo, subject } = new X509Certificate(root.certificate);
     const [from, end] = [Date.parse(validFrom) / 1000, Date.parse(validTo) / 1000];
     const last = end - intermediate;
-    const date = (time: number) => new Date(time * 1000).toISOString().slice(0, 10);
     const begun = `by ${date(Math.max(last, from))}: a later CA below it cannot live as long as planned. At the latest by ${date(end - 2 * leaf - DAY)}`;
     return [[`the root ${code(subject.replaceAll('\n', ', '))}`, date(end), begun, how]];
   }
@@ -77,13 +78,14 @@ function clusterRows(cluster: ClusterPlan): string[][] {
   const { name, intermediate, certificates, auth } = cluster;
   const ttl = seconds(intermediate.ttl);
   const at = code(`${name}/README.md`);
+  const last = seconds(certificates.maxTtl) + DAY;
+  const { end } = intermediate;
+  const [ends, begun] =
+    end === undefined
+      ? [`${days(ttl)} after it was made`, `${days(Math.floor((ttl * 2) / 3))} after it was made. At the latest ${days(ttl - last)}`]
+      : [date(end), `by ${date(end - Math.floor(ttl / 3))}. At the latest by ${date(end - last)}`];
   return [
-    [
-      `${name}: its CA ${code(intermediate.commonName)}`,
-      `${days(ttl)} after it was made`,
-      `${days(Math.floor((ttl * 2) / 3))} after it was made. At the latest ${days(ttl - seconds(certificates.maxTtl) - DAY)}`,
-      `${at}, ${code('intermediate.generation')}`,
-    ],
+    [`${name}: its CA ${code(intermediate.commonName)}`, ends, begun, `${at}, ${code('intermediate.generation')}`],
     ...authRows(auth).map(([what, ends, begun]) => [`${name}: ${what}`, ends, begun, at]),
     [
       `${name}: certificates of workloads, istiod and istio-csr`,

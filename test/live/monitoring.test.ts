@@ -8,8 +8,8 @@ import type { MeshCaConfig } from '../../src/config/config';
 import { planMeshCa } from '../../src/plan/plan';
 import { synthesize } from '../../src/synth';
 import { rootPem } from '../config/certificates';
-import { buildPrograms, moduleFolder } from '../testbed/build';
-import { ok, run, tempDir } from './harness';
+import { buildPrograms, moduleFolder, prometheusOperatorCrds } from '../testbed/build';
+import { applyCrds, ensureNamespace, ok, run, startKube, tempDir } from './harness';
 
 jest.setTimeout(60_000);
 
@@ -32,15 +32,15 @@ const config: MeshCaConfig = {
   // a restart of all takes ten minutes.
   workloads: 20_000,
   monitoring: true,
+  intermediate: { notAfter: '2031-11-25' },
   clusters: [{ name: 'cluster-1' }],
 };
 
-const rulesOf = (changed: Partial<MeshCaConfig> = {}) => {
+const rulesFile = (changed: Partial<MeshCaConfig> = {}) => {
   const files = synthesize(planMeshCa({ ...config, ...changed }));
-  const text = files.find(({ path }) => path === 'cluster-1/manifests/4-monitoring/rules.yaml')?.content ?? '';
-  const { spec } = parseAllDocuments(text)[0]?.toJS() as PrometheusRuleProps;
-  return spec;
+  return files.find(({ path }) => path === 'cluster-1/manifests/4-monitoring/rules.yaml')?.content ?? '';
 };
+const rulesOf = (changed: Partial<MeshCaConfig> = {}) => (parseAllDocuments(rulesFile(changed))[0]?.toJS() as PrometheusRuleProps).spec;
 
 const [group] = rulesOf().groups;
 const rules = group?.rules ?? [];
@@ -83,6 +83,8 @@ const fires: readonly Case[] = [
   { alert: 'MeshCaOutgrown', what: '18 a second, for two hours', series: { [answered('OK')]: '0+1080x180' }, at: '2h30m' },
   { alert: 'MeshCaRootEnds', what: 'it ends before a new intermediate would', series: {}, at: '2h', start: '2031-12-01T00:00:00Z' },
   { alert: 'MeshCaRootEndsSoon', what: 'three weeks are left', series: {}, at: '2h', start: '2036-11-01T00:00:00Z' },
+  { alert: 'MeshCaIntermediateEnds', what: 'a third of its life is left', series: {}, at: '2h', start: '2030-03-26T16:00:00Z' },
+  { alert: 'MeshCaIntermediateEndsSoon', what: 'a month is left', series: {}, at: '2h', start: '2031-10-25T00:00:00Z' },
   { alert: 'MeshCaMetricsMissing', what: 'none of istio-csr', series: { [READY]: '1x30' } },
   { alert: 'MeshCaMetricsMissing', what: 'none of cert-manager', series: { [SERVING]: '1x30' } },
 ];
@@ -120,6 +122,8 @@ const quiet: readonly Case[] = [
   { alert: 'MeshCaOutgrown', what: '16 a second', series: { [answered('OK')]: '0+960x180' }, at: '2h30m' },
   { alert: 'MeshCaRootEnds', what: 'more than five years are left', series: {}, at: '2h', start: '2031-11-01T00:00:00Z' },
   { alert: 'MeshCaRootEndsSoon', what: 'seven weeks are left', series: {}, at: '2h', start: '2036-10-01T00:00:00Z' },
+  { alert: 'MeshCaIntermediateEnds', what: 'more than a third is left', series: {}, at: '2h', start: '2030-03-26T13:00:00Z' },
+  { alert: 'MeshCaIntermediateEndsSoon', what: 'more than a month is left', series: {}, at: '2h', start: '2031-10-24T20:00:00Z' },
   { alert: 'MeshCaMetricsMissing', what: 'both are there', series: { [exported(READY)]: '0x30', [SERVING]: '1x30' } },
 ];
 
@@ -151,6 +155,23 @@ test.each([
     code: 0,
     stdout: expect.stringContaining(`SUCCESS: ${spec.groups[0]?.rules.length} rules found`) as string,
   });
+});
+
+test('an API server takes the rules, each field of them', async () => {
+  const kube = await startKube();
+  try {
+    await applyCrds(kube, join(await prometheusOperatorCrds(), 'monitoring.coreos.com_prometheusrules.yaml'));
+    await ensureNamespace(kube, 'cert-manager');
+    const text = rulesFile();
+    await kube.apply(text);
+    await expect(kube.apply(text.replace('for:', 'forr:'))).rejects.toThrow('unknown field "spec.groups[0].rules[0].forr"');
+    const { spec } = (await kube.get(['prometheusrule', 'mesh-ca-cluster-1', '-n', 'cert-manager'])) as {
+      spec: PrometheusRuleProps['spec'];
+    };
+    expect(spec).toEqual(rulesOf());
+  } finally {
+    await kube.stop();
+  }
 });
 
 test('each alert has a series in which it fires, and one in which it does not', () => {

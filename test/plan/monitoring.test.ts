@@ -57,6 +57,25 @@ describe('monitoring', () => {
     expect(known.monitoring?.unwatched).toHaveLength(1);
   });
 
+  test("watches the intermediate's end where it is known, sooner where its life is short", () => {
+    const ends = (intermediate: ClusterConfig['intermediate']) =>
+      plan({ monitoring: true, intermediate })
+        .monitoring?.alerts.filter(({ name }) => name.startsWith('MeshCaIntermediateEnds'))
+        .map(({ expr }) => new Date(Number(/\d+$/.exec(expr)?.[0]) * 1000).toISOString());
+    expect(ends({})).toEqual([]);
+    expect(ends({ notAfter: '2031-11-25' })).toEqual(['2030-03-26T16:00:00.000Z', '2031-10-24T23:00:00.000Z']);
+    expect(ends({ notAfter: '2027-02-25', ttl: '2160h' })).toEqual(['2027-01-26T00:00:00.000Z', '2027-02-02T12:00:00.000Z']);
+    const unwatched = plan({ monitoring: true, intermediate: { notAfter: '2031-11-25' } }).monitoring?.unwatched;
+    expect(unwatched).toEqual([expect.stringContaining('the end of the root')]);
+  });
+
+  test.each([
+    ['2031-02-30', 'must be a day of the calendar, e.g. "2031-02-28", got "2031-02-30"'],
+    ['25.11.2031', 'must be a day, as YEAR-MONTH-DAY, e.g. "2031-11-25", got "25.11.2031"'],
+  ])('fails if the end is no day: %s', (notAfter, message) => {
+    expect(() => plan({ intermediate: { notAfter } })).toThrow(message);
+  });
+
   test('has no alert of the Issuer where cert-manager has no metric of it, and says so', () => {
     const old = plan({ monitoring: true, certManager: { version: 'v1.19.0' } });
     expect(names(old)).not.toContain('MeshCaIssuerNotReady');

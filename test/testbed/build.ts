@@ -101,6 +101,14 @@ export async function externalSecretsCrds(): Promise<string> {
   return join(await moduleFolder('externalsecrets', 'github.com/external-secrets/external-secrets'), 'config/crds/bases');
 }
 
+/** Folder of the Prometheus operator's CRDs; it is not built here. */
+export async function prometheusOperatorCrds(): Promise<string> {
+  return join(
+    await moduleFolder('prometheusoperator', 'github.com/prometheus-operator/prometheus-operator'),
+    'example/prometheus-operator-crd',
+  );
+}
+
 /** Folder of approver-policy's CRD. */
 export async function approverPolicyCrds(): Promise<string> {
   return join(await moduleFolder('approverpolicy', 'github.com/cert-manager/approver-policy'), 'deploy/crds');
@@ -122,7 +130,7 @@ export async function istiodChart(): Promise<string> {
 }
 
 /** Folder of a Go module's sources, downloaded if need be. */
-export async function moduleFolder(module: Program['module'] | 'externalsecrets', path: string): Promise<string> {
+export async function moduleFolder(module: Program['module'] | 'externalsecrets' | 'prometheusoperator', path: string): Promise<string> {
   const cwd = join(__dirname, module);
   const list = () => go(['list', '-mod=readonly', '-m', '-f', '{{.Dir}}', path], cwd);
   // Empty until the module is in the module cache.

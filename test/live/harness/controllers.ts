@@ -210,7 +210,8 @@ export async function ensureNamespace(kube: Kube, name: string): Promise<void> {
   await kube.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }));
 }
 
-async function applyCrds(kube: Kube, path: string): Promise<void> {
+/** Applies CRDs, a file or a folder of them, and waits until the API server serves them. */
+export async function applyCrds(kube: Kube, path: string): Promise<void> {
   // Server-side: a client-side apply keeps a copy in an annotation, for which they are too long.
   ok(await kube.kubectl(['apply', '--server-side', '-f', path]));
   ok(await kube.kubectl(['wait', '--for=condition=Established', '--timeout=60s', '-f', path]));
