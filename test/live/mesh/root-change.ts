@@ -5,6 +5,7 @@ import { X509Certificate } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MeshCaConfig, RootConfig } from '../../../src/config/config';
+import type { ClusterPlan } from '../../../src/plan/plan';
 import { type Kube, ok, run, type RunResult, tempDir, type Vault } from '../harness';
 import { configs, dataOf, ensureAccount, makeRoot, makeWorld, rootFiles, type World } from '../world';
 import { certificates, makeCsr } from './certificates';
@@ -31,8 +32,23 @@ interface Workload {
   readonly trusted: string;
 }
 
+/** Has a workload's certificate signed: its leaf, and what is between it and the root. */
+type Sign = (cluster: ClusterPlan, csr: string) => Promise<Pick<Workload, 'leaf' | 'chain'>>;
+
 /** The namespaces that istio-csr writes into. */
 const NAMESPACES = ['istio-system', 'cert-manager'];
+
+/** As cert-manager asks, without one. */
+const signedByVault =
+  (vault: Vault): Sign =>
+  async ({ role }, csr) => {
+    const { certificate, ca_chain } = dataOf((await vault.request('POST', role.signPath, { csr, ttl: '1h' })).body) as {
+      certificate: string;
+      ca_chain: string[];
+    };
+    // cert-manager leaves the root out.
+    return { leaf: certificate, chain: ca_chain.filter(one => new X509Certificate(one).subject !== new X509Certificate(one).issuer) };
+  };
 
 /** A mesh of some clusters in one Vault. */
 export class ChangingMesh {
@@ -47,13 +63,23 @@ export class ChangingMesh {
     readonly b: Root,
     private readonly csr: string,
     private readonly config: MeshCaConfig,
+    private readonly sign: Sign,
   ) {}
 
-  /** @param kubes the API server of each cluster, by the cluster's name */
-  static async make(vault: Vault, kubes: Readonly<Record<string, Kube>>, config = configs.recommended): Promise<ChangingMesh> {
+  /**
+   * @param kubes the API server of each cluster, by the cluster's name
+   * @param config each of its policy CAs gets a mount for each root, as the runbook says
+   * @param sign what signs for the workloads; Vault, where it is not said
+   */
+  static async make(
+    vault: Vault,
+    kubes: Readonly<Record<string, Kube>>,
+    config = configs.recommended,
+    sign = signedByVault(vault),
+  ): Promise<ChangingMesh> {
     const [a, b] = [await makeRoot(tempDir('a'), 'Root A'), await makeRoot(tempDir('b'), 'Root B')];
     const { csr } = await makeCsr(['URI:spiffe://cluster.local/ns/foo/sa/sleep']);
-    return new ChangingMesh(vault, kubes, a, b, csr, config);
+    return new ChangingMesh(vault, kubes, a, b, csr, config, sign);
   }
 
   /** The world of a phase; each run of a script finds there what a user has. */
@@ -72,7 +98,8 @@ export class ChangingMesh {
       intermediate: { generation },
       istioCsr: { rootName: `root-${name}` },
     }));
-    const world = await makeWorld({ ...this.config, root, clusters }, this.vault, Object.values(this.kubes));
+    const policyCas = this.config.policyCas?.map(one => ({ ...one, mount: `${one.name}-${known}` }));
+    const world = await makeWorld({ ...this.config, root, policyCas, clusters }, this.vault, Object.values(this.kubes));
     writeFileSync(join(world.folder, 'root.pem'), this[known].pem);
     return world;
   }
@@ -117,30 +144,32 @@ export class ChangingMesh {
   /** A workload of each cluster gets a certificate. */
   async issue(phase: Phase): Promise<void> {
     for (const cluster of (await this.at(phase)).plan.clusters) {
-      const { body } = await this.vault.request('POST', cluster.role.signPath, { csr: this.csr, ttl: '1h' });
-      const { certificate, ca_chain } = dataOf(body) as { certificate: string; ca_chain: string[] };
-      // cert-manager leaves the root out.
-      const chain = ca_chain.filter(one => new X509Certificate(one).subject !== new X509Certificate(one).issuer);
-      this.workloads.push({ name: cluster.name, leaf: certificate, chain, trusted: await this.rootFile(cluster.name) });
+      const signed = await this.sign(cluster, this.csr);
+      this.workloads.push({ name: cluster.name, ...signed, trusted: await this.rootFile(cluster.name) });
     }
   }
 
   /** Each workload's certificate verifies to what each other one trusts, itself included; renewed or not. Gives the count of such pairs. */
   async connects(): Promise<number> {
-    const bundles = new Set(this.workloads.map(({ trusted }) => trusted));
-    for (const trusted of bundles) {
-      for (const { leaf, chain } of this.workloads) {
+    for (const trusted of new Set(this.workloads.map(one => one.trusted))) {
+      for (const chain of new Set(this.workloads.map(one => one.chain.join('\n')))) {
         // the same two verify again; no hour passes here.
-        const pair = `${leaf} ${trusted}`;
-        if (this.verified.has(pair)) continue;
+        const leaves = this.workloads.map(({ leaf, chain: own }) => (own.join('\n') === chain ? leaf : '')).filter(Boolean);
+        const pairs = new Map(leaves.map(leaf => [`${leaf} ${trusted}`, leaf] as const).filter(([pair]) => !this.verified.has(pair)));
+        if (pairs.size === 0) continue;
         const folder = tempDir('verify');
         const at = (name: string, text: string) => (writeFileSync(join(folder, name), text), join(folder, name));
-        const untrusted = ['-untrusted', at('chain.pem', chain.join('\n'))];
-        ok(await run('openssl', ['verify', '-no-CApath', '-CAfile', at('roots.pem', trusted), ...untrusted, at('leaf.pem', leaf)]));
-        this.verified.add(pair);
+        const anchors = ['-no-CApath', '-CAfile', at('roots.pem', trusted), '-untrusted', at('chain.pem', chain)];
+        ok(await run('openssl', ['verify', ...anchors, ...[...pairs.values()].map((leaf, i) => at(`${i}.pem`, leaf))]));
+        for (const pair of pairs.keys()) this.verified.add(pair);
       }
     }
     return this.verified.size;
+  }
+
+  /** What signed the intermediate of the last certificate, upwards. */
+  lastSigners(): string[] {
+    return (this.workloads.at(-1)?.chain ?? []).map(pem => new X509Certificate(pem).issuer.replace(/.*CN=/s, ''));
   }
 
   /** Plays that the longest lifetime of a certificate has passed: what is recorded is past, and every workload was renewed. */
