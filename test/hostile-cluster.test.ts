@@ -1,0 +1,3 @@
+import { testLeaves } from './hostile';
+
+testLeaves('cluster');

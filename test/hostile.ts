@@ -1,0 +1,290 @@
+// Texts that break what does not quote, in every key of the config. Used by the tests beside it, so that two of them run at once.
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { formats } from '../src/config/formats';
+import { loadConfig } from '../src/config/load';
+import { ConfigError, Problem } from '../src/config/problem';
+import { schema } from '../src/config/schema';
+import { OutputFile } from '../src/output';
+import { planMeshCa } from '../src/plan/plan';
+import runtime from '../src/script/runtime.json';
+import { synthesize } from '../src/synth';
+import { rootPem } from './config/certificates';
+import { Leaf, Path, textLeaves, withLeaf } from './schema-leaves';
+
+export const hostile = [
+  ...[
+    "'",
+    '"',
+    `'"'"'`,
+    '$(touch pwned)',
+    '`touch pwned`',
+    '${HOME}',
+    '; touch pwned',
+    '| touch pwned',
+    '\\',
+    'a\nb',
+    'a\r\nb',
+    '-',
+    '--',
+    '-n',
+    '@file',
+    '\\@x',
+  ],
+  ...[
+    ': ',
+    'a: b',
+    '# x',
+    'a # x',
+    '!!str',
+    '*a',
+    '&a',
+    '%',
+    '{{x}}',
+    '{{ .Values }}',
+    '[a',
+    '{a',
+    '>',
+    '|',
+    '?',
+    '- a',
+    ',',
+    '=',
+    '<<',
+    '---',
+    '...',
+    '\t',
+    ' ',
+    ' a',
+    'a ',
+    '',
+  ],
+  ...[
+    'x'.repeat(100_000),
+    'имя',
+    'اسم',
+    '名前',
+    '🙂',
+    '\0',
+    'a\0b',
+    '\u2028',
+    '\u0085',
+    '\ufeff',
+    '\u202eabc',
+    '\ud800',
+    '\x1b[31m',
+    '\x7f',
+  ],
+  ...[
+    '__proto__',
+    'constructor',
+    'toString',
+    'yes',
+    'no',
+    'on',
+    'null',
+    '~',
+    'true',
+    '.inf',
+    '0o17',
+    '017',
+    '1e3',
+    '1_000',
+    '0x1f',
+    '2001-01-01',
+    '12:30:45',
+    '1.20',
+    '../../etc',
+    'EOF',
+  ],
+];
+
+/** Takes the place of the hostile value in a run that shows where it goes. */
+export const SIGN = 'zqsignzq';
+
+export const sound = {
+  // each needs the other.
+  vault: { server: 'https://vault.example.com:8200', clientCertSecretRef: { name: 'a' }, clientKeySecretRef: { name: 'a' } },
+  root: { source: 'generate' },
+  istioVersion: '1.22',
+  // so long that a right duration is right everywhere.
+  intermediate: { ttl: '720h' },
+  clusters: [{ name: 'cluster-1' }],
+};
+
+/** The same for each way in, since the settings of another one are refused. */
+export const ways = [
+  { ...sound, auth: 'jwt' },
+  // Vault outside: its reviewer is in the output too.
+  { ...sound, auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } },
+  { ...sound, auth: 'appRole', appRole: { tokenMaxTtl: '720h' } },
+  { ...sound, auth: 'clientCertificate', clientCertificate: { certificate: 'root.pem', allowedNames: [formats.certificateName?.example] } },
+  { ...sound, auth: 'aws', aws: { iamRoleArn: formats.iamRoleArn?.example, region: 'eu-central-1' } },
+  // and for each delivery, for the same reason.
+  ...['wrapped', 'externalSecret', 'externalSecretGenerator', 'sealedSecret', 'sops'].map(delivery => ({
+    ...sound,
+    auth: 'appRole',
+    // it must outlive two refreshes of an example's length.
+    appRole: { tokenMaxTtl: '720h', secretIdTtl: '8760h' },
+    secret: { delivery, ...(delivery === 'sops' && { ageRecipient: formats.ageRecipient?.example }) },
+  })),
+  // and for what a root has that is there already, what is between it and the intermediates, and what both are shorter than.
+  { ...sound, auth: 'jwt', root: { source: 'existing' } },
+  { ...sound, auth: 'jwt', intermediate: { ttl: '24h' }, policyCas: [{ name: 'policy' }] },
+  // and for what alone reads the trust namespace.
+  { ...sound, auth: 'jwt', istioCsr: { rootCarrier: 'bundle' } },
+  // and for what labels the alerts.
+  { ...sound, auth: 'jwt', monitoring: true },
+];
+
+export const leaves = textLeaves();
+
+/** A config that a leaf fits into. */
+export const soundFor = ({ path: at, right }: Pick<Leaf, 'path' | 'right'>) =>
+  [sound, ...ways].find(config => problemsOf(withLeaf(config, at, right)).length === 0) ?? sound;
+
+/** What can be said for all clusters or for one. */
+const perCluster = schema.definitions?.ClusterConfig?.properties ?? {};
+
+// JSON is YAML, and says exactly which text is meant.
+export const load = (config: unknown) =>
+  loadConfig(JSON.stringify(config, undefined, 1), {
+    file: 'mesh-ca.yaml',
+    read: name => {
+      if (name !== 'root.pem') throw new Error('there is no such file');
+      return rootPem;
+    },
+    now: new Date('2027-01-01'),
+    plan: planMeshCa,
+  });
+
+export function problemsOf(config: unknown): readonly Problem[] {
+  try {
+    load(config);
+    return [];
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+}
+
+/** Everything that a reader of the output gets, of each of some outputs; one bash reads all their scripts. */
+export function readings(outputs: readonly (readonly OutputFile[])[]): unknown[] {
+  const scripts = readScripts(outputs.map(files => files.filter(file => file.kind === 'script').map(file => file.content)));
+  return outputs.map((files, i) => [files.map(readText), scripts[i]]);
+}
+
+function readText(file: OutputFile): unknown {
+  if (/\.ya?ml$/.test(file.path)) return [file.path, ...(['1.1', '1.2'] as const).map(version => readYaml(file.content, version))];
+  if (file.path === 'index.json') return [file.path, JSON.parse(file.content) as unknown];
+  return [file.path, file.kind === 'doc' ? file.content.split('\n').length : 'below'];
+}
+
+function readYaml(text: string, version: '1.1' | '1.2'): unknown {
+  return parseAllDocuments(text, { version }).map(document => {
+    expect(document.errors).toStrictEqual([]);
+    return document.toJS() as unknown;
+  });
+}
+
+export let folder: string;
+beforeEach(() => (folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hostile-'))));
+afterEach(() => {
+  expect(fs.readdirSync(folder)).toStrictEqual([]);
+  fs.rmdirSync(folder);
+});
+
+/** The words that bash makes of the scripts' own parts: their constants, and each step's arguments. */
+function readScripts(outputs: readonly (readonly string[])[]): unknown[] {
+  const mark = 'end-of-output';
+  const input = outputs.flatMap(scripts => [...scripts.map(script => `(\n${readerOf(script)}\n)`), `printf '%s\\0' ${mark}`]).join('\n');
+  const words = execFileSync('bash', ['-u'], { cwd: folder, input, encoding: 'utf8', stdio: 'pipe', maxBuffer: 1 << 28 });
+  const read = words.split(`${mark}\0`).slice(0, -1);
+  return read.map(text => text.split('\0').map(word => (/^[[{]/.test(word) ? jsonOr(word) : word)));
+}
+
+function readerOf(script: string): string {
+  const own = script.slice(0, Math.max(script.indexOf(runtime['setup.sh']), script.indexOf(runtime['verify.sh'])));
+  expect(own).not.toBe('');
+  const names = [...own.matchAll(/^readonly (\w+)=/gm)].map(([, name]) => name);
+  return [
+    ...['step', 'unless', 'fields', 'run', 'needs'].map(word => `${word}() { printf '%s\\0' ${word} "$@"; }`),
+    own,
+    'if declare -F steps > /dev/null; then steps; fi',
+    ...names.map(name => `printf '%s\\0' ${name} "$${name}"`),
+  ].join('\n');
+}
+
+function jsonOr(word: string): unknown {
+  try {
+    return JSON.parse(word);
+  } catch {
+    return word;
+  }
+}
+
+/** Puts a value where the sign stands, in keys and texts. */
+export function put(tree: unknown, sign: string, value: string): unknown {
+  if (typeof tree === 'string') return tree.replaceAll(sign, () => value);
+  if (Array.isArray(tree)) return tree.map(item => put(item, sign, value));
+  if (typeof tree !== 'object' || tree === null) return tree;
+  return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key.replaceAll(sign, () => value), put(item, sign, value)]));
+}
+
+/** Where a leaf stands: below what all clusters may share, of one cluster, or of none. */
+export function placeOf({ path: [first] }: Leaf): 'shared' | 'cluster' | 'top' {
+  if (Object.hasOwn(perCluster, first!)) return 'shared';
+  return first === 'clusters' ? 'cluster' : 'top';
+}
+
+/** Defines a test for each leaf of a place. */
+export function testLeaves(place: ReturnType<typeof placeOf>): void {
+  test.each(leaves.filter(leaf => placeOf(leaf) === place).map(leaf => [leaf.path.join('.'), leaf] as const))(
+    '%s: a hostile value is refused at its place, or comes out exactly',
+    (_name, leaf) => {
+      const { path: at, right } = leaf;
+      const base = soundFor(leaf);
+      const accepted: string[] = [];
+      for (const value of hostile) {
+        const config = withLeaf(base, at, value);
+        const problems = problemsOf(config);
+        if (problems.length === 0) accepted.push(value);
+        else {
+          expect([value.slice(0, 80), problems.map(problem => problem.path)]).toStrictEqual([value.slice(0, 80), [at]]);
+          expect(problems.map(problem => problem.position?.line)).toStrictEqual([lineOf(config, at)]);
+          expect(problems[0]?.message).toMatch(/^[^\p{C}\u2028\u2029]{10,700}$/u);
+        }
+      }
+      if (placeOf(leaf) === 'shared') expectSamePlan(base, at, accepted);
+      else expectExact(base, at, problemsOf(withLeaf(base, at, SIGN)).length === 0 ? SIGN : String(right), accepted);
+    },
+  );
+}
+
+/** What clusters share is planned as if each had said it, so its output need not be looked at again. */
+function expectSamePlan(base: unknown, at: Path, accepted: readonly string[]): void {
+  const clusterOf = (config: unknown) => load(config).plan.clusters[0];
+  for (const value of accepted) {
+    expect(clusterOf(withLeaf(base, at, value))).toStrictEqual(clusterOf(withLeaf(base, ['clusters', 0, ...at], value)));
+  }
+}
+
+/** What becomes of a value is what becomes of the sign, with the value in its place. */
+function expectExact(base: unknown, at: Path, sign: string, accepted: readonly string[]): void {
+  const planOf = (value: string) => load(withLeaf(base, at, value)).plan;
+  const bare = JSON.stringify(planOf(sign));
+  // a value that the plan does not hold, as the schema's place, comes out nowhere.
+  const values = accepted.filter(value => bare.includes(sign) || JSON.stringify(planOf(value)) !== bare);
+  if (values.length === 0) return;
+  const [signed, ...read] = readings([sign, ...values].map(value => synthesize(planOf(value))));
+  values.forEach((value, i) => expect(read[i]).toStrictEqual(put(signed, sign, value)));
+}
+
+/** The line of a place in the JSON text: where the text changes when the value does. */
+function lineOf(config: unknown, at: Path): number {
+  const [one, other] = ['a', 'b'].map(value => JSON.stringify(withLeaf(config, at, value), undefined, 1).split('\n'));
+  return one!.findIndex((line, i) => line !== other![i]) + 1;
+}
