@@ -118,7 +118,9 @@ usage() {
 }
 
 # what a server says goes to the terminal without control characters.
-plain() { tr -d '\000-\010\013-\037\177' <<<"$*"; }
+plain() {
+  if [[ "$*" == *[[:cntrl:]]* ]]; then tr -d '\000-\010\013-\037\177' <<<"$*"; else printf '%s\n' "$*"; fi
+}
 say() { plain "$*" >&3; }
 note() { say "      note: $*"; }
 complain() { plain "$0: error: $*" >&2; }
@@ -281,14 +283,18 @@ keys_of() {
   ((${#listed[@]} > 0))
 }
 
-# known VERB PATH: as `ask`, but for what Vault has answered since this run last wrote: a call of the CLI takes a tenth of a second. In files,
-# since subshells ask too. What is not there is never known, as another run may make it at any time.
-known() {
+# known VERB PATH: as `ask`, but for what Vault has answered since this run last wrote: a call of the CLI takes a tenth of a second.
+known() { kept "$1" "$2" ask "$1" "$2"; }
+
+# kept WHAT PATH COMMAND...: prints what the command has printed of it since this run last wrote. In files, since subshells ask too. What is
+# not there is never known, as another run may make it at any time.
+kept() {
   local answer file=$work/known.$1.${2//\//,}
+  shift 2
   if [[ -s $file ]]; then
     printf '%s\n' "$(<"$file")"
   else
-    answer=$(ask "$@") || return $?
+    answer=$("$@") || return $?
     # on a full disk, it is asked again the next time.
     { printf '%s\n' "$answer" >"$file"; } 2>/dev/null || rm -f -- "$file"
     printf '%s\n' "$answer"
@@ -348,9 +354,7 @@ type_is() {
 max_lease_ttl_is() {
   local table
   table=$(get sys/mounts) || return 2
-  table=$(jq --arg mount "$1/" '{data: ((.data // .)[$mount].config // empty)}' <<<"$table") || return 2
-  [[ -n $table ]] || return 1
-  compare "$table" "$(jq -n --arg ttl "$2" '{max_lease_ttl: $ttl}')"
+  compare "$table" "{\"max_lease_ttl\": \"$2\"}" "$1"
 }
 
 # mount_allows MOUNT SECONDS, auth_allows MOUNT SECONDS: whether it lets what it makes live for so long. A mount that others may use too
@@ -374,10 +378,10 @@ same_fields() {
   compare "$found" "$wanted"
 }
 
-# compare FOUND WANTED: field by field; says what differs. Vault keeps durations as seconds.
+# compare FOUND WANTED [MOUNT]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as seconds.
 compare() {
   local differences
-  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" '
+  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" '
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
     def same($found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
@@ -385,10 +389,12 @@ compare() {
       # what an older server does not know of, it does not do.
       elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
       else $found == $wanted end;
-    .data as $found | $wanted | to_entries[] | select(same($found[.key]; .value) | not)
+    (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
+    | if $found == "none" then "none" else $wanted | to_entries[] | select(same($found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
-      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end' <<<"$1") || return 2
+      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
+  [[ $differences != none ]] || return 1
   while IFS= read -r line; do say "      $line"; done <<<"$differences"
   return 1
 }
@@ -532,12 +538,13 @@ root_from_vault() {
   fi
   issuer=$(issuer_of "$root_mount" "$root_ref") || rc=$?
   ((rc == 0)) || return "$rc"
-  certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
+  pick '.data | .certificate, .key_id // ""' <<<"$issuer" || return 2
+  certificate=$(first_certificate <<<"${picked[0]}") || return 2
   if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
     complain "$root_mount holds another CA ($(described "$certificate")) than $known_root_source"
     return 2
   fi
-  if [[ -z $(jq -r '.data.key_id // ""' <<<"$issuer") ]]; then
+  if [[ -z ${picked[1]} ]]; then
     complain "$root_mount holds the root certificate without its key: import both"
     return 2
   fi
@@ -591,30 +598,32 @@ capabilities=
 
 # need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local undone='' reason
-  # an offline root alone needs nothing of Vault.
-  jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
+  local paths lacks undone='' reason
   # whether there is an audit device is no need of a step: see audit.sh.
-  capabilities=$(jq '{paths: ([.[] | .[] | keys[]] + ["sys/audit"] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
+  paths=$(jq '[.[] | .[] | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
+  # an offline root alone needs nothing of Vault.
+  [[ -n $paths ]] || return 0
+  capabilities=$(put sys/capabilities-self <<<"$paths" 2>"$work/error") || {
     reason=$(last_error)
     need_answer "$reason" || return 0
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
-  mapfile -t missing < <(lacking look "$only" <<<"$capabilities")
-  [[ $mode == run && -n $(lacking act "$only" <<<"$capabilities") ]] || return 0
+  lacks=$(lacking 'look act' "$only" <<<"$capabilities")
+  mapfile -t missing < <(sed -n 's/^look: //p' <<<"$lacks")
+  [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
-  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities")
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
 }
 
-# lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
-# what Vault says of its capabilities.
+# lacking WHEN... STEPS: what the token lacks of what these steps need to look or to act, a line each, e.g. `look: the capability …`; of all
+# steps where none is named. Standard input is what Vault says of its capabilities.
 lacking() {
-  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has | $when | split(" ")[] as $when
     | [$needs | to_entries[] | select($when == "look" or .key != $unasked) | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
       | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
-      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+      | "\($when): the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
 
 step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
@@ -727,6 +736,17 @@ main() {
     check) report_drift ;;
     run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
   esac
+}
+
+# --- several values of one answer -----------------------------------------------------------------------------------------------------
+
+# pick [OPTION...] FILTER: sets `picked` to what a filter of jq gives of standard input: several values by one call, which takes a fiftieth of
+# a second. jq ends each with a NUL, since what a server says may hold anything else; a NUL in a value is left out.
+picked=()
+pick() {
+  local -a options=("${@:1:$#-1}")
+  mapfile -d '' -t picked < <(jq -j "${options[@]}" "${!#}"' | tostring | split("\u0000") | join("") + "\u0000"')
+  wait "$!"
 }
 
 # --- taking back what setup.sh made

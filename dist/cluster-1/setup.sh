@@ -304,7 +304,9 @@ usage() {
 }
 
 # what a server says goes to the terminal without control characters.
-plain() { tr -d '\000-\010\013-\037\177' <<<"$*"; }
+plain() {
+  if [[ "$*" == *[[:cntrl:]]* ]]; then tr -d '\000-\010\013-\037\177' <<<"$*"; else printf '%s\n' "$*"; fi
+}
 say() { plain "$*" >&3; }
 note() { say "      note: $*"; }
 complain() { plain "$0: error: $*" >&2; }
@@ -467,14 +469,18 @@ keys_of() {
   ((${#listed[@]} > 0))
 }
 
-# known VERB PATH: as `ask`, but for what Vault has answered since this run last wrote: a call of the CLI takes a tenth of a second. In files,
-# since subshells ask too. What is not there is never known, as another run may make it at any time.
-known() {
+# known VERB PATH: as `ask`, but for what Vault has answered since this run last wrote: a call of the CLI takes a tenth of a second.
+known() { kept "$1" "$2" ask "$1" "$2"; }
+
+# kept WHAT PATH COMMAND...: prints what the command has printed of it since this run last wrote. In files, since subshells ask too. What is
+# not there is never known, as another run may make it at any time.
+kept() {
   local answer file=$work/known.$1.${2//\//,}
+  shift 2
   if [[ -s $file ]]; then
     printf '%s\n' "$(<"$file")"
   else
-    answer=$(ask "$@") || return $?
+    answer=$("$@") || return $?
     # on a full disk, it is asked again the next time.
     { printf '%s\n' "$answer" >"$file"; } 2>/dev/null || rm -f -- "$file"
     printf '%s\n' "$answer"
@@ -534,9 +540,7 @@ type_is() {
 max_lease_ttl_is() {
   local table
   table=$(get sys/mounts) || return 2
-  table=$(jq --arg mount "$1/" '{data: ((.data // .)[$mount].config // empty)}' <<<"$table") || return 2
-  [[ -n $table ]] || return 1
-  compare "$table" "$(jq -n --arg ttl "$2" '{max_lease_ttl: $ttl}')"
+  compare "$table" "{\"max_lease_ttl\": \"$2\"}" "$1"
 }
 
 # mount_allows MOUNT SECONDS, auth_allows MOUNT SECONDS: whether it lets what it makes live for so long. A mount that others may use too
@@ -560,10 +564,10 @@ same_fields() {
   compare "$found" "$wanted"
 }
 
-# compare FOUND WANTED: field by field; says what differs. Vault keeps durations as seconds.
+# compare FOUND WANTED [MOUNT]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as seconds.
 compare() {
   local differences
-  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" '
+  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" '
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
     def same($found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
@@ -571,10 +575,12 @@ compare() {
       # what an older server does not know of, it does not do.
       elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
       else $found == $wanted end;
-    .data as $found | $wanted | to_entries[] | select(same($found[.key]; .value) | not)
+    (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
+    | if $found == "none" then "none" else $wanted | to_entries[] | select(same($found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
-      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end' <<<"$1") || return 2
+      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
+  [[ $differences != none ]] || return 1
   while IFS= read -r line; do say "      $line"; done <<<"$differences"
   return 1
 }
@@ -718,12 +724,13 @@ root_from_vault() {
   fi
   issuer=$(issuer_of "$root_mount" "$root_ref") || rc=$?
   ((rc == 0)) || return "$rc"
-  certificate=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
+  pick '.data | .certificate, .key_id // ""' <<<"$issuer" || return 2
+  certificate=$(first_certificate <<<"${picked[0]}") || return 2
   if [[ -n $known_root ]] && ! same_as_known "$certificate"; then
     complain "$root_mount holds another CA ($(described "$certificate")) than $known_root_source"
     return 2
   fi
-  if [[ -z $(jq -r '.data.key_id // ""' <<<"$issuer") ]]; then
+  if [[ -z ${picked[1]} ]]; then
     complain "$root_mount holds the root certificate without its key: import both"
     return 2
   fi
@@ -777,30 +784,32 @@ capabilities=
 
 # need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local undone='' reason
-  # an offline root alone needs nothing of Vault.
-  jq -e '[.[] | .[] | keys[]] | length > 0' <<<"$needs" >/dev/null || return 0
+  local paths lacks undone='' reason
   # whether there is an audit device is no need of a step: see audit.sh.
-  capabilities=$(jq '{paths: ([.[] | .[] | keys[]] + ["sys/audit"] | unique)}' <<<"$needs" | put sys/capabilities-self 2>"$work/error") || {
+  paths=$(jq '[.[] | .[] | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
+  # an offline root alone needs nothing of Vault.
+  [[ -n $paths ]] || return 0
+  capabilities=$(put sys/capabilities-self <<<"$paths" 2>"$work/error") || {
     reason=$(last_error)
     need_answer "$reason" || return 0
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
-  mapfile -t missing < <(lacking look "$only" <<<"$capabilities")
-  [[ $mode == run && -n $(lacking act "$only" <<<"$capabilities") ]] || return 0
+  lacks=$(lacking 'look act' "$only" <<<"$capabilities")
+  mapfile -t missing < <(sed -n 's/^look: //p' <<<"$lacks")
+  [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
-  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities")
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
 }
 
-# lacking WHEN STEPS: what the token lacks of what these steps need to look or to act; of all steps where none is named. Standard input is
-# what Vault says of its capabilities.
+# lacking WHEN... STEPS: what the token lacks of what these steps need to look or to act, a line each, e.g. `look: the capability …`; of all
+# steps where none is named. Standard input is what Vault says of its capabilities.
 lacking() {
-  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has | $when | split(" ")[] as $when
     | [$needs | to_entries[] | select($when == "look" or .key != $unasked) | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
       | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
-      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+      | "\($when): the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
 
 step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
@@ -915,6 +924,17 @@ main() {
   esac
 }
 
+# --- several values of one answer -----------------------------------------------------------------------------------------------------
+
+# pick [OPTION...] FILTER: sets `picked` to what a filter of jq gives of standard input: several values by one call, which takes a fiftieth of
+# a second. jq ends each with a NUL, since what a server says may hold anything else; a NUL in a value is left out.
+picked=()
+pick() {
+  local -a options=("${@:1:$#-1}")
+  mapfile -d '' -t picked < <(jq -j "${options[@]}" "${!#}"' | tostring | split("\u0000") | join("") + "\u0000"')
+  wait "$!"
+}
+
 # --- what a mount's description says -----------------------------------------------------------------------------------------------
 
 # what the description of each mount begins with that these scripts have enabled; a mount without it was there before.
@@ -944,20 +964,34 @@ is_marked() {
 readonly EVIDENCE='def evidence: (capture("^(?<text>[^\u0000]*?) ?\\[(?<words>[^ =\\[\\]]+=[^ =\\[\\]]*( [^ =\\[\\]]+=[^ =\\[\\]]*)*)\\]$") // {text: ., words: ""})
   | {text, words: [.words | split(" ")[] | select(. != "") | split("=") | {key: .[0], value: .[1]}] | from_entries};'
 
-# evidence_of MOUNT KEY: prints the value of a word; nothing where there is none.
+# evidence_in MOUNT: prints its words KEY=VALUE, a line each; 1 where there is no such mount. Ours hold no line break.
+evidence_in() { kept evidence "$1" read_evidence "$1"; }
+read_evidence() {
+  local table rc=0
+  table=$(get sys/mounts) || return 2
+  # 4: jq had nothing to say.
+  jq -er --arg mount "$1/" "$EVIDENCE"' (.data // .)[$mount] // empty | .description // "" | evidence.words
+    | to_entries | map("\(.key)=\(.value)" | select(contains("\n") | not)) | join("\n")' <<<"$table" || rc=$?
+  case $rc in
+    0) ;;
+    4) return 1 ;;
+    *) return 2 ;;
+  esac
+}
+
+# evidence_of MOUNT KEY: prints the value of a word; an empty line where there is none.
 evidence_of() {
-  local description rc=0
-  description=$(description_of sys/mounts "$1") || rc=$?
-  ((rc == 0)) || return "$rc"
-  jq -nr --arg description "$description" --arg key "$2" "$EVIDENCE"' $description | evidence.words[$key] // ""'
+  local lines value=''
+  lines=$'\n'$(evidence_in "$1") || return "$?"
+  [[ $lines != *$'\n'"$2="* ]] || value=${lines#*$'\n'"$2="}
+  printf '%s\n' "${value%%$'\n'*}"
 }
 
 # evidence_keys MOUNT: prints the keys, a line each.
 evidence_keys() {
-  local description rc=0
-  description=$(description_of sys/mounts "$1") || rc=$?
-  ((rc == 0)) || return "$rc"
-  jq -nr --arg description "$description" "$EVIDENCE"' $description | evidence.words | keys_unsorted[]'
+  local lines
+  lines=$(evidence_in "$1") || return "$?"
+  [[ -z $lines ]] || cut -d = -f 1 <<<"$lines"
 }
 
 # record MOUNT KEY=VALUE...: writes words beside those that are there, an empty value removes one. It asks Vault to write only what changes.
@@ -1161,8 +1195,14 @@ use_ca() {
   signer=${of[6]} signer_ref=${of[7]} signer_path=${of[8]} sign_fields=${of[9]} key_name=${of[10]} ca_subject=${of[11]} ca_permitted=${of[12]}
 }
 
-# the issuers of a mount that have a key, an object a line in Vault's words, the default first; read once, until something is written.
-signers=
+# the issuers of a mount that have a key, the default first: what is asked of each, by its place, and all of it in Vault's words. Read once,
+# until something is written.
+signer_ids=()
+signer_names=()
+signer_keys=()
+signer_certificates=()
+signer_chains=()
+signers=()
 signers_of=
 default_id=
 follows_latest=
@@ -1173,23 +1213,27 @@ forget_signers() { signers_of='' found_ca=''; }
 
 # read_signers: sets them for the CA's mount; 1 where there is no such mount.
 read_signers() {
-  local id answer rc=0
+  local id answer answers='' rc=0
   [[ $signers_of != "$mount" ]] || return 0
   answer=$(get "$mount/config/issuers") || rc=$?
   ((rc == 0)) || return "$rc"
-  default_id=$(jq -r '.data.default // ""' <<<"$answer") || return 2
+  pick '.data | .default // "", .default_follows_latest_issuer // false' <<<"$answer" || return 2
   # shellcheck disable=SC2034 # the generations of a cluster's CA ask for it
-  follows_latest=$(jq -r '.data.default_follows_latest_issuer // false' <<<"$answer") || return 2
-  signers=
+  default_id=${picked[0]} follows_latest=${picked[1]}
   keys_of "$mount/issuers" || true
-  for id in "${listed[@]}"; do
-    answer=$(get "$mount/issuer/$id") || return 2
-    # the certificates above stand here too, without their keys.
-    signers+=$(jq -c '.data | select((.key_id // "") != "")' <<<"$answer")$'\n'
+  for id in "${listed[@]}"; do answers+=$(get "$mount/issuer/$id")$'\n' || return 2; done
+  # the certificates above stand here too, without their keys.
+  # shellcheck disable=SC2016 # it is jq's
+  pick -s --arg id "$default_id" 'map(select((.data.key_id // "") != "")) | sort_by(.data.issuer_id != $id)[]
+    | (.data | .issuer_id, .issuer_name // "", .key_id, .certificate, (.ca_chain // [] | join("\n"))), .' <<<"$answers" || return 2
+  signer_ids=() signer_names=() signer_keys=() signer_certificates=() signer_chains=() signers=()
+  set -- "${picked[@]}"
+  while (($# > 0)); do
+    signer_ids+=("$1") signer_names+=("$2") signer_keys+=("$3") signer_certificates+=("$4") signer_chains+=("$5") signers+=("$6")
+    shift 6
   done
-  signers=$(jq -c -s --arg id "$default_id" 'sort_by(.issuer_id != $id)[]' <<<"$signers") || return 2
   # what is not there, another run may make at any time.
-  [[ -z $signers ]] || signers_of=$mount
+  ((${#signers[@]} == 0)) || signers_of=$mount
 }
 
 # find_ca MOUNT: sets `issuer` and `ca` where the mount holds the planned CA, with its key, below the root.
@@ -1204,7 +1248,6 @@ find_ca() {
   if [[ -n ${generation:-} ]]; then find_generation || rc=$?; else issuer=$(issuer_of "$mount") || rc=$?; fi
   ((rc == 0)) || return "$rc"
   is_planned_ca "$issuer" || return 2
-  ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
   found_issuer=$issuer found_ca=$ca
 }
 
@@ -1254,19 +1297,20 @@ ca_present() {
   report_other_signers
 }
 
-# is_planned_ca ISSUER: says what is wrong where it is not.
+# is_planned_ca ISSUER: says what is wrong where it is not, else sets `ca` to its certificate.
 is_planned_ca() {
-  local certificate chain cn reason
-  certificate=$(jq -r .data.certificate <<<"$1" | first_certificate) || return 1
-  chain=$(jq -r '.data.ca_chain // [] | .[]' <<<"$1") || return 1
+  local certificate cn reason
+  pick '.data | .certificate, (.ca_chain // [] | join("\n")), .key_id // ""' <<<"$1" || return 1
+  certificate=$(first_certificate <<<"${picked[0]}") || return 1
   cn=$(subject_cn <<<"$certificate")
   if [[ $cn != "$common_name" ]]; then
     reason="holds another CA ($(described "$certificate")) than the planned '$common_name'"
-  elif [[ -z $(jq -r '.data.key_id // ""' <<<"$1") ]]; then
+  elif [[ -z ${picked[2]} ]]; then
     reason="holds the certificate of '$cn' without its key"
-  elif ! verified "$root" "$certificate" "$chain"; then
+  elif ! verified "$root" "$certificate" "${picked[1]}"; then
     reason="holds a CA that does not verify to the root $root_place ($(last_error))"
   else
+    ca=$certificate
     return 0
   fi
   complain "$mount $reason: CA material is never replaced here; choose another mount in the config"
@@ -1291,17 +1335,18 @@ permitted_of() { openssl x509 -noout -ext nameConstraints 2>/dev/null | sed -n '
 # report_other_signers: what else the mount can sign with: further issuers; keys without a certificate, which a stopped run leaves; further
 # roles, which sign with this CA what the plan knows nothing of. They are named, and left alone.
 report_other_signers() {
-  local used id other
-  used=" $(jq -r .data.key_id <<<"$issuer")"
+  local used id planned i
+  pick '.data | .key_id, .issuer_id' <<<"$issuer" || return 2
+  used=" ${picked[0]}" planned=${picked[1]}
   read_signers || return 2
-  while IFS= read -r other; do
-    id=$(jq -r '.issuer_id // ""' <<<"$other")
-    [[ -n $id && $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
-    used+=" $(jq -r .key_id <<<"$other")"
+  for i in "${!signers[@]}"; do
+    id=${signer_ids[i]}
+    [[ $id != "$planned" ]] || continue
+    used+=" ${signer_keys[i]}"
     # of those of other generations the step issuer/retire speaks.
-    [[ -z ${generation:-} ]] || ! is_own_name "$(jq -r .issuer_name <<<"$other")" || continue
-    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .certificate <<<"$other" | first_certificate)")"
-  done <<<"$signers"
+    [[ -z ${generation:-} ]] || ! is_own_name "${signer_names[i]}" || continue
+    stray "issuer $id can sign here too, besides the default: $(described "$(first_certificate <<<"${signer_certificates[i]}")")"
+  done
   keys_of "$mount/keys" || true
   for id in "${listed[@]}"; do
     [[ " $used " == *" $id "* ]] || stray "key $id has no certificate, a stopped run left it; to remove it: $cli delete $mount/key/$id"
@@ -1360,7 +1405,7 @@ issue_ca() {
     prepare_generation
     find_ca "$1" || rc=$?
     ((rc <= 1)) || exit 1
-    ((rc == 1)) || { name_issuer "$(jq -c .data <<<"$issuer")" "${issuer_name:-}" && ca_present "$1" && return 0; }
+    ((rc == 1)) || { name_issuer "$issuer" "${issuer_name:-}" && ca_present "$1" && return 0; }
   fi
   request_ca
   bundle=$(jq -n --arg csr "$csr" --argjson sign "$sign_fields" '{$csr} + $sign' | put "$signer_path" | jq -r .data.certificate)
@@ -1374,7 +1419,7 @@ import_ca() {
   imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$1")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
   forget_signers
-  if ((${generation:-1} > 1)); then find_ca "$mount" && name_issuer "$(jq -c .data <<<"$issuer")" "${issuer_name:-}"; fi
+  if ((${generation:-1} > 1)); then find_ca "$mount" && name_issuer "$issuer" "${issuer_name:-}"; fi
   ca_present "$mount" || die "$mount does not hold the CA that was just imported"
 }
 
@@ -1392,42 +1437,44 @@ set_first_issuer() {
 
 readonly issuer_name=$issuer_prefix$generation
 
-# issuer_named NAME: prints it.
-issuer_named() { jq -c --arg name "$1" 'select(.issuer_name == $name)' <<<"$signers"; }
+# issuer_named NAME: sets `at` to its place among the signers; 1 where there is none.
+issuer_named() {
+  for at in "${!signers[@]}"; do [[ ${signer_names[at]} != "$1" ]] || return 0; done
+  return 1
+}
 
 # is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there, by number.
 is_own_name() { [[ $1 == "$issuer_prefix"* && ${1#"$issuer_prefix"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 own_names() {
   local name
-  while IFS= read -r name; do
-    if is_own_name "$name"; then printf '%s\n' "$name"; fi
-  done < <(jq -r .issuer_name <<<"$signers" | sort -V)
+  local -a own=()
+  for name in "${signer_names[@]}"; do
+    if is_own_name "$name"; then own+=("$name"); fi
+  done
+  ((${#own[@]} == 0)) || printf '%s\n' "${own[@]}" | sort -V
 }
 
-# nameless COMMON-NAME: prints the CA of this name, below the root, that is not called as ours are: the first, or what a stopped run left.
+# nameless COMMON-NAME: sets `at` to the place of the CA of this name, below the root, that is not called as ours are: the first, or what a
+# stopped run left; 1 where there is none.
 nameless() {
-  local one certificate
-  while IFS= read -r one; do
-    [[ -n $one ]] || continue
-    ! is_own_name "$(jq -r .issuer_name <<<"$one")" || continue
-    certificate=$(jq -r .certificate <<<"$one" | first_certificate)
+  local certificate
+  for at in "${!signers[@]}"; do
+    ! is_own_name "${signer_names[at]}" || continue
+    certificate=$(first_certificate <<<"${signer_certificates[at]}")
     [[ $(subject_cn <<<"$certificate") == "$1" ]] || continue
     # while the root is being replaced, the CA before the planned one is below the root before.
-    verified "$root"$'\n'"$also_trust" "$certificate" "$(jq -r '.ca_chain // [] | .[]' <<<"$one")" || continue
-    printf '%s\n' "$one"
-    return 0
-  done <<<"$signers"
+    if verified "$root"$'\n'"$also_trust" "$certificate" "${signer_chains[at]}"; then return 0; fi
+  done
+  return 1
 }
 
 # find_generation: sets `issuer` to the CA of the planned generation; 1 where it is to be made.
 find_generation() {
-  local found rc=0
+  local at rc=0
   read_signers || rc=$?
   ((rc == 0)) || return "$rc"
-  found=$(issuer_named "$issuer_name")
-  [[ -n $found ]] || found=$(nameless "$common_name")
-  if [[ -n $found ]]; then
-    issuer=$(jq '{data: .}' <<<"$found")
+  if issuer_named "$issuer_name" || nameless "$common_name"; then
+    issuer=${signers[at]}
     return 0
   fi
   may_be_made || return 2
@@ -1436,7 +1483,7 @@ find_generation() {
 
 # may_be_made: whether a CA of the planned generation can be made beside what is there. Says what is wrong.
 may_be_made() {
-  local highest
+  local highest at ca
   highest=$(own_names | sed "s/^$issuer_prefix//" | tail -n 1)
   if [[ -n $highest ]] && ((highest > generation)); then
     complain "the CA of generation $generation is not in $mount (any more), and that of generation $highest is: none is made again. Set intermediate.generation to $highest, or to $((highest + 1)) for a new one"
@@ -1444,13 +1491,16 @@ may_be_made() {
   fi
   [[ -z $highest && -n $default_id ]] || return 0
   # a mount from before there were generations.
-  ((generation == 1)) || [[ -z $(nameless "$first_common_name") ]] || return 0
+  ((generation == 1)) || ! nameless "$first_common_name" || return 0
   issuer=$(get "$mount/issuer/$default_id") || return 1
   is_planned_ca "$issuer"
 }
 
 # has_former: whether a CA of another generation is there, so that the mount is ours.
-has_former() { [[ -n $(own_names) ]] || { ((generation > 1)) && [[ -n $(nameless "$first_common_name") ]]; }; }
+has_former() {
+  local at
+  [[ -n $(own_names) ]] || { ((generation > 1)) && nameless "$first_common_name"; }
+}
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
 has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer") == "$issuer_name" ]]; }
@@ -1458,16 +1508,16 @@ has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer
 # prepare_generation: a second CA is about to be made: the first one gets its name, and the default stays where it is until it is moved. Sets
 # `former_key` where the new one takes the key of the one before.
 prepare_generation() {
-  local former
+  local former at
   forget_signers
   read_signers || return 0
-  [[ -n $(own_names) ]] || name_issuer "$(nameless "$first_common_name")" "${issuer_prefix}1"
+  [[ -n $(own_names) ]] || ! nameless "$first_common_name" || name_issuer "${signers[at]}" "${issuer_prefix}1"
   [[ $follows_latest == false ]] || set_default "$default_id"
   [[ $reuse_key == true ]] || return 0
   # of the default, where it is one of ours; else of the last one.
   former=$(called "$default_id")
   is_own_name "$former" || former=$(own_names | tail -n 1)
-  [[ -z $former ]] || former_key=$(issuer_named "$former" | jq -r .key_id)
+  [[ -z $former ]] || ! issuer_named "$former" || former_key=${signer_keys[at]}
   [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
 }
 
@@ -1477,13 +1527,13 @@ set_default() {
   forget_signers
 }
 
-# name_issuer ISSUER NAME: its other fields stay as they are; where ISSUER is none, there is nothing to do.
+# name_issuer ISSUER NAME: its other fields stay as they are.
 name_issuer() {
-  local other
-  [[ -n $1 ]] || return 0
-  other=$(jq -r '.issuer_name // ""' <<<"$1")
+  local other id
+  pick '.data | .issuer_name // "", .issuer_id' <<<"$1"
+  other=${picked[0]} id=${picked[1]}
   [[ -z $other ]] || die "the CA in $mount is called '$other' by another maker, and who uses that name would lose it; rename it yourself: $cli patch $mount/issuer/$other issuer_name=$2"
-  jq -n --arg name "$2" '{issuer_name: $name}' | vault patch -format=json "$mount/issuer/$(jq -r .issuer_id <<<"$1")" -
+  jq -n --arg name "$2" '{issuer_name: $name}' | vault patch -format=json "$mount/issuer/$id" -
   forget_signers
   read_signers
 }
@@ -1492,13 +1542,15 @@ name_issuer() {
 
 # default_is_planned: whether the planned CA signs, and of each other one of ours it is recorded until when certificates under it can live.
 default_is_planned() {
-  local found words rc=0
+  local found id words rc=0
   find_ca "$intermediate_mount" || rc=$?
   ((rc == 0)) || return "$rc"
-  found=$(jq -n --arg default "$(called "$default_id")" --argjson follows "$follows_latest" \
-    '{data: {$default, default_follows_latest_issuer: $follows}}')
-  compare "$found" "$(jq -n --arg default "$(called "$(jq -r .data.issuer_id <<<"$issuer")")" \
-    '{$default, default_follows_latest_issuer: false}')" || return "$?"
+  id=$(jq -r .data.issuer_id <<<"$issuer") || return 2
+  if [[ $default_id != "$id" || $follows_latest != false ]]; then
+    found=$(jq -n --arg default "$(called "$default_id")" --argjson follows "$follows_latest" \
+      '{data: {$default, default_follows_latest_issuer: $follows}}')
+    compare "$found" "$(jq -n --arg default "$(called "$id")" '{$default, default_follows_latest_issuer: false}')" || return "$?"
+  fi
   words=$(unrecorded) || return 2
   [[ -z $words ]] || {
     note "it is not recorded yet: ${words//$'\n'/, }"
@@ -1507,7 +1559,13 @@ default_is_planned() {
 }
 
 # called ID: prints the name of an issuer, or its ID where it has none.
-called() { jq -rn --arg id "$1" '[inputs | select(.issuer_id == $id) | .issuer_name | select(. != "")][0] // $id' <<<"$signers"; }
+called() {
+  local i name=$1
+  for i in "${!signers[@]}"; do
+    if [[ ${signer_ids[i]} == "$1" && -n ${signer_names[i]} ]]; then name=${signer_names[i]}; fi
+  done
+  printf '%s\n' "$name"
+}
 
 # former_names: those of ours that are not the planned one.
 former_names() { own_names | grep -vxF "$issuer_name" || true; }
@@ -1592,13 +1650,12 @@ note_longer_leaves() {
 
 # try_issuer ID NAMES: one signature, before the mesh depends on it.
 try_issuer() {
-  local answer leaf chain
+  local answer
   trial_key
   answer=$(sign_at "$mount/issuer/$1/sign/${role_path##*/}" "$2" vault) ||
     die "$issuer_name does not sign, so the default issuer is left: $(last_error)"
-  leaf=$(jq -r .data.certificate <<<"$answer")
-  chain=$(jq -r '(.data.ca_chain // [.data.issuing_ca])[]' <<<"$answer")
-  verified "$root" "$leaf" "$chain" || die "what $issuer_name signs does not verify to the root, so the default issuer is left"
+  pick "$SIGNED" <<<"$answer"
+  verified "$root" "${picked[0]}" "${picked[1]}" || die "what $issuer_name signs does not verify to the root, so the default issuer is left"
   rm -f -- "$work/trial.key"
   say "      signed by $issuer_name, verified to the root: a workload"
 }
@@ -1607,9 +1664,9 @@ try_issuer() {
 
 # gone_names: those of which something is recorded, and which are not there: a stopped run has removed them.
 gone_names() {
-  local name
+  local name at
   while IFS= read -r name; do
-    if is_own_name "$name" && [[ -z $(issuer_named "$name") ]]; then printf '%s\n' "$name"; fi
+    if is_own_name "$name" && ! issuer_named "$name"; then printf '%s\n' "$name"; fi
   done < <(evidence_keys "$mount" | sed -n 's/[.]until$//p; s/[.]key$//p' | sort -u)
 }
 
@@ -1624,11 +1681,13 @@ ended() {
 
 # retirable: prints the names of the former ones that can go; the default never can.
 retirable() {
-  local name now
+  local name names now
+  names=$(former_names)
+  [[ -n $names ]] || return 0
   now=$(vault_time) || return 2
   while IFS= read -r name; do
-    if [[ -n $name && $(called "$default_id") != "$name" ]] && ended "$name" "$now"; then printf '%s\n' "$name"; fi
-  done < <(former_names)
+    if [[ $(called "$default_id") != "$name" ]] && ended "$name" "$now"; then printf '%s\n' "$name"; fi
+  done <<<"$names"
 }
 
 # retired: whether nothing is to be removed: always, where --retire does not ask for it. Says what could be.
@@ -1674,12 +1733,13 @@ need_retirable() {
 
 # retire_issuers: the issuer, then its key, unless another issuer has it; the key is recorded first, so that a stopped run is finished.
 retire_issuers() {
-  local name
+  local name at
   forget_signers
   find_ca "$intermediate_mount"
   while IFS= read -r name; do
-    record "$mount" "$name.key=$(issuer_named "$name" | jq -r .key_id)"
-    vault delete "$mount/issuer/$(issuer_named "$name" | jq -r .issuer_id)"
+    issuer_named "$name"
+    record "$mount" "$name.key=${signer_keys[at]}"
+    vault delete "$mount/issuer/${signer_ids[at]}"
     say "      removed: the CA $name"
   done < <(retirable)
   forget_signers
@@ -1692,7 +1752,7 @@ retire_issuers() {
 remove_key() {
   local key
   key=$(evidence_of "$mount" "$1.key")
-  if [[ -n $key && -z $(jq -r --arg key "$key" 'select(.key_id == $key) | .issuer_name' <<<"$signers") ]]; then
+  if [[ -n $key && " ${signer_keys[*]} " != *" $key "* ]]; then
     jq -n --arg key "$(jq -r .data.key_id <<<"$issuer")" '{default: $key}' | put "$mount/config/keys"
     vault delete "$mount/key/$key"
     say "      removed: its key"
@@ -1926,10 +1986,13 @@ root_file() {
   esac
 }
 
+# what lay there before the first step; none: it was not looked at, or nothing did.
+root_before=
+
 # need_root_place: what is there already needs no right to make it.
 need_root_place() {
   local rc=0
-  held_root >/dev/null 2>"$work/error" || rc=$?
+  root_before=$(held_root 2>"$work/error") || rc=$?
   case $rc in
     1) may patch "${root_kind,,}/$root_name" -n "$root_namespace" ;;
     2) missing+=("the right to get $root_kind $root_namespace/$root_name in context $context: $(last_error)") ;;
@@ -1941,7 +2004,8 @@ need_root_place() {
 root_delivered() {
   local found rc=0 planned prints
   [[ -n ${ca:-} || $root_file == root ]] || return 1
-  found=$(held_root) || rc=$?
+  found=$root_before
+  [[ -n $found ]] || found=$(held_root) || rc=$?
   ((rc == 0)) || return "$rc"
   planned=$(root_file | each_certificate fingerprint)
   prints=$(each_certificate fingerprint <<<"$found")
@@ -2032,32 +2096,42 @@ log_in() {
 log_in_with_token() {
   local token
   token=$(account_token "$service_account" "$audience" 10m) || return 1
-  printf '%s' "$token" | jq -Rs --arg role "$auth_role" '{$role, jwt: .}' | put "auth/$auth_mount/login"
+  printf '%s' "$token" | vault write -format=json "auth/$auth_mount/login" role="$auth_role" jwt=-
 }
 
 # --- public keys of a cluster -------------------------------------------------------------------------------------------------------
 
 # public_keys: prints the keys that the API server signs tokens of service accounts with, as PEM, sorted, an empty line between two.
 public_keys() {
-  local jwks jwk
-  jwks=$(kube get --raw /openid/v1/jwks | jq -c '.keys | sort_by(.kid)[]') || return 1
-  while IFS= read -r jwk; do
-    public_key "$jwk" || return 1
+  local jwks
+  jwks=$(kube get --raw /openid/v1/jwks) || return 1
+  # its numbers are base64 without what an address takes amiss.
+  pick '.keys | sort_by(.kid)[] | "\(.kty) \(.crv // "")",
+    (.n, .e, .x, .y | . // "" | gsub("-"; "+") | gsub("_"; "/") | . + "==="[:(4 - length % 4) % 4])' <<<"$jwks" || return 1
+  set -- "${picked[@]}"
+  while (($# > 0)); do
+    public_key "${@:1:5}" || return 1
     printf '\n'
-  done <<<"$jwks"
+    shift 5
+  done
 }
 
-# public_key JWK: prints it as PEM. A JWK is numbers; OpenSSL makes the key of them.
+# public_key KIND N E X Y: prints the key of a JWK as PEM. A JWK is numbers; OpenSSL makes the key of them.
 public_key() {
   local curve
-  case $(jq -r '"\(.kty) \(.crv // "")"' <<<"$1") in
+  case $1 in
     'RSA ')
       printf '%s\n' asn1=SEQUENCE:key '[key]' alg=SEQUENCE:alg key=BITWRAP,SEQUENCE:rsa '[alg]' oid=OID:rsaEncryption null=NULL \
-        '[rsa]' "n=INTEGER:0x$(jwk_hex n <<<"$1")" "e=INTEGER:0x$(jwk_hex e <<<"$1")"
+        '[rsa]' "n=INTEGER:0x$(hex "$2")" "e=INTEGER:0x$(hex "$3")"
       ;;
     'EC P-'*)
-      curve=$(jq -r '{"P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1"}[.crv] // ""' <<<"$1")
-      printf '%s\n' asn1=SEQUENCE:key '[key]' alg=SEQUENCE:alg "key=FORMAT:HEX,BITSTRING:04$(jwk_hex x <<<"$1")$(jwk_hex y <<<"$1")" \
+      case ${1#EC } in
+        P-256) curve=prime256v1 ;;
+        P-384) curve=secp384r1 ;;
+        P-521) curve=secp521r1 ;;
+        *) return 1 ;;
+      esac
+      printf '%s\n' asn1=SEQUENCE:key '[key]' alg=SEQUENCE:alg "key=FORMAT:HEX,BITSTRING:04$(hex "$4")$(hex "$5")" \
         '[alg]' oid=OID:id-ecPublicKey "curve=OID:$curve"
       ;;
     *) return 1 ;;
@@ -2065,10 +2139,8 @@ public_key() {
   openssl asn1parse -genconf "$work/key.cnf" -noout -out "$work/key.der" 2>/dev/null && openssl pkey -pubin -inform DER -in "$work/key.der" -pubout
 }
 
-# jwk_hex NAME: a number of the JWK in standard input, as hexadecimal digits.
-jwk_hex() {
-  jq -r --arg name "$1" '.[$name] // "" | gsub("-"; "+") | gsub("_"; "/") | . + "==="[:(4 - length % 4) % 4]' | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n'
-}
+# hex BASE64: prints it as hexadecimal digits.
+hex() { printf '%s' "$1" | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n'; }
 
 # --- what Vault checks tokens with -----------------------------------------------------------------------------------------------------
 
@@ -2122,7 +2194,8 @@ trial_key() {
 # sign NAMES: asks Vault as cert-manager does, with its token.
 sign() { sign_at "$sign_path" "$1" vault_as "$trial_token"; }
 
-# sign_at PATH NAMES VAULT...: asks with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words; VAULT asks.
+# sign_at PATH NAMES VAULT...: asks with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words; VAULT asks. All of it
+# is public.
 sign_at() {
   local path=$1 names=$2 cn=''
   shift 2
@@ -2132,20 +2205,33 @@ sign_at() {
     names=${names#*,}
   fi
   openssl req -new -key "$work/trial.key" -subj "/${cn:+CN=$cn}" -addext "subjectAltName=$names" -out "$work/trial.csr" 2>/dev/null
-  jq -n --rawfile csr "$work/trial.csr" --arg cn "$cn" --arg names "$names" --arg ttl "$trial_ttl" '
-    def of($kind): [$names | split(",")[] | select(startswith($kind + ":")) | ltrimstr($kind + ":")] | join(",");
-    {common_name: $cn, alt_names: of("DNS"), ip_sans: of("IP"), uri_sans: of("URI"), $ttl, $csr, exclude_cn_from_sans: "true"}' |
-    "$@" write -format=json "$path" - 2>"$work/error"
+  "$@" write -format=json "$path" common_name="$cn" alt_names="$(of_kind DNS "$names")" ip_sans="$(of_kind IP "$names")" \
+    uri_sans="$(of_kind URI "$names")" ttl="$trial_ttl" exclude_cn_from_sans=true csr=@"$work/trial.csr" 2>"$work/error"
 }
+
+# of_kind KIND NAMES: prints those of this kind, e.g. of DNS.
+of_kind() {
+  local name names=$2,
+  local -a found=()
+  while [[ -n $names ]]; do
+    name=${names%%,*} names=${names#*,}
+    [[ $name != "$1":* ]] || found+=("${name#"$1":}")
+  done
+  local IFS=,
+  printf '%s' "${found[*]}"
+}
+
+# what a trial reads of a signature: the certificate, and the CAs above it.
+readonly SIGNED='.data | .certificate, (.ca_chain // [.issuing_ca] | join("\n"))'
 
 # signs WHAT NAMES: it has to be signed, with these names, for client and server, and to verify to the root.
 signs() {
-  local answer leaf chain
+  local answer leaf
   [[ -n $trial_token ]] || return 0
   answer=$(sign "$2") || die "trial: Vault refuses $1 ($2): $(last_error)"
-  leaf=$(jq -r .data.certificate <<<"$answer")
-  chain=$(jq -r '(.data.ca_chain // [.data.issuing_ca])[]' <<<"$answer")
-  verified "$root" "$leaf" "$chain" ||
+  pick "$SIGNED" <<<"$answer"
+  leaf=${picked[0]}
+  verified "$root" "$leaf" "${picked[1]}" ||
     die "trial: the certificate of $1 does not verify to the root"
   has_names "$leaf" "$2" || die "trial: the certificate of $1 lacks a name of $2"
   openssl x509 -noout -ext extendedKeyUsage <<<"$leaf" 2>/dev/null | grep 'TLS Web Server.*TLS Web Client' >/dev/null ||

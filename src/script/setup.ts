@@ -228,7 +228,7 @@ export function script(
     '',
     ...stepsFunction(steps),
     '',
-    ...(['setup.sh', ...texts] as const).map(text => runtime[text]),
+    ...(['setup.sh', 'pick.sh', ...texts] as const).map(text => runtime[text]),
     'main "$@"',
     '',
   ].join('\n');

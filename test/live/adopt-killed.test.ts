@@ -4,7 +4,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildPrograms, ensureNamespace, type Kube, ok, run, startKube, startVaultDev, tempDir, until, type Vault } from './harness';
-import { makeKillers, stopAfter } from './killed';
+import { killedEverywhere, makeKillers } from './killed';
 import { fingerprints } from './mesh/certificates';
 import { writeDist } from './mesh/dist';
 import { base64, rootFileOf, unbase64 } from './mesh/istio-csr';
@@ -102,28 +102,27 @@ async function outcome(): Promise<unknown> {
 const runOf = (file: string) => (env: Readonly<Record<string, string>>) =>
   run('bash', [`dist/cluster-1/${file}`], { cwd: world.folder, env: { ...world.env, ...env }, timeout: 120_000 });
 
-/** Runs a script to its end, then killed after each of its calls and run again: each time what it says and leaves is the same. */
-async function killedEverywhere(file: string, writes: number, before: () => Promise<void>): Promise<{ stderr: string; left: unknown }> {
-  await before();
-  const whole = await stopAfter(killers, world, 0, runOf(file));
-  // fewer, and the test would stop at none.
-  expect(whole.calls).toBeGreaterThanOrEqual(writes);
-  const left = await outcome();
+/** Runs a script to its end, then killed after each of its calls and run again: what it says at its end and leaves is the same. */
+async function killed(file: string, least: number, before: () => Promise<void>): Promise<{ stderr: string; left: unknown }> {
   const dated = (text: string) => text.replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g, 'TIME');
-  for (let n = 1; n <= whole.calls; n++) {
-    await before();
-    expect([n, (await stopAfter(killers, world, n, runOf(file))).code]).toEqual([n, 137]);
-    const again = await runOf(file)({});
-    expect([n, again.code, dated(again.stderr), await outcome()]).toEqual([n, whole.code, dated(whole.stderr), left]);
-  }
-  process.stderr.write(`${file}: killed at ${whole.calls} of ${whole.calls} boundaries\n`);
-  return { stderr: dated(whole.stderr), left };
+  const { left } = await killedEverywhere({
+    what: file,
+    killers,
+    least,
+    begin: async () => {
+      await before();
+      return world;
+    },
+    script: (_, env) => runOf(file)(env),
+    ended: async (_, { code, stderr }) => ({ code, stderr: dated(stderr), left: await outcome() }),
+  });
+  return left as { stderr: string; left: unknown };
 }
 
 const key = { 'ca-cert.pem': () => base64(old), 'ca-key.pem': () => base64('the key') };
 
 test('adopt.sh, up to the waiting, ends the same, killed after each write and run again', async () => {
-  const { stderr, left } = await killedEverywhere('adopt.sh', 4, begin);
+  const { stderr, left } = await killed('adopt.sh', 4, begin);
   expect(stderr).toContain('too early: every workload');
   expect(left).toEqual({
     cacerts: {
@@ -157,7 +156,7 @@ async function adopted(): Promise<void> {
 test('adopt.sh, from the waiting to the switch, ends the same, killed after each write and run again', async () => {
   // istiod was restarted since.
   await adopted();
-  const { stderr, left } = await killedEverywhere('adopt.sh', 1, adopted);
+  const { stderr, left } = await killed('adopt.sh', 1, adopted);
   expect(stderr).toMatch(/error: restart these workloads: they renew at istiod, which signs no more since TIME; .*: foo \(1\)$/m);
   expect((left as { evidence: unknown }).evidence).toContainEqual(['switched-since', 'a time']);
 });
@@ -165,6 +164,6 @@ test('adopt.sh, from the waiting to the switch, ends the same, killed after each
 test('adopt-undo.sh leaves what there was before, killed after each write and run again', async () => {
   await begin();
   const was = await outcome();
-  const { stderr, left } = await killedEverywhere('adopt-undo.sh', 5, adopted);
+  const { stderr, left } = await killed('adopt-undo.sh', 5, adopted);
   expect([stderr, left]).toEqual(['', was]);
 });

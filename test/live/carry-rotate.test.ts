@@ -42,10 +42,11 @@ test('a rotation leaves one secret ID, a new one that works, and says so; what i
 });
 
 test(
-  'a login works at every moment, killed after each call and run again; then there is one secret ID, or the others are named',
+  'a login works at every moment, killed after each write and run again; then there is one secret ID, or the others are named',
   async () => {
     const { vault, world: one } = await world();
-    const killers = await makeKillers(vault);
+    // each run begins with a new secret ID, so none goes on where a killed one ended: each stop has a run to the end of its own.
+    const killers = await makeKillers(vault, { writes: process.env.MESH_CA_KILL !== 'all' });
     const rotateTo = (after: number) => stopAfter(killers, one, after, env => one.carry(SCRIPT, [], { env }));
     // as cert-manager does: reads the Secret, logs in.
     const logins: number[] = [];
@@ -58,7 +59,7 @@ test(
     })();
 
     const { code, calls } = await rotateTo(0);
-    expect([code, calls > 15]).toEqual([0, true]);
+    expect([code, calls > 5]).toEqual([0, true]);
     let finished = 0;
     let orphans = 0;
     for (let n = 1; n <= calls; n++) {

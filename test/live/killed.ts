@@ -1,5 +1,6 @@
-// The setup scripts, killed with SIGKILL after each call of vault and of kubectl, and started again. Calls of other programs (jq, openssl)
-// change nothing outside the script, so a stop between them is a stop between the two calls around them.
+// Scripts that are killed with SIGKILL after each call of vault and of kubectl that writes (after each call, with MESH_CA_KILL=all), and
+// started again. Calls of other programs (jq, openssl) change nothing outside the script, so a stop between them is a stop between the two
+// calls around them.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MeshCaConfig } from '../../src/config/config';
@@ -8,9 +9,8 @@ import { configs, dataOf, makeRoot, makeWorld, programsBefore, stateOf, type Wor
 
 let vault: Vault;
 let kube: Kube;
+/** After each write, or after each call with MESH_CA_KILL=all. */
 let killers: string;
-/** Of a cluster's script, which reads much: after each write, or after each call with MESH_CA_KILL=all. */
-let clusterKillers: string;
 
 /**
  * Programs that count the calls; after the one that is asked for they end the script, all its children, and themselves. With `writes` those
@@ -21,25 +21,131 @@ export async function makeKillers(real: Vault, { writes = false } = {}): Promise
   const reads = `case " $* " in
     *" sys/capabilities-self "* | *" can-i "* | *" create token "* | *" --dry-run=server "*) exec "$real" "$@" ;;
     *" write "* | *" patch "* | *" delete "* | *" enable "* | *" tune "* | *" apply "* | *" create "* | *" rollout restart "*) ;;
+    *" disable "* | *" annotate "*) ;;
     *) exec "$real" "$@" ;;
   esac`;
-  // two calls of one pipeline would count at once.
-  const count = `n=$(flock "$COUNT.lock" sh -c 'n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; echo "$n"')`;
-  const text = `${writes ? reads : ''}\n${count}\n"$real" "$@"; rc=$?; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
+  const text = `${writes ? reads : ''}
+  case " $* " in
+    *" - "* | *"=- "* | *"/dev/stdin "*) input=$COUNT.$$; cat >"$input" ;;
+    *) input= ;;
+  esac
+  # two calls of one pipeline would count at once.
+  exec 8>"$COUNT.lock"; flock 8
+  n=$(($(<"$COUNT") + 1)); echo "$n" >"$COUNT"
+  call=$({ echo "$0" "$@"; cat \${input:+"$input"} </dev/null; } | tr '\\n' ' ' | sed -E "$SAME")
+  echo "$call" >>"$COUNT.calls"
+  call+="#$(grep -cxF -e "$call" "$COUNT.calls")"
+  deadly=false
+  if [[ $KILL_AFTER != next ]]; then
+    echo "$call" >>"$COUNT.boundaries"
+    ((n != KILL_AFTER)) || deadly=true
+  elif grep -qxF -e "$call" "$BOUNDARIES"; then
+    grep -vxF -e "$call" "$BOUNDARIES" >"$COUNT.left" || true
+    mv "$COUNT.left" "$BOUNDARIES"
+    deadly=true
+  fi
+  exec 8>&-
+  if [[ -n $input ]]; then "$real" "$@" <"$input"; else "$real" "$@"; fi; rc=$?
+  [[ $deadly == false ]] || kill -KILL 0
+  exit "$rc"`;
   return programsBefore({ vault: text, kubectl: text }, { vault: real.bin, kubectl });
 }
 
-/** Runs a script, with `killers` in its environment, until its call number `after`; 0: to its end. Gives the code and the count of calls. */
+// what is another one each time in the same call of two runs, or of two worlds: sed's words.
+const SAME = [
+  's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z/TIME/g',
+  's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/ID/g',
+  's/-----BEGIN [A-Z ]+-----[^-]*-----END [A-Z ]+-----/PEM/g',
+  's/[A-Za-z0-9+/=_.-]{44,}/TEXT/g',
+  's#[^ =@]*/tmp[.][A-Za-z0-9]+/#WORK/#g',
+  's/-(whole|killed)\\b/-WORLD/g',
+].join(';');
+
+/**
+ * Runs a script, with `killers` in its environment, until its call number `after`; 0: to its end; a file of boundaries: until the first of
+ * them that it reaches, which is taken out of it. Gives the code, the count of calls, and what was called.
+ */
 export async function stopAfter(
   killers: string,
-  { env }: World,
-  after: number,
+  { env }: Pick<World, 'env'>,
+  after: number | string,
   script: (env: Readonly<Record<string, string>>) => Promise<RunResult>,
-): Promise<RunResult & { calls: number }> {
+  alike = '',
+): Promise<RunResult & { calls: number; boundaries: string }> {
   const COUNT = join(tempDir('count'), 'count');
   writeFileSync(COUNT, '0');
-  const result = await script({ COUNT, KILL_AFTER: String(after), PATH: `${killers}:${env.PATH ?? ''}` });
-  return { ...result, calls: Number(readFileSync(COUNT, 'utf8')) };
+  for (const name of ['calls', 'boundaries']) writeFileSync(`${COUNT}.${name}`, '');
+  const [KILL_AFTER, BOUNDARIES] = typeof after === 'string' ? ['next', after] : [String(after), ''];
+  const same = [SAME, alike].join(';');
+  const result = await script({ COUNT, KILL_AFTER, BOUNDARIES, SAME: same, PATH: `${killers}:${env.PATH ?? ''}` });
+  return { ...result, calls: Number(readFileSync(COUNT, 'utf8')), boundaries: readFileSync(`${COUNT}.boundaries`, 'utf8') };
+}
+
+/** A script that is killed everywhere. */
+export interface Killable<W> {
+  /** What the message calls it. */
+  readonly what: string;
+  readonly killers: string;
+  /** Fewer calls, and the test would stop at none. */
+  readonly least: number;
+  /**
+   * sed's words for what is another one in this world than in the one before.
+   *
+   * @default - nothing but times, IDs and what is random
+   */
+  readonly alike?: string;
+  /** Gives a world from the beginning: one of that name, or the only one, put back. */
+  begin(name: string): Promise<W>;
+  /** Runs it; `attempt` counts the runs in this world. */
+  script(world: W, env: Readonly<Record<string, string>>, attempt: number): Promise<RunResult>;
+  /** Looks at the world after a kill. */
+  stopped?(world: W, when: string): Promise<void>;
+  /** Checks a run that went to its end, and gives all that must be the same as after one that nobody killed. */
+  ended(world: W, result: RunResult, name: string): Promise<unknown>;
+}
+
+/**
+ * Runs a script to its end in one world. In another one it is killed at the first of its calls, run again and killed at the next one that it
+ * was not killed at before, and so on, until a run gets through: each call of the first run is a boundary once, and each run goes on from what
+ * a killed one left. A call that leaves nothing (a signature of the trial, a key that is handed out) is made again by the runs after it, and
+ * they are killed later on. With MESH_CA_KILL=all each boundary has a world of its own, and the run after the kill goes to its end.
+ */
+export async function killedEverywhere<W extends Pick<World, 'env'>>(one: Killable<W>): Promise<{ count: number; left: unknown }> {
+  const { what, killers } = one;
+  const first = await one.begin('whole');
+  const whole = await stopAfter(killers, first, 0, env => one.script(first, env, 1), one.alike);
+  const left = await one.ended(first, whole, 'whole');
+  expect([what, whole.calls]).toEqual([what, expect.any(Number)]);
+  expect(whole.calls).toBeGreaterThanOrEqual(one.least);
+  let count = 0;
+  if (process.env.MESH_CA_KILL === 'all') {
+    while (count < whole.calls) {
+      const name = String(++count);
+      const world = await one.begin(name);
+      const killed = await stopAfter(killers, world, count, env => one.script(world, env, 1));
+      expect([what, count, killed.code, killed.stderr]).toEqual([what, count, 137, killed.stderr]);
+      await one.stopped?.(world, name);
+      expect([what, count, await one.ended(world, await one.script(world, {}, 2), name)]).toEqual([what, count, left]);
+    }
+  } else {
+    const boundaries = join(tempDir('boundaries'), 'boundaries');
+    writeFileSync(boundaries, whole.boundaries);
+    const world = await one.begin('killed');
+    for (;;) {
+      const run = await stopAfter(killers, world, boundaries, env => one.script(world, env, count + 1), one.alike);
+      if (run.code !== 137) {
+        // which ones no run has reached.
+        expect([what, run.stderr, readFileSync(boundaries, 'utf8')]).toEqual([what, run.stderr, '']);
+        expect([what, await one.ended(world, run, 'killed')]).toEqual([what, left]);
+        break;
+      }
+      count++;
+      await one.stopped?.(world, String(count));
+    }
+  }
+  expect([what, count]).toEqual([what, whole.calls]);
+  process.stderr.write(`${what}: killed at ${count} of ${whole.calls} boundaries\n`);
+  return { count, left };
 }
 
 /** Defines what starts and ends the programs of a file of such tests. */
@@ -55,15 +161,11 @@ export function startForKills(): void {
 async function start(): Promise<void> {
   await buildPrograms();
   [vault, kube] = [await startVaultDev(), await startKube()];
-  killers = await makeKillers(vault);
-  clusterKillers = await makeKillers(vault, { writes: process.env.MESH_CA_KILL !== 'all' });
+  killers = await makeKillers(vault, { writes: process.env.MESH_CA_KILL !== 'all' });
 }
 
-const setUpTo = (world: World, script: string, args: readonly string[], after: number) =>
-  stopAfter(script === 'root' ? killers : clusterKillers, world, after, env => world.script(script, args, env));
-
 /** What is the same for every run, whatever its names: the fields, and how many issuers there are. */
-export async function outcome(vault: Vault, world: World): Promise<unknown> {
+export async function outcome(vault: Vault, world: World): Promise<object> {
   const { intermediate, root } = world.cluster;
   const state = await stateOf(vault, world.cluster);
   const issuers = async (mount: string) =>
@@ -97,60 +199,58 @@ export function configOf(config: MeshCaConfig, name: string): MeshCaConfig {
 
 /** The root script, stopped everywhere. */
 export function testKilledRoot(): void {
-  test('the root script ends the same, killed after each of its calls and run again', async () => {
+  test('the root script ends the same, killed after each of its writes and run again', async () => {
     const { cert, key } = await makeRoot(tempDir('root'));
     const args = ['--root-cert', cert, '--root-key', key];
-    const at = (n: string) => makeWorld({ ...configs.recommended, root: { mount: `pki-${n}` } }, vault, [kube]);
-    const { calls } = await setUpTo(await at('whole'), 'root', args, 0);
-    // each path is read once a run, so these are few.
-    expect(calls).toBeGreaterThanOrEqual(10);
-    for (let n = 1; n <= calls; n++) {
-      const world = await at(String(n));
-      expect([n, (await setUpTo(world, 'root', args, n)).code]).toEqual([n, 137]);
-      const again = await world.script('root', args);
-      expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
-      expect(dataOf((await vault.request('LIST', `pki-${n}/issuers`)).body).keys).toHaveLength(1);
-      expect((await world.script('root', ['--plan'])).stdout).not.toContain('to do');
-    }
-    process.stderr.write(`root: killed at ${calls} of ${calls} boundaries\n`);
+    await killedEverywhere({
+      what: 'root',
+      killers,
+      least: 3,
+      begin: name => makeWorld({ ...configs.recommended, root: { mount: `pki-${name}` } }, vault, [kube]),
+      script: (world, env) => world.script('root', args, env),
+      ended: async (world, { code, stderr }, name) => {
+        expect([name, code, stderr]).toEqual([name, 0, '']);
+        expect(dataOf((await vault.request('LIST', `pki-${name}/issuers`)).body).keys).toHaveLength(1);
+        expect((await world.script('root', ['--plan'])).stdout).not.toContain('to do');
+        return undefined;
+      },
+    });
   });
 }
 
 /** A cluster's script, stopped everywhere. */
 export function testKilledCluster(name: 'recommended' | 'guide'): void {
-  test(`the ${name} cluster script ends the same, killed after each of its calls and run again`, async () => {
+  test(`the ${name} cluster script ends the same, killed after each of its writes and run again`, async () => {
     const rootWorld = await makeWorld(configs.recommended, vault, [kube]);
     mkdirSync(join(rootWorld.folder, 'root'));
     const { cert, key } = await makeRoot(join(rootWorld.folder, 'root'), `Root of ${name}`);
     const root = { ...configs[name].root, mount: `pki-${name}` };
     const at = (n: string) => makeWorld({ ...configOf(configs[name], `${name}-${n}`), root }, vault, [kube]);
     ok(await (await at('root')).script('root', ['--root-cert', cert, '--root-key', key]));
-    const keyFile = (n: string) => (name === 'guide' ? ['--exported-key', `key-${n}`] : []);
+    const keysOf = async (n: string) => dataOf((await vault.request('LIST', `istioca-${name}-${n}/keys`)).body).keys as string[];
 
-    const whole = await at('whole');
-    const { calls, stdout } = await setUpTo(whole, `${name}-whole`, keyFile('whole'), 0);
-    const trials = /\d+ trials passed/.exec(stdout)?.[0] ?? 'no trial';
-    const expected = await outcome(vault, whole);
-    expect(calls).toBeGreaterThan(10);
     let orphans = 0;
-    for (let n = 1; n <= calls; n++) {
-      const world = await at(String(n));
-      expect([n, (await setUpTo(world, `${name}-${n}`, keyFile('1'), n)).code]).toEqual([n, 137]);
-      const again = await world.script(`${name}-${n}`, keyFile('2'));
-      expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
-      expect([n, again.stdout]).toEqual([n, expect.stringContaining(trials)]);
-      expect([n, await outcome(vault, world)]).toEqual([n, expected]);
-      // what the stopped run left is reported, not guessed at.
-      const keys = dataOf((await vault.request('LIST', `istioca-${name}-${n}/keys`)).body).keys as string[];
-      if (keys.length > 1) {
-        orphans++;
-        expect(again.stdout).toMatch(/key \S+ has no certificate, a stopped run left it/);
-      }
-      const accessors = dataOf((await vault.request('LIST', `${world.cluster.auth.path}/secret-id`)).body).keys as string[] | undefined;
-      if (accessors && accessors.length > 1) expect(again.stdout).toContain('secret IDs of the AppRole besides the delivered one');
-    }
+    await killedEverywhere({
+      what: `${name} cluster`,
+      killers,
+      least: 10,
+      begin: at,
+      // a key is handed out once, to a file that is not there yet.
+      script: (world, env, attempt) => world.script(world.cluster.name, name === 'guide' ? ['--exported-key', `key-${attempt}`] : [], env),
+      ended: async (world, { code, stdout, stderr }, n) => {
+        expect([n, code, stderr]).toEqual([n, 0, '']);
+        // what a stopped run left is reported, not guessed at.
+        const keys = await keysOf(n);
+        if (keys.length > 1) {
+          orphans++;
+          expect(stdout).toMatch(/key \S+ has no certificate, a stopped run left it/);
+        }
+        const accessors = dataOf((await vault.request('LIST', `${world.cluster.auth.path}/secret-id`)).body).keys as string[] | undefined;
+        if (accessors && accessors.length > 1) expect(stdout).toContain('secret IDs of the AppRole besides the delivered one');
+        return { trials: /\d+ trials passed/.exec(stdout)?.[0] ?? 'no trial', ...(await outcome(vault, world)) };
+      },
+    });
     // a key that stays in Vault has a name, by which the next run finds it; one that is handed out is handed out once.
     expect(orphans > 0).toBe(name === 'guide');
-    process.stderr.write(`${name} cluster: killed at ${calls} of ${calls} boundaries\n`);
   });
 }

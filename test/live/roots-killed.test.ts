@@ -1,9 +1,9 @@
 // The script of an offline root, killed with SIGKILL after each call of vault, while it asks for the signature and while it takes it in.
 import { X509Certificate } from 'node:crypto';
 import { buildPrograms, ok, startVaultDev, type Vault } from './harness';
-import { makeKillers, stopAfter } from './killed';
+import { killedEverywhere, makeKillers } from './killed';
 import { configOf, listed, offlineRoot, signAsTold } from './roots';
-import { dataOf, makeWorld, type World } from './world';
+import { dataOf, makeWorld } from './world';
 
 let vault: Vault;
 let killers: string;
@@ -26,8 +26,6 @@ test('an offline root signs one key, and the end is the same, wherever the scrip
       vault,
       [],
     );
-  const stopped = (world: World, after: number, args: readonly string[] = []) =>
-    stopAfter(killers, world, after, env => world.script('root', args, env));
   /** What must be the same: one key, one chain, the planned CA as default. */
   const outcome = async (name: string) => {
     const { certificate, key_id: key } = dataOf((await vault.request('GET', `pki-${name}/issuer/default`)).body);
@@ -39,31 +37,38 @@ test('an offline root signs one key, and the end is the same, wherever the scrip
   };
   const expected = { subject: 'CN=policy Mesh Policy CA', keys: [true], issuers: 2 };
 
-  const whole = await at('whole');
-  const asked = await stopped(whole, 0);
-  expect(asked).toMatchObject({ code: 4, stderr: '' });
-  const taken = await stopped(whole, 0, ['--signed', await signAsTold(whole, asked.stdout, root)]);
-  expect(taken).toMatchObject({ code: 0, stderr: '' });
-  expect(await outcome('whole')).toEqual(expected);
-  // mount, tune, key and request; then at least the import.
-  expect([asked.calls >= 3, taken.calls >= 1]).toEqual([true, true]);
-
-  for (let n = 1; n <= asked.calls; n++) {
-    const world = await at(`ask-${n}`);
-    expect([n, (await stopped(world, n)).code]).toEqual([n, 137]);
-    const again = await world.script('root');
-    expect([n, again.code, again.stderr]).toEqual([n, 4, '']);
-    ok(await world.script('root', ['--signed', await signAsTold(world, again.stdout, root)]));
-    expect([n, await outcome(`ask-${n}`)]).toEqual([n, expected]);
-  }
-  for (let n = 1; n <= taken.calls; n++) {
-    const world = await at(`take-${n}`);
-    const signed = ['--signed', await signAsTold(world, (await world.script('root')).stdout, root)];
-    expect([n, (await stopped(world, n, signed)).code]).toEqual([n, 137]);
-    const again = await world.script('root', signed);
-    expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
-    expect([n, await outcome(`take-${n}`)]).toEqual([n, expected]);
-  }
-  const count = asked.calls + taken.calls;
+  const asking = await killedEverywhere({
+    what: 'offline root, asking',
+    killers,
+    // mount, tune, key and request.
+    least: 3,
+    begin: name => at(`ask-${name}`),
+    script: (world, env) => world.script('root', [], env),
+    ended: async (world, { code, stdout, stderr }, name) => {
+      expect([name, code, stderr]).toEqual([name, 4, '']);
+      ok(await world.script('root', ['--signed', await signAsTold(world, stdout, root)]));
+      return outcome(`ask-${name}`);
+    },
+  });
+  expect(asking.left).toEqual(expected);
+  const signed: Record<string, string> = {};
+  const taking = await killedEverywhere({
+    what: 'offline root, taking in',
+    killers,
+    // at least the import.
+    least: 1,
+    begin: async name => {
+      const world = await at(`take-${name}`);
+      signed[world.folder] = await signAsTold(world, (await world.script('root')).stdout, root);
+      return world;
+    },
+    script: (world, env) => world.script('root', ['--signed', signed[world.folder]!], env),
+    ended: async (_, { code, stderr }, name) => {
+      expect([name, code, stderr]).toEqual([name, 0, '']);
+      return outcome(`take-${name}`);
+    },
+  });
+  expect(taking.left).toEqual(expected);
+  const count = asking.count + taking.count;
   process.stderr.write(`offline root: killed at ${count} of ${count} boundaries\n`);
 });

@@ -9,7 +9,7 @@ import type { MeshCaConfig } from '../../src/config/config';
 import { planMeshCa } from '../../src/plan/plan';
 import { clusterScript } from '../../src/script/setup';
 import { type Kube, ok, startCertManager, type Vault } from './harness';
-import { makeKillers, stopAfter } from './killed';
+import { killedEverywhere, makeKillers } from './killed';
 import { makeCsr, verifyChain } from './mesh/certificates';
 import { askCertManager, helmValues } from './mesh/istio-csr';
 import { readiness, setUp } from './mesh/vault-mesh';
@@ -220,45 +220,57 @@ test('a stopped rotation ends the same, killed after each of its calls and run a
     expect(await look(vault)).toEqual(first);
   };
   change(world, config, vault, { generation: 2 });
-  const run = (args: readonly string[], after: number) => stopAfter(killers, world, after, env => world.script('cluster-1', args, env));
   const rotated = { names: ['cluster-1-g1', 'cluster-1-g2'], signs: 'cluster-1-g2', roots: 1 };
-
-  const { calls } = await run([], 0);
-  expect(await look(vault)).toMatchObject({ ...rotated, keys: [expect.any(String), expect.any(String)] });
   let checked = 0;
-  for (let n = 1; n <= calls; n++) {
-    await reset();
-    expect([n, (await run([], n)).code]).toEqual([n, 137]);
-    await signs(`rotation, stopped after call ${n}`);
-    const again = await world.script('cluster-1');
-    expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
-    const state = await look(vault);
-    expect([n, state]).toEqual([n, expect.objectContaining(rotated)]);
-    expect([n, state.description]).toEqual([n, expect.stringMatching(/^cdk8s-mesh-ca: CA of cluster-1 \[cluster-1-g1\.until=20\S+\]$/)]);
-    checked = await signs(`rotation, run again after a stop after call ${n}`);
-  }
+  const rotation = await killedEverywhere({
+    what: 'rotation of the intermediate, the script',
+    killers,
+    least: 6,
+    begin: async () => {
+      await reset();
+      return world;
+    },
+    script: (_, env) => world.script('cluster-1', [], env),
+    stopped: async (_, n) => {
+      await signs(`rotation, stopped after call ${n}`);
+    },
+    ended: async (_, { code, stderr }, n) => {
+      expect([n, code, stderr]).toEqual([n, 0, '']);
+      const { names, signs: by, roots, keys, description } = await look(vault);
+      expect([n, { names, signs: by, roots }]).toEqual([n, rotated]);
+      expect([n, description]).toEqual([n, expect.stringMatching(/^cdk8s-mesh-ca: CA of cluster-1 \[cluster-1-g1\.until=20\S+\]$/)]);
+      checked = await signs(`rotation, ended: ${n}`);
+      return keys.length;
+    },
+  });
+  expect(rotation.left).toBe(2);
   // the removal: whatever is gone already, the next run removes the rest, and the one that signs stays.
   // one former CA at a time, so that each removal has as many writes as the first.
   await letTimePass(vault);
   ok(await world.script('cluster-1', ['--retire']));
-  let removals = 1;
-  for (let n = 0; n <= removals; n++) {
-    const generation = n + 3;
-    change(world, config, vault, { generation });
-    ok(await world.script('cluster-1'));
-    await letTimePass(vault);
-    const { code, calls: count } = await run(['--retire'], n);
-    // the first goes through, and counts.
-    if (n === 0) removals = count;
-    expect([n, code]).toEqual([n, n === 0 ? 0 : 137]);
-    expect([n, await world.script('cluster-1', ['--retire'])]).toMatchObject([n, { code: 0, stderr: '' }]);
-    const name = `cluster-1-g${generation}`;
-    const alone = { names: [name], signs: name, roots: 1, keys: [expect.any(String) as string], description: first.description };
-    expect([n, await look(vault)]).toMatchObject([n, alone]);
-    checked = await signs(`removal, run again after a stop after write ${n}`);
-  }
-  process.stderr.write(`removal of the intermediate before: killed at ${removals} of ${removals} boundaries\n`);
+  let generation = 2;
+  await killedEverywhere({
+    what: 'removal of the intermediate before',
+    killers,
+    least: 4,
+    alike: 's/-g[0-9]+/-gN/g',
+    begin: async () => {
+      change(world, config, vault, { generation: ++generation });
+      ok(await world.script('cluster-1'));
+      await letTimePass(vault);
+      return world;
+    },
+    script: (_, env) => world.script('cluster-1', ['--retire'], env),
+    ended: async (_, { code, stderr }, n) => {
+      expect([n, code, stderr]).toEqual([n, 0, '']);
+      const name = `cluster-1-g${generation}`;
+      const alone = { names: [name], signs: name, roots: 1, keys: [expect.any(String) as string], description: first.description };
+      expect([n, await look(vault)]).toMatchObject([n, alone]);
+      checked = await signs(`removal, ended: ${n}`);
+      return undefined;
+    },
+  });
   process.stderr.write(
-    `rotation of the intermediate: killed at ${calls} of ${calls} boundaries, ${checked} certificates verified all along\n`,
+    `rotation of the intermediate: killed at ${rotation.count} of ${rotation.count} boundaries, ${checked} certificates verified all along\n`,
   );
 });

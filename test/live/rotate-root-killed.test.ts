@@ -3,7 +3,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { MeshCaConfig } from '../../src/config/config';
 import { buildPrograms, type Kube, ok, startKube, startVaultServer, type VaultServer } from './harness';
-import { makeKillers, stopAfter } from './killed';
+import { killedEverywhere, makeKillers } from './killed';
 import { base64 } from './mesh/istio-csr';
 import { ChangingMesh, type Phase } from './mesh/root-change';
 import { configs, dataOf, rootFiles } from './world';
@@ -60,38 +60,35 @@ async function outcome(): Promise<unknown> {
 const counts: Record<string, number> = {};
 
 /** Runs a script to its end, and then from the same beginning, killed after each write and run again: what it leaves is the same. */
-async function killedEverywhere(
+async function killed(
   what: string,
-  writes: number,
+  least: number,
   { phase, name = 'cluster-1', args = [] }: { phase: Phase; name?: string; args?: readonly string[] },
 ): Promise<unknown> {
   const putBack = await vault.keep();
   const rootFile = JSON.stringify({ data: { 'ca.cert.pem': base64(await mesh.rootFile('cluster-1')) } });
-  const stopped = async (after: number) => {
-    const world = await mesh.at(phase);
-    return stopAfter(killers, world, after, env => world.script(name, args, env));
-  };
   const step = async () => {
     await mesh.issue(phase);
-    return mesh.connects();
+    await mesh.connects();
   };
-  const whole = await stopped(0);
-  expect([what, whole.code, whole.stderr]).toEqual([what, 0, '']);
-  // fewer, and the test would stop at none.
-  expect(whole.calls).toBeGreaterThanOrEqual(writes);
-  await step();
-  const left = await outcome();
-  for (let n = 1; n <= whole.calls; n++) {
-    await putBack();
-    ok(await kube.kubectl(['patch', 'secret', 'root-cluster-1', '-n', 'cert-manager', '--type=merge', '--patch', rootFile]));
-    expect([what, n, (await stopped(n)).code]).toEqual([what, n, 137]);
-    await step();
-    const again = await mesh.script(phase, name, args);
-    expect([what, n, again.code, again.stderr]).toEqual([what, n, 0, '']);
-    expect([what, n, await outcome()]).toEqual([what, n, left]);
-    await step();
-  }
-  counts[what] = whole.calls;
+  const { count, left } = await killedEverywhere({
+    what,
+    killers,
+    least,
+    begin: async () => {
+      await putBack();
+      ok(await kube.kubectl(['patch', 'secret', 'root-cluster-1', '-n', 'cert-manager', '--type=merge', '--patch', rootFile]));
+      return mesh.at(phase);
+    },
+    script: (world, env) => world.script(name, args, env),
+    stopped: step,
+    ended: async (_, { code, stderr }, when) => {
+      expect([what, when, code, stderr]).toEqual([what, when, 0, '']);
+      await step();
+      return outcome();
+    },
+  });
+  counts[what] = count;
   return left;
 }
 
@@ -100,20 +97,20 @@ test('a change of the root ends the same in each of its phases, killed after eac
 
   // both are trusted
   const both = { roots: ['Root A', 'Root B'], former: 1, keys: 1 };
-  expect(await killedEverywhere('trust both: the root file', 1, { phase: 'trustBoth' })).toMatchObject(both);
+  expect(await killed('trust both: the root file', 1, { phase: 'trustBoth' })).toMatchObject(both);
   await mesh.istioCsr();
-  expect(await killedEverywhere('trust both: the record', 1, { phase: 'trustBoth' })).toMatchObject({
+  expect(await killed('trust both: the record', 1, { phase: 'trustBoth' })).toMatchObject({
     ...both,
     description: expect.stringMatching(/^cdk8s-mesh-ca: CA of cluster-1 \[root=\S+ trusts\.\S+=TIME trusts\.\S+=TIME\]$/) as string,
   });
 
   // the next one signs
-  expect(await killedEverywhere('switch: the root', 3, { phase: 'switched', name: 'root', args: rootFiles(mesh.b) })).toMatchObject({
+  expect(await killed('switch: the root', 3, { phase: 'switched', name: 'root', args: rootFiles(mesh.b) })).toMatchObject({
     ...both,
     next: 1,
   });
   await mesh.wait('trustBoth');
-  expect(await killedEverywhere('switch: the cluster', 8, { phase: 'switched' })).toMatchObject({
+  expect(await killed('switch: the cluster', 8, { phase: 'switched' })).toMatchObject({
     roots: expect.arrayContaining(['Root A', 'Root B']) as string[],
     keys: 2,
     description: expect.stringMatching(/cluster-1-g1\.until=TIME/) as string,
@@ -125,10 +122,10 @@ test('a change of the root ends the same in each of its phases, killed after eac
 
   // the former one goes
   await mesh.wait('switched');
-  expect(await killedEverywhere('drop: the root file', 1, { phase: 'dropped' })).toMatchObject({ roots: ['Root B'], keys: 2 });
+  expect(await killed('drop: the root file', 1, { phase: 'dropped' })).toMatchObject({ roots: ['Root B'], keys: 2 });
   await mesh.istioCsr();
-  await killedEverywhere('drop: the record', 1, { phase: 'dropped' });
-  expect(await killedEverywhere('drop: the former CA', 5, { phase: 'dropped', args: ['--retire'] })).toMatchObject({
+  await killed('drop: the record', 1, { phase: 'dropped' });
+  expect(await killed('drop: the former CA', 5, { phase: 'dropped', args: ['--retire'] })).toMatchObject({
     keys: 1,
     hasDefaultKey: true,
   });

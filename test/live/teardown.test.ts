@@ -1,9 +1,9 @@
 // teardown.sh on a real Vault and a real API server: what setup.sh made is gone, what was there before is not, and setup.sh makes it anew.
 import { type MeshCaConfig } from '../../src/config/config';
-import { buildPrograms, type Kube, ok, startKube, startVaultDev, tempDir, type Vault } from './harness';
-import { stopAfter } from './killed';
+import { type Kube, ok, startKube, startVaultDev, tempDir, type Vault } from './harness';
+import { killedEverywhere, makeKillers } from './killed';
 import { makeUndoWorld, type UndoWorld } from './undo';
-import { configs, dataOf, makeRoot, noSecrets, programsBefore, rootFiles, stateOf } from './world';
+import { configs, dataOf, makeRoot, noSecrets, rootFiles, stateOf } from './world';
 import { rootPem } from '../config/certificates';
 
 jest.setTimeout(300_000);
@@ -195,11 +195,7 @@ test('fails if the mesh still runs, until it is said that it is gone; or if the 
 
 // a call that only reads changes nothing, so a stop after it is a stop after the call before.
 test('ends the same, killed after each of its calls that change something and run again, in a mount that was there before', async () => {
-  const { kubectl } = await buildPrograms(['kubectl']);
-  const text =
-    `"$real" "$@"; rc=$?; [[ "$*" =~ (^| )(write|delete|disable|annotate)( |$) && "$*" != *capabilities-self* ]] || exit "$rc"\n` +
-    `n=$(($(cat "$COUNT") + 1)); echo "$n" >"$COUNT"; ((n != KILL_AFTER)) || kill -KILL 0; exit "$rc"`;
-  const killers = programsBefore({ vault: text, kubectl: text }, { vault: vault.bin, kubectl });
+  const killers = await makeKillers(vault, { writes: true });
   const world = await worldOf('killed', { auth: 'appRole' });
   const { intermediate, role, policy, auth } = world.cluster;
   const { mount, commonName } = intermediate;
@@ -230,19 +226,19 @@ test('ends the same, killed after each of its calls that change something and ru
     issuers: (await keysOf(`${mount}/issuers`)).length,
     keys: (await keysOf(`${mount}/keys`)).length,
   });
-  const takeBack = (after: number) => stopAfter(killers, world, after, env => world.undo('killed/teardown.sh', lost(world), { env }));
-  await open();
-  const { calls, stderr } = await takeBack(0);
-  expect(stderr).toBe('');
-  const expected = await outcome();
-  expect(expected).toMatchObject({ issuers: 1, keys: 1 });
-  for (let n = 1; n <= calls; n++) {
-    await open();
-    expect([n, (await takeBack(n)).code]).toEqual([n, 137]);
-    const again = await takeBack(0);
-    expect([n, again.code, again.stderr]).toEqual([n, 0, '']);
-    expect([n, await outcome()]).toEqual([n, expected]);
-  }
-  process.stderr.write(`teardown.sh: killed at ${calls} of ${calls} boundaries behind a change\n`);
-  expect(calls).toBeGreaterThan(8);
+  const { left } = await killedEverywhere({
+    what: 'teardown.sh, at what changes something',
+    killers,
+    least: 9,
+    begin: async () => {
+      await open();
+      return world;
+    },
+    script: (_, env) => world.undo('killed/teardown.sh', lost(world), { env }),
+    ended: async (_, { code, stderr }, n) => {
+      expect([n, code, stderr]).toEqual([n, 0, '']);
+      return outcome();
+    },
+  });
+  expect(left).toMatchObject({ issuers: 1, keys: 1 });
 }, 900_000);

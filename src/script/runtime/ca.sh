@@ -11,8 +11,14 @@ use_ca() {
   signer=${of[6]} signer_ref=${of[7]} signer_path=${of[8]} sign_fields=${of[9]} key_name=${of[10]} ca_subject=${of[11]} ca_permitted=${of[12]}
 }
 
-# the issuers of a mount that have a key, an object a line in Vault's words, the default first; read once, until something is written.
-signers=
+# the issuers of a mount that have a key, the default first: what is asked of each, by its place, and all of it in Vault's words. Read once,
+# until something is written.
+signer_ids=()
+signer_names=()
+signer_keys=()
+signer_certificates=()
+signer_chains=()
+signers=()
 signers_of=
 default_id=
 follows_latest=
@@ -23,23 +29,27 @@ forget_signers() { signers_of='' found_ca=''; }
 
 # read_signers: sets them for the CA's mount; 1 where there is no such mount.
 read_signers() {
-  local id answer rc=0
+  local id answer answers='' rc=0
   [[ $signers_of != "$mount" ]] || return 0
   answer=$(get "$mount/config/issuers") || rc=$?
   ((rc == 0)) || return "$rc"
-  default_id=$(jq -r '.data.default // ""' <<<"$answer") || return 2
+  pick '.data | .default // "", .default_follows_latest_issuer // false' <<<"$answer" || return 2
   # shellcheck disable=SC2034 # the generations of a cluster's CA ask for it
-  follows_latest=$(jq -r '.data.default_follows_latest_issuer // false' <<<"$answer") || return 2
-  signers=
+  default_id=${picked[0]} follows_latest=${picked[1]}
   keys_of "$mount/issuers" || true
-  for id in "${listed[@]}"; do
-    answer=$(get "$mount/issuer/$id") || return 2
-    # the certificates above stand here too, without their keys.
-    signers+=$(jq -c '.data | select((.key_id // "") != "")' <<<"$answer")$'\n'
+  for id in "${listed[@]}"; do answers+=$(get "$mount/issuer/$id")$'\n' || return 2; done
+  # the certificates above stand here too, without their keys.
+  # shellcheck disable=SC2016 # it is jq's
+  pick -s --arg id "$default_id" 'map(select((.data.key_id // "") != "")) | sort_by(.data.issuer_id != $id)[]
+    | (.data | .issuer_id, .issuer_name // "", .key_id, .certificate, (.ca_chain // [] | join("\n"))), .' <<<"$answers" || return 2
+  signer_ids=() signer_names=() signer_keys=() signer_certificates=() signer_chains=() signers=()
+  set -- "${picked[@]}"
+  while (($# > 0)); do
+    signer_ids+=("$1") signer_names+=("$2") signer_keys+=("$3") signer_certificates+=("$4") signer_chains+=("$5") signers+=("$6")
+    shift 6
   done
-  signers=$(jq -c -s --arg id "$default_id" 'sort_by(.issuer_id != $id)[]' <<<"$signers") || return 2
   # what is not there, another run may make at any time.
-  [[ -z $signers ]] || signers_of=$mount
+  ((${#signers[@]} == 0)) || signers_of=$mount
 }
 
 # find_ca MOUNT: sets `issuer` and `ca` where the mount holds the planned CA, with its key, below the root.
@@ -54,7 +64,6 @@ find_ca() {
   if [[ -n ${generation:-} ]]; then find_generation || rc=$?; else issuer=$(issuer_of "$mount") || rc=$?; fi
   ((rc == 0)) || return "$rc"
   is_planned_ca "$issuer" || return 2
-  ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
   found_issuer=$issuer found_ca=$ca
 }
 
@@ -104,19 +113,20 @@ ca_present() {
   report_other_signers
 }
 
-# is_planned_ca ISSUER: says what is wrong where it is not.
+# is_planned_ca ISSUER: says what is wrong where it is not, else sets `ca` to its certificate.
 is_planned_ca() {
-  local certificate chain cn reason
-  certificate=$(jq -r .data.certificate <<<"$1" | first_certificate) || return 1
-  chain=$(jq -r '.data.ca_chain // [] | .[]' <<<"$1") || return 1
+  local certificate cn reason
+  pick '.data | .certificate, (.ca_chain // [] | join("\n")), .key_id // ""' <<<"$1" || return 1
+  certificate=$(first_certificate <<<"${picked[0]}") || return 1
   cn=$(subject_cn <<<"$certificate")
   if [[ $cn != "$common_name" ]]; then
     reason="holds another CA ($(described "$certificate")) than the planned '$common_name'"
-  elif [[ -z $(jq -r '.data.key_id // ""' <<<"$1") ]]; then
+  elif [[ -z ${picked[2]} ]]; then
     reason="holds the certificate of '$cn' without its key"
-  elif ! verified "$root" "$certificate" "$chain"; then
+  elif ! verified "$root" "$certificate" "${picked[1]}"; then
     reason="holds a CA that does not verify to the root $root_place ($(last_error))"
   else
+    ca=$certificate
     return 0
   fi
   complain "$mount $reason: CA material is never replaced here; choose another mount in the config"
@@ -141,17 +151,18 @@ permitted_of() { openssl x509 -noout -ext nameConstraints 2>/dev/null | sed -n '
 # report_other_signers: what else the mount can sign with: further issuers; keys without a certificate, which a stopped run leaves; further
 # roles, which sign with this CA what the plan knows nothing of. They are named, and left alone.
 report_other_signers() {
-  local used id other
-  used=" $(jq -r .data.key_id <<<"$issuer")"
+  local used id planned i
+  pick '.data | .key_id, .issuer_id' <<<"$issuer" || return 2
+  used=" ${picked[0]}" planned=${picked[1]}
   read_signers || return 2
-  while IFS= read -r other; do
-    id=$(jq -r '.issuer_id // ""' <<<"$other")
-    [[ -n $id && $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
-    used+=" $(jq -r .key_id <<<"$other")"
+  for i in "${!signers[@]}"; do
+    id=${signer_ids[i]}
+    [[ $id != "$planned" ]] || continue
+    used+=" ${signer_keys[i]}"
     # of those of other generations the step issuer/retire speaks.
-    [[ -z ${generation:-} ]] || ! is_own_name "$(jq -r .issuer_name <<<"$other")" || continue
-    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .certificate <<<"$other" | first_certificate)")"
-  done <<<"$signers"
+    [[ -z ${generation:-} ]] || ! is_own_name "${signer_names[i]}" || continue
+    stray "issuer $id can sign here too, besides the default: $(described "$(first_certificate <<<"${signer_certificates[i]}")")"
+  done
   keys_of "$mount/keys" || true
   for id in "${listed[@]}"; do
     [[ " $used " == *" $id "* ]] || stray "key $id has no certificate, a stopped run left it; to remove it: $cli delete $mount/key/$id"
@@ -210,7 +221,7 @@ issue_ca() {
     prepare_generation
     find_ca "$1" || rc=$?
     ((rc <= 1)) || exit 1
-    ((rc == 1)) || { name_issuer "$(jq -c .data <<<"$issuer")" "${issuer_name:-}" && ca_present "$1" && return 0; }
+    ((rc == 1)) || { name_issuer "$issuer" "${issuer_name:-}" && ca_present "$1" && return 0; }
   fi
   request_ca
   bundle=$(jq -n --arg csr "$csr" --argjson sign "$sign_fields" '{$csr} + $sign' | put "$signer_path" | jq -r .data.certificate)
@@ -224,7 +235,7 @@ import_ca() {
   imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$1")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
   forget_signers
-  if ((${generation:-1} > 1)); then find_ca "$mount" && name_issuer "$(jq -c .data <<<"$issuer")" "${issuer_name:-}"; fi
+  if ((${generation:-1} > 1)); then find_ca "$mount" && name_issuer "$issuer" "${issuer_name:-}"; fi
   ca_present "$mount" || die "$mount does not hold the CA that was just imported"
 }
 

@@ -4,42 +4,44 @@
 
 readonly issuer_name=$issuer_prefix$generation
 
-# issuer_named NAME: prints it.
-issuer_named() { jq -c --arg name "$1" 'select(.issuer_name == $name)' <<<"$signers"; }
+# issuer_named NAME: sets `at` to its place among the signers; 1 where there is none.
+issuer_named() {
+  for at in "${!signers[@]}"; do [[ ${signer_names[at]} != "$1" ]] || return 0; done
+  return 1
+}
 
 # is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there, by number.
 is_own_name() { [[ $1 == "$issuer_prefix"* && ${1#"$issuer_prefix"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 own_names() {
   local name
-  while IFS= read -r name; do
-    if is_own_name "$name"; then printf '%s\n' "$name"; fi
-  done < <(jq -r .issuer_name <<<"$signers" | sort -V)
+  local -a own=()
+  for name in "${signer_names[@]}"; do
+    if is_own_name "$name"; then own+=("$name"); fi
+  done
+  ((${#own[@]} == 0)) || printf '%s\n' "${own[@]}" | sort -V
 }
 
-# nameless COMMON-NAME: prints the CA of this name, below the root, that is not called as ours are: the first, or what a stopped run left.
+# nameless COMMON-NAME: sets `at` to the place of the CA of this name, below the root, that is not called as ours are: the first, or what a
+# stopped run left; 1 where there is none.
 nameless() {
-  local one certificate
-  while IFS= read -r one; do
-    [[ -n $one ]] || continue
-    ! is_own_name "$(jq -r .issuer_name <<<"$one")" || continue
-    certificate=$(jq -r .certificate <<<"$one" | first_certificate)
+  local certificate
+  for at in "${!signers[@]}"; do
+    ! is_own_name "${signer_names[at]}" || continue
+    certificate=$(first_certificate <<<"${signer_certificates[at]}")
     [[ $(subject_cn <<<"$certificate") == "$1" ]] || continue
     # while the root is being replaced, the CA before the planned one is below the root before.
-    verified "$root"$'\n'"$also_trust" "$certificate" "$(jq -r '.ca_chain // [] | .[]' <<<"$one")" || continue
-    printf '%s\n' "$one"
-    return 0
-  done <<<"$signers"
+    if verified "$root"$'\n'"$also_trust" "$certificate" "${signer_chains[at]}"; then return 0; fi
+  done
+  return 1
 }
 
 # find_generation: sets `issuer` to the CA of the planned generation; 1 where it is to be made.
 find_generation() {
-  local found rc=0
+  local at rc=0
   read_signers || rc=$?
   ((rc == 0)) || return "$rc"
-  found=$(issuer_named "$issuer_name")
-  [[ -n $found ]] || found=$(nameless "$common_name")
-  if [[ -n $found ]]; then
-    issuer=$(jq '{data: .}' <<<"$found")
+  if issuer_named "$issuer_name" || nameless "$common_name"; then
+    issuer=${signers[at]}
     return 0
   fi
   may_be_made || return 2
@@ -48,7 +50,7 @@ find_generation() {
 
 # may_be_made: whether a CA of the planned generation can be made beside what is there. Says what is wrong.
 may_be_made() {
-  local highest
+  local highest at ca
   highest=$(own_names | sed "s/^$issuer_prefix//" | tail -n 1)
   if [[ -n $highest ]] && ((highest > generation)); then
     complain "the CA of generation $generation is not in $mount (any more), and that of generation $highest is: none is made again. Set intermediate.generation to $highest, or to $((highest + 1)) for a new one"
@@ -56,13 +58,16 @@ may_be_made() {
   fi
   [[ -z $highest && -n $default_id ]] || return 0
   # a mount from before there were generations.
-  ((generation == 1)) || [[ -z $(nameless "$first_common_name") ]] || return 0
+  ((generation == 1)) || ! nameless "$first_common_name" || return 0
   issuer=$(get "$mount/issuer/$default_id") || return 1
   is_planned_ca "$issuer"
 }
 
 # has_former: whether a CA of another generation is there, so that the mount is ours.
-has_former() { [[ -n $(own_names) ]] || { ((generation > 1)) && [[ -n $(nameless "$first_common_name") ]]; }; }
+has_former() {
+  local at
+  [[ -n $(own_names) ]] || { ((generation > 1)) && nameless "$first_common_name"; }
+}
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
 has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer") == "$issuer_name" ]]; }
@@ -70,16 +75,16 @@ has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer
 # prepare_generation: a second CA is about to be made: the first one gets its name, and the default stays where it is until it is moved. Sets
 # `former_key` where the new one takes the key of the one before.
 prepare_generation() {
-  local former
+  local former at
   forget_signers
   read_signers || return 0
-  [[ -n $(own_names) ]] || name_issuer "$(nameless "$first_common_name")" "${issuer_prefix}1"
+  [[ -n $(own_names) ]] || ! nameless "$first_common_name" || name_issuer "${signers[at]}" "${issuer_prefix}1"
   [[ $follows_latest == false ]] || set_default "$default_id"
   [[ $reuse_key == true ]] || return 0
   # of the default, where it is one of ours; else of the last one.
   former=$(called "$default_id")
   is_own_name "$former" || former=$(own_names | tail -n 1)
-  [[ -z $former ]] || former_key=$(issuer_named "$former" | jq -r .key_id)
+  [[ -z $former ]] || ! issuer_named "$former" || former_key=${signer_keys[at]}
   [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
 }
 
@@ -89,13 +94,13 @@ set_default() {
   forget_signers
 }
 
-# name_issuer ISSUER NAME: its other fields stay as they are; where ISSUER is none, there is nothing to do.
+# name_issuer ISSUER NAME: its other fields stay as they are.
 name_issuer() {
-  local other
-  [[ -n $1 ]] || return 0
-  other=$(jq -r '.issuer_name // ""' <<<"$1")
+  local other id
+  pick '.data | .issuer_name // "", .issuer_id' <<<"$1"
+  other=${picked[0]} id=${picked[1]}
   [[ -z $other ]] || die "the CA in $mount is called '$other' by another maker, and who uses that name would lose it; rename it yourself: $cli patch $mount/issuer/$other issuer_name=$2"
-  jq -n --arg name "$2" '{issuer_name: $name}' | vault patch -format=json "$mount/issuer/$(jq -r .issuer_id <<<"$1")" -
+  jq -n --arg name "$2" '{issuer_name: $name}' | vault patch -format=json "$mount/issuer/$id" -
   forget_signers
   read_signers
 }
@@ -104,13 +109,15 @@ name_issuer() {
 
 # default_is_planned: whether the planned CA signs, and of each other one of ours it is recorded until when certificates under it can live.
 default_is_planned() {
-  local found words rc=0
+  local found id words rc=0
   find_ca "$intermediate_mount" || rc=$?
   ((rc == 0)) || return "$rc"
-  found=$(jq -n --arg default "$(called "$default_id")" --argjson follows "$follows_latest" \
-    '{data: {$default, default_follows_latest_issuer: $follows}}')
-  compare "$found" "$(jq -n --arg default "$(called "$(jq -r .data.issuer_id <<<"$issuer")")" \
-    '{$default, default_follows_latest_issuer: false}')" || return "$?"
+  id=$(jq -r .data.issuer_id <<<"$issuer") || return 2
+  if [[ $default_id != "$id" || $follows_latest != false ]]; then
+    found=$(jq -n --arg default "$(called "$default_id")" --argjson follows "$follows_latest" \
+      '{data: {$default, default_follows_latest_issuer: $follows}}')
+    compare "$found" "$(jq -n --arg default "$(called "$id")" '{$default, default_follows_latest_issuer: false}')" || return "$?"
+  fi
   words=$(unrecorded) || return 2
   [[ -z $words ]] || {
     note "it is not recorded yet: ${words//$'\n'/, }"
@@ -119,7 +126,13 @@ default_is_planned() {
 }
 
 # called ID: prints the name of an issuer, or its ID where it has none.
-called() { jq -rn --arg id "$1" '[inputs | select(.issuer_id == $id) | .issuer_name | select(. != "")][0] // $id' <<<"$signers"; }
+called() {
+  local i name=$1
+  for i in "${!signers[@]}"; do
+    if [[ ${signer_ids[i]} == "$1" && -n ${signer_names[i]} ]]; then name=${signer_names[i]}; fi
+  done
+  printf '%s\n' "$name"
+}
 
 # former_names: those of ours that are not the planned one.
 former_names() { own_names | grep -vxF "$issuer_name" || true; }
@@ -204,13 +217,12 @@ note_longer_leaves() {
 
 # try_issuer ID NAMES: one signature, before the mesh depends on it.
 try_issuer() {
-  local answer leaf chain
+  local answer
   trial_key
   answer=$(sign_at "$mount/issuer/$1/sign/${role_path##*/}" "$2" vault) ||
     die "$issuer_name does not sign, so the default issuer is left: $(last_error)"
-  leaf=$(jq -r .data.certificate <<<"$answer")
-  chain=$(jq -r '(.data.ca_chain // [.data.issuing_ca])[]' <<<"$answer")
-  verified "$root" "$leaf" "$chain" || die "what $issuer_name signs does not verify to the root, so the default issuer is left"
+  pick "$SIGNED" <<<"$answer"
+  verified "$root" "${picked[0]}" "${picked[1]}" || die "what $issuer_name signs does not verify to the root, so the default issuer is left"
   rm -f -- "$work/trial.key"
   say "      signed by $issuer_name, verified to the root: a workload"
 }
@@ -219,9 +231,9 @@ try_issuer() {
 
 # gone_names: those of which something is recorded, and which are not there: a stopped run has removed them.
 gone_names() {
-  local name
+  local name at
   while IFS= read -r name; do
-    if is_own_name "$name" && [[ -z $(issuer_named "$name") ]]; then printf '%s\n' "$name"; fi
+    if is_own_name "$name" && ! issuer_named "$name"; then printf '%s\n' "$name"; fi
   done < <(evidence_keys "$mount" | sed -n 's/[.]until$//p; s/[.]key$//p' | sort -u)
 }
 
@@ -236,11 +248,13 @@ ended() {
 
 # retirable: prints the names of the former ones that can go; the default never can.
 retirable() {
-  local name now
+  local name names now
+  names=$(former_names)
+  [[ -n $names ]] || return 0
   now=$(vault_time) || return 2
   while IFS= read -r name; do
-    if [[ -n $name && $(called "$default_id") != "$name" ]] && ended "$name" "$now"; then printf '%s\n' "$name"; fi
-  done < <(former_names)
+    if [[ $(called "$default_id") != "$name" ]] && ended "$name" "$now"; then printf '%s\n' "$name"; fi
+  done <<<"$names"
 }
 
 # retired: whether nothing is to be removed: always, where --retire does not ask for it. Says what could be.
@@ -286,12 +300,13 @@ need_retirable() {
 
 # retire_issuers: the issuer, then its key, unless another issuer has it; the key is recorded first, so that a stopped run is finished.
 retire_issuers() {
-  local name
+  local name at
   forget_signers
   find_ca "$intermediate_mount"
   while IFS= read -r name; do
-    record "$mount" "$name.key=$(issuer_named "$name" | jq -r .key_id)"
-    vault delete "$mount/issuer/$(issuer_named "$name" | jq -r .issuer_id)"
+    issuer_named "$name"
+    record "$mount" "$name.key=${signer_keys[at]}"
+    vault delete "$mount/issuer/${signer_ids[at]}"
     say "      removed: the CA $name"
   done < <(retirable)
   forget_signers
@@ -304,7 +319,7 @@ retire_issuers() {
 remove_key() {
   local key
   key=$(evidence_of "$mount" "$1.key")
-  if [[ -n $key && -z $(jq -r --arg key "$key" 'select(.key_id == $key) | .issuer_name' <<<"$signers") ]]; then
+  if [[ -n $key && " ${signer_keys[*]} " != *" $key "* ]]; then
     jq -n --arg key "$(jq -r .data.key_id <<<"$issuer")" '{default: $key}' | put "$mount/config/keys"
     vault delete "$mount/key/$key"
     say "      removed: its key"

@@ -27,20 +27,34 @@ is_marked() {
 readonly EVIDENCE='def evidence: (capture("^(?<text>[^\u0000]*?) ?\\[(?<words>[^ =\\[\\]]+=[^ =\\[\\]]*( [^ =\\[\\]]+=[^ =\\[\\]]*)*)\\]$") // {text: ., words: ""})
   | {text, words: [.words | split(" ")[] | select(. != "") | split("=") | {key: .[0], value: .[1]}] | from_entries};'
 
-# evidence_of MOUNT KEY: prints the value of a word; nothing where there is none.
+# evidence_in MOUNT: prints its words KEY=VALUE, a line each; 1 where there is no such mount. Ours hold no line break.
+evidence_in() { kept evidence "$1" read_evidence "$1"; }
+read_evidence() {
+  local table rc=0
+  table=$(get sys/mounts) || return 2
+  # 4: jq had nothing to say.
+  jq -er --arg mount "$1/" "$EVIDENCE"' (.data // .)[$mount] // empty | .description // "" | evidence.words
+    | to_entries | map("\(.key)=\(.value)" | select(contains("\n") | not)) | join("\n")' <<<"$table" || rc=$?
+  case $rc in
+    0) ;;
+    4) return 1 ;;
+    *) return 2 ;;
+  esac
+}
+
+# evidence_of MOUNT KEY: prints the value of a word; an empty line where there is none.
 evidence_of() {
-  local description rc=0
-  description=$(description_of sys/mounts "$1") || rc=$?
-  ((rc == 0)) || return "$rc"
-  jq -nr --arg description "$description" --arg key "$2" "$EVIDENCE"' $description | evidence.words[$key] // ""'
+  local lines value=''
+  lines=$'\n'$(evidence_in "$1") || return "$?"
+  [[ $lines != *$'\n'"$2="* ]] || value=${lines#*$'\n'"$2="}
+  printf '%s\n' "${value%%$'\n'*}"
 }
 
 # evidence_keys MOUNT: prints the keys, a line each.
 evidence_keys() {
-  local description rc=0
-  description=$(description_of sys/mounts "$1") || rc=$?
-  ((rc == 0)) || return "$rc"
-  jq -nr --arg description "$description" "$EVIDENCE"' $description | evidence.words | keys_unsorted[]'
+  local lines
+  lines=$(evidence_in "$1") || return "$?"
+  [[ -z $lines ]] || cut -d = -f 1 <<<"$lines"
 }
 
 # record MOUNT KEY=VALUE...: writes words beside those that are there, an empty value removes one. It asks Vault to write only what changes.

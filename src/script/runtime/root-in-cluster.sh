@@ -8,10 +8,13 @@ root_file() {
   esac
 }
 
+# what lay there before the first step; none: it was not looked at, or nothing did.
+root_before=
+
 # need_root_place: what is there already needs no right to make it.
 need_root_place() {
   local rc=0
-  held_root >/dev/null 2>"$work/error" || rc=$?
+  root_before=$(held_root 2>"$work/error") || rc=$?
   case $rc in
     1) may patch "${root_kind,,}/$root_name" -n "$root_namespace" ;;
     2) missing+=("the right to get $root_kind $root_namespace/$root_name in context $context: $(last_error)") ;;
@@ -23,7 +26,8 @@ need_root_place() {
 root_delivered() {
   local found rc=0 planned prints
   [[ -n ${ca:-} || $root_file == root ]] || return 1
-  found=$(held_root) || rc=$?
+  found=$root_before
+  [[ -n $found ]] || found=$(held_root) || rc=$?
   ((rc == 0)) || return "$rc"
   planned=$(root_file | each_certificate fingerprint)
   prints=$(each_certificate fingerprint <<<"$found")

@@ -38,5 +38,5 @@ log_in() {
 log_in_with_token() {
   local token
   token=$(account_token "$service_account" "$audience" 10m) || return 1
-  printf '%s' "$token" | jq -Rs --arg role "$auth_role" '{$role, jwt: .}' | put "auth/$auth_mount/login"
+  printf '%s' "$token" | vault write -format=json "auth/$auth_mount/login" role="$auth_role" jwt=-
 }

@@ -22,7 +22,8 @@ trial_key() {
 # sign NAMES: asks Vault as cert-manager does, with its token.
 sign() { sign_at "$sign_path" "$1" vault_as "$trial_token"; }
 
-# sign_at PATH NAMES VAULT...: asks with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words; VAULT asks.
+# sign_at PATH NAMES VAULT...: asks with a CSR as istio-csr makes it. NAMES is [CN=name,]SAN[,SAN…] in OpenSSL's words; VAULT asks. All of it
+# is public.
 sign_at() {
   local path=$1 names=$2 cn=''
   shift 2
@@ -32,20 +33,33 @@ sign_at() {
     names=${names#*,}
   fi
   openssl req -new -key "$work/trial.key" -subj "/${cn:+CN=$cn}" -addext "subjectAltName=$names" -out "$work/trial.csr" 2>/dev/null
-  jq -n --rawfile csr "$work/trial.csr" --arg cn "$cn" --arg names "$names" --arg ttl "$trial_ttl" '
-    def of($kind): [$names | split(",")[] | select(startswith($kind + ":")) | ltrimstr($kind + ":")] | join(",");
-    {common_name: $cn, alt_names: of("DNS"), ip_sans: of("IP"), uri_sans: of("URI"), $ttl, $csr, exclude_cn_from_sans: "true"}' |
-    "$@" write -format=json "$path" - 2>"$work/error"
+  "$@" write -format=json "$path" common_name="$cn" alt_names="$(of_kind DNS "$names")" ip_sans="$(of_kind IP "$names")" \
+    uri_sans="$(of_kind URI "$names")" ttl="$trial_ttl" exclude_cn_from_sans=true csr=@"$work/trial.csr" 2>"$work/error"
 }
+
+# of_kind KIND NAMES: prints those of this kind, e.g. of DNS.
+of_kind() {
+  local name names=$2,
+  local -a found=()
+  while [[ -n $names ]]; do
+    name=${names%%,*} names=${names#*,}
+    [[ $name != "$1":* ]] || found+=("${name#"$1":}")
+  done
+  local IFS=,
+  printf '%s' "${found[*]}"
+}
+
+# what a trial reads of a signature: the certificate, and the CAs above it.
+readonly SIGNED='.data | .certificate, (.ca_chain // [.issuing_ca] | join("\n"))'
 
 # signs WHAT NAMES: it has to be signed, with these names, for client and server, and to verify to the root.
 signs() {
-  local answer leaf chain
+  local answer leaf
   [[ -n $trial_token ]] || return 0
   answer=$(sign "$2") || die "trial: Vault refuses $1 ($2): $(last_error)"
-  leaf=$(jq -r .data.certificate <<<"$answer")
-  chain=$(jq -r '(.data.ca_chain // [.data.issuing_ca])[]' <<<"$answer")
-  verified "$root" "$leaf" "$chain" ||
+  pick "$SIGNED" <<<"$answer"
+  leaf=${picked[0]}
+  verified "$root" "$leaf" "${picked[1]}" ||
     die "trial: the certificate of $1 does not verify to the root"
   has_names "$leaf" "$2" || die "trial: the certificate of $1 lacks a name of $2"
   openssl x509 -noout -ext extendedKeyUsage <<<"$leaf" 2>/dev/null | grep 'TLS Web Server.*TLS Web Client' >/dev/null ||
