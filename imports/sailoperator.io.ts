@@ -38,6 +38,20 @@ export interface SailProps {
 /** What is wanted. */
 export interface SailSpec {
   /**
+   * Version of Istio, e.g. `v1.24.3`.
+   *
+   * @default - none
+   */
+  readonly version?: string;
+
+  /**
+   * What becomes of the istiod that runs where the version changes.
+   *
+   * @default - the operator's own, InPlace
+   */
+  readonly updateStrategy?: { readonly type: 'InPlace' | 'RevisionBased' };
+
+  /**
    * Helm values of the chart.
    *
    * @default - none

@@ -15,7 +15,7 @@ readonly config_root=''
 readonly root_mount=pki
 readonly root_ref=default
 readonly istio_namespace=istio-system
-readonly istiod=istiod
+readonly istiod_deployments=istiod
 readonly ca_address=cert-manager-istio-csr.cert-manager.svc:443
 readonly our_part='our overlay out of the ControlPlane'
 readonly csr=cert-manager-istio-csr
@@ -825,7 +825,7 @@ def sidecars:
   [objects | select(.status.phase | IN("Succeeded", "Failed") | not) | (.metadata | {namespace, name, creationTimestamp}) as $pod
   | proxy | $pod + {seconds: (told("SECRET_TTL") | seconds), address: told("CA_ADDR")}];
 # by what they are asked with.
-def signs_itself: [objects | select(.kind == "Deployment" and .metadata.name == $ARGS.named.istiod) | signs] | if . == [] then empty else .[0] end;
+def signs_itself: [objects | select(.kind == "Deployment" and (.metadata.name | IN($ARGS.named.deployments | split(" ")[]))) | signs] | if . == [] then empty else any end;
 def names: objects | select(.kind == "Deployment") | .metadata.name;
 def made_after:
   [objects] | (map(select(.kind == "Pod")) | length > 0 and all(.metadata.creationTimestamp > $ARGS.named.since))
@@ -849,10 +849,10 @@ look_at_ca() {
 }
 of_ca() { jq -r --arg key "$1" '.[$key]' <<<"$ca"; }
 
-# look_at_istiod: sets `istiods` to every revision's Deployment and pods, and `signs` to whether the planned one is a CA by itself.
+# look_at_istiod: sets `deployments` to every revision's Deployment and pods, and `signs` to whether a planned one is a CA by itself.
 look_at_istiod() {
-  istiods=$(kube get deployments,pods -n "$istio_namespace" -l app=istiod -o json) || exit 1
-  signs=$(ask_mesh signs_itself --arg istiod "$istiod" <<<"$istiods")
+  deployments=$(kube get deployments,pods -n "$istio_namespace" -l app=istiod -o json) || exit 1
+  signs=$(ask_mesh signs_itself --arg deployments "$istiod_deployments" <<<"$deployments")
 }
 
 # look_at_sidecars: sets `sidecars` to all of them: where, since when, for how long they ask, and whom.
@@ -895,7 +895,7 @@ restart_istiod() {
   while IFS= read -r name; do
     kube rollout restart "deployment/$name" -n "$istio_namespace"
     kube rollout status "deployment/$name" -n "$istio_namespace" --timeout=10m
-  done < <(ask_mesh names <<<"$istiods")
+  done < <(ask_mesh names <<<"$deployments")
   for ((i = 0; i < 60; i++)); do
     look_at_istiod
     ! made_after "$since" || return 0
@@ -905,7 +905,7 @@ restart_istiod() {
 }
 
 # made_after TIME: whether every istiod is of after it, and serves.
-made_after() { ask_mesh made_after -e --arg since "$1" <<<"$istiods" >/dev/null; }
+made_after() { ask_mesh made_after -e --arg since "$1" <<<"$deployments" >/dev/null; }
 
 # --- the way back: istiod hands out what it handed out before -----------------------------------------------------------------------------
 
@@ -926,7 +926,7 @@ before_steps() {
 look_around() {
   local asks
   [[ $signs == true ]] ||
-    missing+=("an istiod that signs by itself: take $our_part, and wait until $istio_namespace/$istiod is rolled out")
+    missing+=("an istiod that signs by itself: take $our_part, and wait until $istio_namespace/${istiod_deployments// /, } is rolled out")
   asks=$(ask_mesh 'asking | places' --arg address "$ca_address" <<<"$sidecars")
   [[ -z $asks ]] || missing+=("workloads that do not ask $ca_address: restart, after istiod signs again: $asks")
   [[ -z $(kube get deployment "$csr" -n "$csr_namespace" -o name --ignore-not-found) ]] ||

@@ -15,7 +15,7 @@ readonly config_root=''
 readonly root_mount=pki
 readonly root_ref=default
 readonly istio_namespace=istio-system
-readonly istiod=istiod
+readonly istiod_deployments=istiod
 readonly ca_address=cert-manager-istio-csr.cert-manager.svc:443
 readonly our_part='our overlay out of the ControlPlane'
 readonly also_trust=''
@@ -63,8 +63,8 @@ steps() {
   run see 'install istio-csr, by sections 3 and 4 of README.md'
 
   step adopt/switch 'See istiod sign no more, and note the time'
-  unless switched
-  run note_switched
+  unless switched 'istiod CA server' 'CA address'
+  run note_switched 'istiod CA server' 'CA address'
 
   step adopt/workloads 'See every sidecar ask cert-manager-istio-csr.cert-manager.svc:443'
   unless moved
@@ -866,7 +866,7 @@ def sidecars:
   [objects | select(.status.phase | IN("Succeeded", "Failed") | not) | (.metadata | {namespace, name, creationTimestamp}) as $pod
   | proxy | $pod + {seconds: (told("SECRET_TTL") | seconds), address: told("CA_ADDR")}];
 # by what they are asked with.
-def signs_itself: [objects | select(.kind == "Deployment" and .metadata.name == $ARGS.named.istiod) | signs] | if . == [] then empty else .[0] end;
+def signs_itself: [objects | select(.kind == "Deployment" and (.metadata.name | IN($ARGS.named.deployments | split(" ")[]))) | signs] | if . == [] then empty else any end;
 def names: objects | select(.kind == "Deployment") | .metadata.name;
 def made_after:
   [objects] | (map(select(.kind == "Pod")) | length > 0 and all(.metadata.creationTimestamp > $ARGS.named.since))
@@ -890,10 +890,10 @@ look_at_ca() {
 }
 of_ca() { jq -r --arg key "$1" '.[$key]' <<<"$ca"; }
 
-# look_at_istiod: sets `istiods` to every revision's Deployment and pods, and `signs` to whether the planned one is a CA by itself.
+# look_at_istiod: sets `deployments` to every revision's Deployment and pods, and `signs` to whether a planned one is a CA by itself.
 look_at_istiod() {
-  istiods=$(kube get deployments,pods -n "$istio_namespace" -l app=istiod -o json) || exit 1
-  signs=$(ask_mesh signs_itself --arg istiod "$istiod" <<<"$istiods")
+  deployments=$(kube get deployments,pods -n "$istio_namespace" -l app=istiod -o json) || exit 1
+  signs=$(ask_mesh signs_itself --arg deployments "$istiod_deployments" <<<"$deployments")
 }
 
 # look_at_sidecars: sets `sidecars` to all of them: where, since when, for how long they ask, and whom.
@@ -936,7 +936,7 @@ restart_istiod() {
   while IFS= read -r name; do
     kube rollout restart "deployment/$name" -n "$istio_namespace"
     kube rollout status "deployment/$name" -n "$istio_namespace" --timeout=10m
-  done < <(ask_mesh names <<<"$istiods")
+  done < <(ask_mesh names <<<"$deployments")
   for ((i = 0; i < 60; i++)); do
     look_at_istiod
     ! made_after "$since" || return 0
@@ -946,7 +946,7 @@ restart_istiod() {
 }
 
 # made_after TIME: whether every istiod is of after it, and serves.
-made_after() { ask_mesh made_after -e --arg since "$1" <<<"$istiods" >/dev/null; }
+made_after() { ask_mesh made_after -e --arg since "$1" <<<"$deployments" >/dev/null; }
 
 # --- adoption: from istiod's own CA to Vault, by a time in which both roots are trusted ---------------------------------------------------
 
@@ -975,13 +975,13 @@ look_around() {
   look_for_evidence
   look_at_istiod
   [[ -n $signs ]] || {
-    missing+=("a running istiod, Deployment $istio_namespace/$istiod in context $context")
+    missing+=("a running istiod, Deployment $istio_namespace/${istiod_deployments// /, } in context $context")
     return 0
   }
   if [[ $signs == true ]]; then
     look_at_present
   elif [[ -z $(evidence trusted-since) ]]; then
-    die "there is nothing to adopt: $istio_namespace/$istiod is no CA (ENABLE_CA_SERVER is false), and no run of this script has prepared that"
+    die "there is nothing to adopt: $istio_namespace/${istiod_deployments// /, } is no CA (ENABLE_CA_SERVER is false), and no run of this script has prepared that"
   fi
   look_at_sidecars
 }
@@ -1131,11 +1131,11 @@ see() {
   die "not yet: $1. then run this again. verify.sh says: ${wrong//$'\n'/; }"
 }
 
-# switched: whether istiod signs no more, and since when that was seen.
-switched() { live 'istiod CA server' 'CA address' && [[ -n $(evidence switched-since) ]]; }
+# switched CHECK...: whether istiod signs no more, and since when that was seen.
+switched() { live "$@" && [[ -n $(evidence switched-since) ]]; }
 
 note_switched() {
-  live 'istiod CA server' 'CA address' || see "$switch_todo. From then on a sidecar that was made before fails to renew, and its certificate ends half its lifetime later at the earliest: restart every workload within $(in_hours "$(jq 'map(.seconds) | (min // 86400) / 2 | floor' <<<"$sidecars")")"
+  live "$@" || see "$switch_todo. From then on a sidecar that was made before fails to renew, and its certificate ends half its lifetime later at the earliest: restart every workload within $(in_hours "$(jq 'map(.seconds) | (min // 86400) / 2 | floor' <<<"$sidecars")")"
   note_down "$(jq -n --arg since "$(server_time)" '{"switched-since": $since}')"
 }
 

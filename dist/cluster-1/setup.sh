@@ -50,7 +50,7 @@ readonly policy_path=sys/policies/acl/cert-manager-cluster-1
 readonly role_is_exact=true
 readonly issuer_namespace=istio-system
 readonly istio_namespace=istio-system
-readonly istiod=istiod
+readonly istiod_deployments=istiod
 readonly own_auth='auth/jwt-cluster-1/config jwt.mount'
 readonly login_path=auth/jwt-cluster-1/role/cert-manager
 readonly login_mount=jwt-cluster-1
@@ -1856,7 +1856,7 @@ istiods_know() {
   local pods
   pods=$(old_istiods) || { note "the pods of istiod cannot be looked at: $(last_error)" && return 1; }
   [[ -n $pods ]] || return 0
-  note "istiod reads its roots at its start, and ${pods//$'\n'/, } was started before they changed: kubectl --context $context rollout restart deployment/$istiod -n $istio_namespace"
+  note "istiod reads its roots at its start, and ${pods//$'\n'/, } was started before they changed: kubectl --context $context rollout restart deployment/${istiod_deployments// / deployment/} -n $istio_namespace"
   return 1
 }
 

@@ -11,19 +11,21 @@ export class ControlPlaneChart extends Chart {
   constructor(scope: Construct, id: string, cluster: ClusterPlan) {
     super(scope, id);
 
-    const { controlPlane: name, namespace, deployment, istioOperator, overlay, trustDomainAliases, ambient } = cluster.istio;
+    const { controlPlane: name, namespace, overlay, trustDomainAliases, ambient } = cluster.istio;
     const { tsb } = cluster;
+    const [inUse, canary] = cluster.istiods.map(({ istio, values, overlays }) => {
+      return { deployment: istio.deployment, istioOperator: istio.istioOperator, overlay: istio.overlay, values, overlays };
+    });
     this.controlPlane = new ControlPlane(this, 'control-plane', {
       caAddress: cluster.istioCsr.caAddress,
       name,
       namespace,
-      deployment,
-      istioOperator,
       overlay,
+      ...inUse,
+      canary,
       proxyMetadata: cluster.certificates.proxyMetadata,
       trustDomainAliases,
       ztunnelClusterId: ambient ? cluster.clusterId : undefined,
-      ...cluster.istiod,
       // the guide leaves it to TSB.
       trustDomain: overlay === 'guide' ? undefined : cluster.trustDomain,
       ...(tsb && {

@@ -3,9 +3,12 @@ import { Construct } from 'constructs';
 import { IstioOperator } from '../constructs/istio-operator';
 import { IstiodSettingsProps } from '../constructs/istiod-settings';
 import { SailIstio, SailZTunnel } from '../constructs/sail-istio';
+import { TextFile } from '../constructs/text-file';
 import { IstiodValues, ZtunnelValues } from '../constructs/values-file';
 import { MADE_BY, OutputFile } from '../output';
 import { CHART } from '../plan/istio-csr';
+import { IstioPlan } from '../plan/istio';
+import { IstiodPlan } from '../plan/istiod';
 import { ClusterPlan } from '../plan/plan';
 import { ControlPlaneChart } from './control-plane-chart';
 import { warningLines } from './warning-lines';
@@ -15,68 +18,78 @@ type Manifest = (path: string, about: string, construct: Construct, header: read
 
 /** Third and last stage: what makes istiod and the workloads turn to istio-csr. */
 export function istiodFiles(app: App, cluster: ClusterPlan, manifest: Manifest): OutputFile[] {
-  const { file, name: target, waits } = cluster.istio.target;
-  if (target === 'tsb') return [controlPlaneFile(app, cluster, manifest)];
-  const { deployment, namespace, ambient, overlay } = cluster.istio;
-  const { overlays } = cluster.istiod;
+  const { istio } = cluster;
+  // one object holds the overlays of both istiods.
+  if (istio.target.name === 'tsb') return [controlPlaneFile(app, cluster, manifest)];
   const chart = new Chart(app, '3-istiod');
-  const settings = { ...settingsOf(cluster), overlay: overlay === 'append' ? overlay : ('wellKnown' as const) };
-  const text = (path: string, kind: OutputFile['kind'], about: string, content: string): OutputFile => ({
-    path: `${cluster.name}/${path}`,
-    content,
-    kind,
-    cluster: cluster.name,
-    about,
-  });
-  const about = 'istiod and the workloads turn to istio-csr; hand it over last, as the runbook says';
-  const header = (more: readonly string[] = []) => [MADE_BY, ...lastHeader(cluster, 'Hand it over', more)];
-  const ztunnel = ['The ztunnels: they ask istio-csr. Hand it over after istiod has it.'];
-  switch (target) {
-    case 'istioOperator': {
-      const { file: part } = new IstioOperator(chart, 'istio-operator', {
-        ...settings,
-        deployment,
-        namespace,
-        ambient,
-        overlays,
-        header: header(),
-      });
-      return [text(file, 'istio-operator', about, part.text)];
-    }
-    case 'helm': {
-      const values = new IstiodValues(chart, 'istiod', { ...settings, waits, header: header(GATEWAYS) });
-      const files = [text(file, 'helm-values', about, values.file.text)];
-      if (!ambient) return files;
-      const { file: part } = new ZtunnelValues(chart, 'ztunnel', { ...settings, header: [MADE_BY, ...ztunnel] });
-      return [...files, text(part.path, 'helm-values', 'the ztunnels turn to istio-csr', part.text)];
-    }
-    case 'sail':
-      return [
-        manifest(
-          file,
-          'a part of the Istio object: merge it last, as the runbook says; never apply it',
-          new SailIstio(chart, 'istio', { ...settings, waits }),
-          lastHeader(cluster, 'Merge it', ['It is a PARTIAL: version and namespace of the Istio object stay as they are there.']),
-        ),
-        ...(ambient
-          ? [
-              manifest(
-                'ztunnel.partial.yaml',
-                'a part of the ZTunnel object: merge it after that of istiod',
-                new SailZTunnel(chart, 'ztunnel', settings),
-                ztunnel,
-              ),
-            ]
-          : []),
-      ];
+  return [...cluster.istiods.map(one => istiodFile(chart, cluster, one, manifest)), ...ztunnelFiles(chart, cluster, manifest)];
+}
+
+/** What configures an istiod. */
+function istiodFile(chart: Chart, cluster: ClusterPlan, istiod: IstiodPlan, manifest: Manifest): OutputFile {
+  const { file, name: target, waits } = istiod.istio.target;
+  const { deployment, namespace, ambient, isCanary, suffix, sailIstio } = istiod.istio;
+  const settings = settingsOf(cluster, istiod);
+  const about = isCanary
+    ? `the canary, ${deployment}, turns to istio-csr; hand it over with it, as the runbook says`
+    : 'istiod and the workloads turn to istio-csr; hand it over last, as the runbook says';
+  const id = (name: string) => (isCanary ? `${name}${suffix}` : name);
+  const header = (more: readonly string[] = []) => [MADE_BY, ...lastHeader(cluster, istiod.istio, 'Hand it over', more)];
+  if (target === 'istioOperator') {
+    const { overlays } = istiod;
+    const own = { name: id('mesh-ca'), path: file, deployment, namespace, ambient, overlays, header: header() };
+    return text(cluster, new IstioOperator(chart, id('istio-operator'), { ...settings, ...own }), 'istio-operator', about);
   }
+  if (target === 'helm') {
+    const values = new IstiodValues(chart, id('istiod'), { ...settings, waits, path: file, header: header(GATEWAYS) });
+    return text(cluster, values, 'helm-values', about);
+  }
+  const { name, version } = sailIstio;
+  return manifest(
+    file,
+    isCanary
+      ? `a part of the Istio object: merged, it starts the canary, ${deployment}; never apply it`
+      : 'a part of the Istio object: merge it last, as the runbook says; never apply it',
+    new SailIstio(chart, id('istio'), { ...settings, waits, name, version }),
+    lastHeader(cluster, istiod.istio, 'Merge it', [
+      version === undefined
+        ? 'It is a PARTIAL: version and namespace of the Istio object stay as they are there.'
+        : `It is a PARTIAL: the namespace of the Istio object stays as it is there. Of its version the operator makes the revision ${istiod.istio.revision}.`,
+    ]),
+  );
+}
+
+/** The ztunnels, of which there is one set, whatever the istiods: files of their own where the chart is. */
+function ztunnelFiles(chart: Chart, cluster: ClusterPlan, manifest: Manifest): OutputFile[] {
+  const [inUse] = cluster.istiods;
+  if (!cluster.istio.ambient || inUse === undefined) return [];
+  const settings = settingsOf(cluster, inUse);
+  const header = ['The ztunnels: they ask istio-csr. Hand it over after istiod has it.'];
+  switch (cluster.istio.target.name) {
+    case 'helm': {
+      const values = new ZtunnelValues(chart, 'ztunnel', { ...settings, header: [MADE_BY, ...header] });
+      return [text(cluster, values, 'helm-values', 'the ztunnels turn to istio-csr')];
+    }
+    case 'sail': {
+      const part = new SailZTunnel(chart, 'ztunnel', settings);
+      return [manifest('ztunnel.partial.yaml', 'a part of the ZTunnel object: merge it after that of istiod', part, header)];
+    }
+    default:
+      return [];
+  }
+}
+
+function text({ name }: ClusterPlan, { file }: { readonly file: TextFile }, kind: OutputFile['kind'], about: string): OutputFile {
+  return { path: `${name}/${file.path}`, content: file.text, kind, cluster: name, about };
 }
 
 /** Gateways of the gateway chart have no address of their own. */
 const GATEWAYS = ['The gateway chart needs none of it: its pods are injected, by what istiod has from here.'];
 
-function settingsOf({ clusterId, trustDomain, istioCsr, istio, istiod, certificates }: ClusterPlan): Omit<IstiodSettingsProps, 'overlay'> {
-  const { revision, trustDomainAliases } = istio;
+function settingsOf(
+  { clusterId, trustDomain, istioCsr, certificates }: ClusterPlan,
+  { istio: { revision, trustDomainAliases, overlay }, values }: IstiodPlan,
+): IstiodSettingsProps {
   return {
     caAddress: istioCsr.caAddress,
     clusterId,
@@ -84,14 +97,16 @@ function settingsOf({ clusterId, trustDomain, istioCsr, istio, istiod, certifica
     trustDomainAliases,
     revision,
     proxyMetadata: certificates.proxyMetadata,
-    values: istiod.values,
+    values,
+    overlay: overlay === 'append' ? overlay : 'wellKnown',
   };
 }
 
 /** When it is its turn, and what more there is to say. */
-function lastHeader(cluster: ClusterPlan, verb: string, more: readonly string[]): string[] {
-  const { context, istio, istioCsr } = cluster;
+function lastHeader(cluster: ClusterPlan, istio: IstioPlan, verb: string, more: readonly string[]): string[] {
+  const { context, istioCsr } = cluster;
   return [
+    ...(istio.isCanary ? [`The canary, ${istio.deployment}, beside ${cluster.istio.deployment}.`] : []),
     `${verb} last: istio-csr must be serving, and Certificate ${istio.namespace}/istiod must be Ready:`,
     `  kubectl --context ${context} -n ${istioCsr.namespace} rollout status deployment/${CHART}`,
     `  kubectl --context ${context} -n ${istio.namespace} wait --for=condition=Ready certificate/istiod`,
@@ -108,7 +123,9 @@ function controlPlaneFile(app: App, cluster: ClusterPlan, manifest: Manifest): O
   const about = controlPlane.partial
     ? 'a part of the ControlPlane: merge it last, as the runbook says; never apply it'
     : 'istiod and the workloads turn to istio-csr; apply it last';
-  const header = controlPlane.partial ? lastHeader(cluster, 'Merge it', partialHeader(cluster)) : lastHeader(cluster, 'Apply', []);
+  const header = controlPlane.partial
+    ? lastHeader(cluster, cluster.istio, 'Merge it', partialHeader(cluster))
+    : lastHeader(cluster, cluster.istio, 'Apply', []);
   return manifest(file, about, controlPlane, header);
 }
 

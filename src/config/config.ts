@@ -5,11 +5,13 @@
 
 import type { AppRoleConfig, AwsConfig, ClientCertificateConfig, JwtConfig, KubernetesConfig } from './auth';
 import type { SubjectConfig, UrlsConfig } from './ca';
+import type { CanaryConfig } from './canary';
 import type { OverlayConfig } from './overlay';
 import type { SecretConfig } from './secret';
 
 export type * from './auth';
 export type * from './ca';
+export type * from './canary';
 export type * from './overlay';
 export type * from './secret';
 
@@ -906,6 +908,22 @@ export interface IstioConfig {
    * @default - `tsb-istiocontrolplane`; with a revision, as isolation boundaries have, `xcp-iop-REVISION`
    */
   readonly istioOperator?: string;
+
+  /**
+   * Name of the Sail operator's Istio object. With its update strategy RevisionBased the revision is this name and the version, e.g.
+   * `default-v1-24-3`.
+   *
+   * @format dnsLabel
+   * @default - the revision, as with the update strategy InPlace
+   */
+  readonly sailIstio?: string;
+
+  /**
+   * A second istiod beside this one, until all workloads have moved to it.
+   *
+   * @default - there is one istiod
+   */
+  readonly canary?: CanaryConfig;
 
   /**
    * How istiod is given its certificate. `wellKnown`: Istio 1.16 and later finds it by itself. `append`: flags and volumes at the end of the

@@ -6,11 +6,8 @@ import { overlayPatches } from './overlay';
 import { needCaAddress } from './ca-address';
 import { noteReason } from './reason';
 
-/** Properties of `ControlPlane`. */
-export interface ControlPlaneProps {
-  /** Address that workloads send their requests to: istio-csr's, e.g. `cert-manager-istio-csr.cert-manager.svc:443`. */
-  readonly caAddress: string;
-
+/** What a ControlPlane says of one istiod. */
+export interface ControlPlaneIstiod {
   /**
    * How istiod is given its certificate. `wellKnown` (Istio 1.16 and later): it finds it by itself. `append`: flags and volumes at the end
    * of the lists. `guide`: the guide's patches to the letter, with indices that overwrite whatever stands there.
@@ -44,6 +41,19 @@ export interface ControlPlaneProps {
    * @default - none
    */
   readonly overlays?: readonly Overlay[];
+}
+
+/** Properties of `ControlPlane`. */
+export interface ControlPlaneProps extends ControlPlaneIstiod {
+  /** Address that workloads send their requests to: istio-csr's, e.g. `cert-manager-istio-csr.cert-manager.svc:443`. */
+  readonly caAddress: string;
+
+  /**
+   * A second istiod, of another revision, beside the one that the other properties are of.
+   *
+   * @default - there is one istiod
+   */
+  readonly canary?: ControlPlaneIstiod;
 
   /**
    * Trust domain of the mesh.
@@ -126,34 +136,18 @@ export class ControlPlane extends Construct {
       );
     }
 
-    const {
-      overlay,
-      deployment = 'istiod',
-      istioOperator = 'tsb-istiocontrolplane',
-      trustDomain,
-      trustDomainAliases,
-      ztunnelClusterId,
-      proxyMetadata,
-      values,
-      overlays: own,
-    } = props;
-    const patches = overlayPatches(overlay, {
-      caAddress: props.caAddress,
-      deployment,
-      trustDomainAliases,
-      ztunnelClusterId,
-      proxyMetadata,
-      values,
-      overlays: own,
+    const { overlay, canary, caAddress, trustDomain, trustDomainAliases, ztunnelClusterId, proxyMetadata } = props;
+    const mesh = { caAddress, trustDomainAliases, ztunnelClusterId, proxyMetadata };
+    const istiods = [props, ...(canary ? [canary] : [])].map(({ istioOperator: name = 'tsb-istiocontrolplane', ...own }) => {
+      const { deployment = 'istiod', values, overlays } = own;
+      return { name, patches: overlayPatches(own.overlay, { ...mesh, deployment, values, overlays }) };
     });
-    const overlays = [
-      {
-        apiVersion: 'install.istio.io/v1alpha1',
-        kind: 'IstioOperator',
-        name: istioOperator,
-        patches: patches.map(({ path, value }) => ({ path, value })),
-      },
-    ];
+    const overlays = istiods.map(({ name, patches }) => ({
+      apiVersion: 'install.istio.io/v1alpha1',
+      kind: 'IstioOperator',
+      name,
+      patches: patches.map(({ path, value }) => ({ path, value })),
+    }));
     new Resource(this, 'Resource', {
       metadata: { name: props.name ?? 'controlplane', namespace: props.namespace ?? 'istio-system' },
       spec: {
@@ -170,8 +164,10 @@ export class ControlPlane extends Construct {
     this.partial = missing.length > 0;
 
     const istio = ['spec', 'components', 'istio'];
-    patches.forEach(({ reason }, i) => {
-      if (reason !== undefined) noteReason(this, [...istio, 'kubeSpec', 'overlays', 0, 'patches', i], reason);
+    istiods.forEach(({ patches }, n) => {
+      patches.forEach(({ reason }, i) => {
+        if (reason !== undefined) noteReason(this, [...istio, 'kubeSpec', 'overlays', n, 'patches', i], reason);
+      });
     });
     if (trustDomain !== undefined)
       noteReason(this, [...istio, 'trustDomain'], "TSB's own would be CLUSTER.tsb.local, which the PKI role does not sign");

@@ -16,6 +16,14 @@ export interface SailIstioProps extends IstiodSettingsProps {
   readonly name?: string;
 
   /**
+   * Version of Istio, as the operator writes it, e.g. `v1.24.3`, where the update strategy is RevisionBased: the operator makes the revision
+   * of it.
+   *
+   * @default - the update strategy is InPlace, and the version stays as it is
+   */
+  readonly version?: string;
+
+  /**
    * Whether the chart takes flags and volumes as values, which it does from Istio 1.19 on.
    *
    * @default true
@@ -27,10 +35,12 @@ export interface SailIstioProps extends IstiodSettingsProps {
 export class SailIstio extends Construct {
   constructor(scope: Construct, id: string, props: SailIstioProps) {
     super(scope, id);
-    const { waits = true, revision = 'default', name = revision } = props;
+    const { waits = true, revision = 'default', name = revision, version } = props;
     const values = [...istiodValues({ ...props, revision: 'default' }), ...(waits ? certificateValues(props) : [])];
-    new Istio(this, 'Resource', { metadata: { name }, spec: { values: nested(byKey(values), props.values) } });
+    const revisionBased = version === undefined ? {} : { version, updateStrategy: { type: 'RevisionBased' as const } };
+    new Istio(this, 'Resource', { metadata: { name }, spec: { ...revisionBased, values: nested(byKey(values), props.values) } });
     noteReasons(this, values);
+    if (version !== undefined) noteReason(this, ['spec', 'version'], 'the operator makes the revision of it, and starts an istiod for it');
   }
 }
 

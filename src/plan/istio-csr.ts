@@ -25,6 +25,12 @@ export interface IstioCsrPlan {
   /** DNS name of its Service, which its serving certificate carries. */
   readonly dnsName: string;
 
+  /** istiod's certificate, one for all revisions, as the chart asks for it. */
+  readonly istiodCertificate: { readonly commonName: string; readonly dnsNames: readonly string[] };
+
+  /** Every DNS name that is asked for: of istiod's certificate and of its own. */
+  readonly askedNames: readonly string[];
+
   /** Address that workloads send their requests to: Istio's `caAddress`. */
   readonly caAddress: string;
 
@@ -63,22 +69,27 @@ export function planIstioCsr(
     readonly trustDomain: string;
     readonly certificates: CertificatesPlan;
     readonly istio: IstioPlan;
+    readonly istios: readonly IstioPlan[];
     readonly issuer: { readonly name: string; readonly kind: string };
     readonly root: RootPlan;
   },
 ): IstioCsrPlan {
   const { istioCsr = {}, refuse } = settings;
-  const { istio } = decided;
+  const { istio, istios } = decided;
   const namespace = istioCsr.namespace ?? 'cert-manager';
   const chartVersion = `v${(istioCsr.chartVersion ?? 'v0.17.0').replace(/^v/, '')}`;
   const dnsName = `${CHART}.${namespace}.svc`;
   const rootCa = planRootCa(settings, namespace, decided.root);
   const values = planValues(settings, decided, { chartVersion, dnsName, rootCa });
+  // the chart keeps the plain name as common name, whatever the revisions, and makes a DNS name of each revision.
+  const istiodCertificate = { commonName: `istiod.${istio.namespace}.svc`, dnsNames: istios.map(one => one.dnsName) };
 
-  if (compareVersions(istio.version, '1.24') >= 0 && compareVersions(chartVersion, ISTIO_1_24_NEEDS) < 0) {
+  // one istio-csr serves them all.
+  const needing = istios.find(({ version }) => compareVersions(version, '1.24') >= 0);
+  if (needing !== undefined && compareVersions(chartVersion, ISTIO_1_24_NEEDS) < 0) {
     refuse(
       ['istioCsr', 'chartVersion'],
-      `'chartVersion' must be at least ${ISTIO_1_24_NEEDS} for Istio ${istio.version}, e.g. "v0.17.0", got "${chartVersion}"`,
+      `'chartVersion' must be at least ${ISTIO_1_24_NEEDS} for Istio ${needing.version}, e.g. "v0.17.0", got "${chartVersion}"`,
     );
   }
   for (const path of leaves(istioCsr.values ?? {})) refuseExtra(path, chartVersion, values, refuse);
@@ -87,6 +98,8 @@ export function planIstioCsr(
     namespace,
     chartVersion,
     dnsName,
+    istiodCertificate,
+    askedNames: [...new Set([istiodCertificate.commonName, ...istiodCertificate.dnsNames, dnsName])],
     caAddress: `${dnsName}:443`,
     rootCa,
     rootFile: istioCsr.rootFile ?? 'root',
@@ -104,7 +117,7 @@ export function sizedFor(load: LoadPlan, istioCsr: IstioCsrPlan): IstioCsrPlan {
 
 function planValues(
   settings: Settings,
-  { clusterId, trustDomain, certificates, istio, issuer }: Parameters<typeof planIstioCsr>[1],
+  { clusterId, trustDomain, certificates, istio, istios, issuer }: Parameters<typeof planIstioCsr>[1],
   { chartVersion, dnsName, rootCa }: { chartVersion: string; dnsName: string; rootCa: RootCaPlan },
 ): Record<string, unknown> {
   const { istioCsr = {}, refuse } = settings;
@@ -126,7 +139,7 @@ function planValues(
     'app.server.serving.certificateKeySize': certificates.keyBits,
     'app.server.serving.signatureAlgorithm': algorithm,
     'app.istio.namespace': istio.namespace,
-    'app.istio.revisions': [istio.revision],
+    'app.istio.revisions': istios.map(({ revision }) => revision),
     'app.controller.leaderElectionNamespace': istio.namespace,
     'app.controller.disableKubernetesClientRateLimiter': istioCsr.disableKubernetesClientRateLimiter ?? true,
     ...(istio.ambient && { 'app.server.caTrustedNodeAccounts': `${istio.namespace}/ztunnel` }),

@@ -1,12 +1,12 @@
 import { Settings } from './settings';
 import { tsbToIstio } from './tables/tsb';
-import { planTarget, TargetPlan } from './target';
+import { planSailIstio, planTarget, SailIstioPlan, TargetPlan } from './target';
 import { compareVersions, minor, WELL_KNOWN_SINCE } from './version';
 
 /** How istiod is given its certificate. */
 export type OverlayMode = 'append' | 'wellKnown' | 'guide';
 
-/** istiod, and the objects that configure it. */
+/** An istiod, and the objects that configure it. */
 export interface IstioPlan {
   /** Version, e.g. "1.22". */
   readonly version: string;
@@ -17,6 +17,9 @@ export interface IstioPlan {
   /** Revision; "default" is none. */
   readonly revision: string;
 
+  /** Whether it is the canary, beside the one in use. */
+  readonly isCanary: boolean;
+
   /** What configures it. */
   readonly target: TargetPlan;
 
@@ -26,11 +29,14 @@ export interface IstioPlan {
   /** Whether there are ztunnels. */
   readonly ambient: boolean;
 
-  /** Name of istiod's Deployment and Service. */
+  /** Name of its Deployment and Service. */
   readonly deployment: string;
 
-  /** istiod's DNS names, the one that is its common name first. */
-  readonly dnsNames: readonly string[];
+  /** DNS name of that Service. */
+  readonly dnsName: string;
+
+  /** What the chart adds to the names of its objects, e.g. `-stable`; nothing without a revision. */
+  readonly suffix: string;
 
   /** Name of the ControlPlane. */
   readonly controlPlane: string;
@@ -38,17 +44,21 @@ export interface IstioPlan {
   /** Name of the IstioOperator that the overlay changes. */
   readonly istioOperator: string;
 
-  /** How istiod is given its certificate. */
+  /** The Sail operator's Istio object. */
+  readonly sailIstio: SailIstioPlan;
+
+  /** How it is given its certificate. */
   readonly overlay: OverlayMode;
 }
 
-/** Decides what configures istiod. */
-export function planIstio(settings: Settings): IstioPlan {
+/** Decides what configures an istiod: the one in use, or the canary beside it. */
+export function planIstio(settings: Settings, { isCanary }: { readonly isCanary: boolean }): IstioPlan {
   const { istio = {}, refuse } = settings;
   const version = istioVersionOf(settings);
   const namespace = istio.namespace ?? 'istio-system';
   const revision = istio.revision ?? 'default';
-  const deployment = revision === 'default' ? 'istiod' : `istiod-${revision}`;
+  const suffix = revision === 'default' ? '' : `-${revision}`;
+  const deployment = `istiod${suffix}`;
   const findsItself = compareVersions(version, WELL_KNOWN_SINCE) >= 0;
   const overlay = istio.overlay ?? (findsItself ? 'wellKnown' : 'append');
   if (overlay === 'wellKnown' && !findsItself) {
@@ -69,15 +79,17 @@ export function planIstio(settings: Settings): IstioPlan {
     version,
     namespace,
     revision,
-    target: planTarget(settings, { version, overlay }),
+    isCanary,
+    target: planTarget(settings, { version, overlay, canary: isCanary ? revision : undefined }),
     trustDomainAliases,
     ambient: planAmbient(settings, version),
     deployment,
-    // the chart of istio-csr keeps the plain name as common name, whatever the revision.
-    dnsNames: [...new Set([`istiod.${namespace}.svc`, `${deployment}.${namespace}.svc`])],
+    dnsName: `${deployment}.${namespace}.svc`,
+    suffix,
     controlPlane: istio.controlPlane ?? 'controlplane',
     // isolation boundaries name the object after the revision.
     istioOperator: istio.istioOperator ?? (revision === 'default' ? 'tsb-istiocontrolplane' : `xcp-iop-${revision}`),
+    sailIstio: planSailIstio(settings, { version, revision }),
     overlay,
   };
 }

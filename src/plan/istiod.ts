@@ -1,11 +1,15 @@
 import { refuseOverlays } from './istiod-overlays';
 import type { Overlay } from './istiod-patches';
 import { DecidedOfIstiod, refuseValues } from './istiod-values';
+import type { IstioPlan } from './istio';
 import { istiodLayout } from './layout';
 import type { Settings } from './settings';
 
-/** What the user adds to istiod himself, beside what the plan decides. */
+/** An istiod with what the user adds to it himself, beside what the plan decides. */
 export interface IstiodPlan {
+  /** What the plan decides. */
+  readonly istio: IstioPlan;
+
   /** Helm values, as an IstioOperator has them, as they were written. */
   readonly values: Readonly<Record<string, unknown>>;
 
@@ -25,5 +29,5 @@ export function planIstiod(settings: Settings, decided: DecidedOfIstiod): Istiod
     );
   }
   refuseOverlays(settings, { istio, values, layout: istiodLayout(istio.version, values, istio.namespace) });
-  return { values, overlays };
+  return { istio, values, overlays };
 }

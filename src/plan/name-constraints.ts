@@ -13,7 +13,7 @@ export function refuseNamesOutside(
   settings: readonly Settings[],
   { root, problems }: Pick<MeshCaPlan, 'root'> & { readonly problems: Problem[] },
 ): void {
-  const namesOf = ({ istio, istioCsr }: ClusterPlan) => [...istio.dnsNames, istioCsr.dnsName];
+  const namesOf = ({ istioCsr }: ClusterPlan) => istioCsr.askedNames;
   // at the last domain, where another one is to be added.
   const refuse = (path: readonly (string | number)[], domains: readonly string[], outside: string | undefined) => {
     if (domains.length === 0 || outside === undefined) return;

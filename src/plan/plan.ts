@@ -6,7 +6,8 @@ import { planRequestPolicies, RequestPolicyPlan } from './approval';
 import { AuthPlan, planAuth, refuseUnusedAuth } from './auth';
 import { CertificatesPlan, planCertificates } from './certificates';
 import { IssuerPlan, planIssuer } from './issuer';
-import { IstioPlan, planIstio } from './istio';
+import { planIstios } from './canary';
+import { IstioPlan } from './istio';
 import { IstioCsrPlan, planIstioCsr, sizedFor } from './istio-csr';
 import { IstiodPlan, planIstiod } from './istiod';
 import { LoadPlan, planLoad } from './load';
@@ -23,7 +24,7 @@ import { Settings, settingsOf } from './settings';
 import { VaultPlan, planVault, refuseOldIssuer } from './vault';
 import { CertManagerSize, sizeCertManager } from './sizing';
 import { compareVersions } from './version';
-import { sharedWarnings, Warning, warningsOf } from './warnings';
+import { istioWarnings, sharedWarnings, Warning, warningsOf } from './warnings';
 
 /** Everything that is decided. After it nothing decides, everything renders. */
 export interface MeshCaPlan {
@@ -102,11 +103,11 @@ export interface ClusterPlan {
   /** istio-csr. */
   readonly istioCsr: IstioCsrPlan;
 
-  /** istiod and what configures it. */
+  /** The istiod in use, and what configures it. */
   readonly istio: IstioPlan;
 
-  /** What the user adds to istiod himself. */
-  readonly istiod: IstiodPlan;
+  /** The istiods with what the user adds to them himself: the one in use, then the canary where there is one. */
+  readonly istiods: readonly IstiodPlan[];
 
   /** What approver-policy lets through; empty: cert-manager approves each request by itself. */
   readonly requestPolicies: readonly RequestPolicyPlan[];
@@ -171,15 +172,17 @@ function planCluster(
     end,
     commonNames: [...(root.source === 'generate' ? [root.generate.commonName] : []), ...policyCas.map(({ commonName }) => commonName)],
   });
-  const istio = planIstio(settings);
+  const planned = planIstios(settings);
+  const istios = planned.map(one => one.istio);
+  const { istio } = planned[0];
   const certManager = {
     namespace: settings.certManager?.namespace ?? 'cert-manager',
     serviceAccount: settings.certManager?.serviceAccount ?? 'cert-manager',
     version: settings.certManager?.version ?? 'v1.21.2',
   };
   const issuer = planIssuer(settings, { istio, certManager });
-  const istioCsr = planIstioCsr(settings, { clusterId, trustDomain, certificates, istio, issuer, root });
-  const role = planRole(settings, { trustDomain, certificates, intermediate, dnsNames: [...istio.dnsNames, istioCsr.dnsName] });
+  const istioCsr = planIstioCsr(settings, { clusterId, trustDomain, certificates, istio, istios, issuer, root });
+  const role = planRole(settings, { trustDomain, certificates, intermediate, dnsNames: istioCsr.askedNames });
   const policy = planPolicy(settings, role);
   const auth = planAuth(settings, policy, issuer, vault);
   const hasIssuerMetric = compareVersions(certManager.version, ISSUER_METRIC) >= 0;
@@ -203,11 +206,13 @@ function planCluster(
     monitoring: planMonitoring(settings, { name, root, intermediate, certificates, istio, istioCsr, issuer, load, hasIssuerMetric }),
     istioCsr: sizedFor(load, istioCsr),
     istio,
-    istiod: planIstiod(settings, { istio, caAddress: istioCsr.caAddress, trustDomain, clusterId, certificates }),
+    istiods: planned.map(one =>
+      planIstiod(one.settings, { istio: one.istio, caAddress: istioCsr.caAddress, trustDomain, clusterId, certificates }),
+    ),
     requestPolicies,
     network: planNetwork(settings, vault),
     tsb: settings.tsb,
-    warnings: warningsOf(settings, { role, certificates, istioCsr, istio }),
+    warnings: [...warningsOf(settings, { certificates }), ...istioWarnings(planned)],
   };
 }
 

@@ -1,7 +1,7 @@
 import type { ClusterSettings } from '../config/config';
 import type { OverlayMode } from './istio';
 import { Settings } from './settings';
-import { compareVersions, WELL_KNOWN_SINCE } from './version';
+import { compareVersions, minor, WELL_KNOWN_SINCE } from './version';
 
 /** What can configure istiod. */
 export type TargetName = NonNullable<ClusterSettings['target']>;
@@ -27,12 +27,14 @@ export interface TargetPlan {
 /** The Istio version from which the chart takes flags and volumes of istiod as values: `pilot.extraContainerArgs`, `volumes`, `volumeMounts`. */
 export const VALUES_SINCE = '1.19';
 
-const README = 'as README.md says, section 5';
-
-/** Decides where istiod is configured. */
+/**
+ * Decides where istiod is configured.
+ *
+ * @param canary revision of the canary, where it is that one
+ */
 export function planTarget(
   { target: name = 'tsb', tsb, istio = {}, refuse }: Settings,
-  { version, overlay }: { readonly version: string; readonly overlay: OverlayMode },
+  { version, overlay, canary }: { readonly version: string; readonly overlay: OverlayMode; readonly canary: string | undefined },
 ): TargetPlan {
   const byValues = name === 'helm' || name === 'sail';
   const takesVolumes = compareVersions(version, VALUES_SINCE) >= 0;
@@ -53,20 +55,58 @@ export function planTarget(
       }`,
     );
   }
+  if (name !== 'sail' && istio.sailIstio !== undefined)
+    refuse(['istio', 'sailIstio'], `'sailIstio' is of target "sail", and the target is "${name}"; remove it, got "${istio.sailIstio}"`);
   const whole = tsb !== undefined;
+  const readme = `as README.md says, ${canary === undefined ? 'section 5' : '"The canary"'}`;
+  const suffix = canary === undefined ? '' : `-${canary}`;
+  const operator = `istio-operator${suffix}.yml`;
+  const values = `istiod${suffix}.values.yml`;
+  const sail = `istio${suffix}.partial.yaml`;
   const of: Record<TargetName, Omit<TargetPlan, 'name' | 'waits'>> = {
+    // one object, and so one file, holds the overlays of both istiods.
     tsb: {
       part: 'our overlay out of the ControlPlane',
       file: whole ? 'manifests/3-control-plane/control-plane.yaml' : 'control-plane.partial.yaml',
-      todo: whole ? 'apply manifests/3-control-plane' : `merge control-plane.partial.yaml, ${README}`,
+      todo: whole ? 'apply manifests/3-control-plane' : `merge control-plane.partial.yaml, ${readme}`,
     },
-    istioOperator: {
-      part: 'our part out of the IstioOperator',
-      file: 'istio-operator.yml',
-      todo: `hand istio-operator.yml to istioctl, ${README}`,
-    },
-    helm: { part: 'our part out of the values of istiod', file: 'istiod.values.yml', todo: `hand istiod.values.yml to helm, ${README}` },
-    sail: { part: 'our part out of the Istio object', file: 'istio.partial.yaml', todo: `merge istio.partial.yaml, ${README}` },
+    istioOperator: { part: 'our part out of the IstioOperator', file: operator, todo: `hand ${operator} to istioctl, ${readme}` },
+    helm: { part: 'our part out of the values of istiod', file: values, todo: `hand ${values} to helm, ${readme}` },
+    sail: { part: 'our part out of the Istio object', file: sail, todo: `merge ${sail}, ${readme}` },
   };
   return { name, ...of[name], waits: !byValues || takesVolumes };
+}
+
+/** The Sail operator's Istio object. */
+export interface SailIstioPlan {
+  /** Name. */
+  readonly name: string;
+
+  /**
+   * Its version, as the operator writes it, e.g. `v1.24.3`.
+   *
+   * @default - the update strategy is InPlace: whatever it is, the revision is the name
+   */
+  readonly version?: string;
+}
+
+/** Decides which Istio object it is: with the update strategy RevisionBased the operator makes the revision of its name and its version. */
+export function planSailIstio(
+  { target, istio: { sailIstio } = {}, refuse }: Settings,
+  { version, revision }: { readonly version: string; readonly revision: string },
+): SailIstioPlan {
+  if (target !== 'sail' || sailIstio === undefined || sailIstio === revision) return { name: sailIstio ?? revision };
+  const made = `${sailIstio}-v${version.replaceAll('.', '-')}`;
+  if (version.split('.').length < 3) {
+    refuse(
+      ['istioVersion'],
+      `'istioVersion' must be whole, as the Sail operator makes the revision of it, e.g. "${minor(version)}.0", got "${version}"`,
+    );
+  } else if (revision !== made) {
+    refuse(
+      ['istio', 'revision'],
+      `'revision' must be what the Sail operator makes of its Istio object and version, e.g. "${made}", got "${revision}"; for the update strategy InPlace remove sailIstio`,
+    );
+  }
+  return { name: sailIstio, version: `v${version}` };
 }

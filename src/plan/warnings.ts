@@ -1,10 +1,9 @@
 import { MeshCaConfig, UrlsConfig } from '../config/config';
-import { IstioCsrPlan } from './istio-csr';
 import { CertificatesPlan } from './certificates';
-import { IstioPlan, isNewerTsb, NEWEST_TSB } from './istio';
+import { jumpWarning, Planned } from './canary';
+import { isNewerTsb, NEWEST_TSB } from './istio';
 import { isKnownVersion } from './layout';
 import { PolicyCaPlan } from './policy-cas';
-import { RolePlan } from './role';
 import { Settings, valueAt } from './settings';
 import { KNOWN } from './tables/istiod-layout';
 import { seconds } from './ttl';
@@ -51,16 +50,9 @@ export function sharedWarnings({ root = {}, policyCas: given = [] }: MeshCaConfi
 }
 
 /** Names the unsafe choices of a cluster. */
-export function warningsOf(
-  settings: Settings,
-  decided: { readonly role: RolePlan; readonly certificates: CertificatesPlan; readonly istioCsr: IstioCsrPlan; readonly istio: IstioPlan },
-): Warning[] {
+export function warningsOf(settings: Settings, { certificates }: { readonly certificates: CertificatesPlan }): Warning[] {
   const { intermediate = {}, role = {}, appRole = {}, secret = {}, istioCsr = {}, istio = {} } = settings;
-  const {
-    certificates,
-    istio: { version },
-  } = decided;
-  const unsafe: [keys: string[], chosen: boolean, message: string][] = [
+  const unsafe: Choice[] = [
     [
       ['intermediate', 'key'],
       intermediate.key === 'exported',
@@ -136,29 +128,53 @@ export function warningsOf(
       istio.overlay === 'guide',
       'the overlay replaces list elements by index and the whole env list, whatever stands there, and leaves trust domain and internalCertProvider to TSB; write "append" or "wellKnown"',
     ],
-    [
-      ['istio', 'values', 'pilot', 'extraContainerArgs'],
-      carriedByIstioctl(decided.istio) && textsOf(istio.values, ['pilot', 'extraContainerArgs']),
-      'istioctl 1.31 refuses a text in this list, and renders nothing; write the argument into istio.overlays, as args[-1]',
-    ],
-    [
-      ['tsbVersion'],
-      settings.istioVersion === undefined && isNewerTsb(settings.tsbVersion),
-      `which Istio TSB ${settings.tsbVersion} ships is not known here, and is taken for that of ${NEWEST_TSB}, ${version}; write istioVersion: "1.NN"`,
-    ],
-    [
-      ['istioVersion'],
-      !isKnownVersion(version),
-      `what istiod's Deployment looks like is known for Istio ${KNOWN.oldest} to ${KNOWN.newest}, and taken for ${version} from the nearest of them; look at the Deployment after the ControlPlane is applied`,
-    ],
   ];
-  return unsafe
-    .filter(([, chosen]) => chosen)
-    .map(([keys, , message]) => ({ cluster: settings.name, path: settings.locate(keys), key: keys.join('.'), message }));
+  return chosenOf(settings, unsafe);
 }
 
-/** Whether Istio's own code reads the values of istiod, and not Helm alone. */
-const carriedByIstioctl = ({ target }: IstioPlan) => target.name === 'tsb' || target.name === 'istioOperator';
+/** Names what is not sure of the versions of the istiods. */
+export function istioWarnings([inUse, canary]: readonly [Planned, ...Planned[]]): Warning[] {
+  const ofVersion = ({ istio: { version, target }, settings }: Planned) =>
+    chosenOf(settings, [
+      [
+        ['istio', 'values', 'pilot', 'extraContainerArgs'],
+        // Istio's own code reads the values then, and not Helm alone.
+        (target.name === 'tsb' || target.name === 'istioOperator') && textsOf(settings.istio?.values, ['pilot', 'extraContainerArgs']),
+        'istioctl 1.31 refuses a text in this list, and renders nothing; write the argument into istio.overlays, as args[-1]',
+      ],
+      [
+        ['tsbVersion'],
+        settings.istioVersion === undefined && isNewerTsb(settings.tsbVersion),
+        `which Istio TSB ${settings.tsbVersion} ships is not known here, and is taken for that of ${NEWEST_TSB}, ${version}; write istioVersion: "1.NN"`,
+      ],
+      [
+        ['istioVersion'],
+        !isKnownVersion(version),
+        `what istiod's Deployment looks like is known for Istio ${KNOWN.oldest} to ${KNOWN.newest}, and taken for ${version} from the nearest of them; look at the Deployment after the ControlPlane is applied`,
+      ],
+    ]);
+  if (canary === undefined) return ofVersion(inUse);
+  const jump = jumpWarning(inUse.istio, canary.istio);
+  // what the canary inherits is said once.
+  const own = ofVersion(canary).filter(({ key }) => key.startsWith(CANARY));
+  const version = canary.settings.istioVersion === undefined ? 'tsbVersion' : 'istioVersion';
+  return [...ofVersion(inUse), ...own, ...chosenOf(canary.settings, [[[version], jump !== undefined, jump ?? '']])];
+}
+
+const CANARY = 'istio.canary.';
+
+type Choice = readonly [keys: readonly string[], chosen: boolean, message: string];
+
+function chosenOf({ name, locate }: Settings, choices: readonly Choice[]): Warning[] {
+  return choices
+    .filter(([, chosen]) => chosen)
+    .map(([keys, , message]) => {
+      const path = locate(keys);
+      // the key as it is written in the config: without what leads to the cluster.
+      const key = path.filter((part, i) => typeof part === 'string' && !(i === 0 && part === 'clusters')).join('.');
+      return { cluster: name, path, key, message };
+    });
+}
 
 /** Whether a list of the user's values holds a text. */
 function textsOf(values: Readonly<Record<string, unknown>> = {}, path: readonly string[]): boolean {

@@ -3,6 +3,7 @@ import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
 import { words } from '../script/bash';
 import { code, shell } from './markdown';
+import { ourPart } from './parts';
 
 /** How the mesh that a cluster has already is moved from istiod's own CA to Vault, in the order in which it is done. */
 export function adoptRunbook(cluster: ClusterPlan): string {
@@ -22,6 +23,12 @@ export function adoptRunbook(cluster: ClusterPlan): string {
     '',
     `For a mesh that runs already, on a CA that istiod has made itself (Secret ${code('istio-ca-secret')} in ${code(istio.namespace)}) or was given (${code('cacerts')}). A new mesh needs none of this. No connection breaks, provided that no step is made early; ${code(adopt)} looks at the cluster, does what a program can do, and stops where somebody has to wait or to act. Run it as often as you like: it goes on where it stopped. Times are those of the API server.`,
     '',
+    ...(cluster.istiods.length > 1
+      ? [
+          `The config has a canary: each step below looks at both istiods, so ${code(cluster.istiods.map(one => one.istio.deployment).join(', '))} have to run. Or take ${code('istio.canary')} out until this is done.`,
+          '',
+        ]
+      : []),
     'The two roots are trusted at once for a time, because a sidecar learns what to trust from the end of the last answer to its own request, and from nothing else.',
     '',
     'Where workloads of several clusters call each other, bring step 2 to its end in each of them before step 4 in any. A workload outside of the cluster, such as a VM, is seen by no script: renew its certificate by hand in steps 2 and 4.',
@@ -66,7 +73,7 @@ export function adoptRunbook(cluster: ClusterPlan): string {
     ...shell(adopt),
     'See: `restart these workloads: …`, and when all are: `too early: the old root has to be trusted until …`.',
     '',
-    `**Back:** both roots are trusted still, so the way back is open. Take ${istio.target.part} again: istiod signs by ${code('cacerts')} as before. Restart every workload that asks istio-csr. Then as in step 3; adopt-undo.sh refuses while anything asks ${code(istioCsr.caAddress)}.`,
+    `**Back:** both roots are trusted still, so the way back is open. Take ${ourPart(cluster)} again: istiod signs by ${code('cacerts')} as before. Restart every workload that asks istio-csr. Then as in step 3; adopt-undo.sh refuses while anything asks ${code(istioCsr.caAddress)}.`,
     '',
     '## 5. The old root goes',
     '',

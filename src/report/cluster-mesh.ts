@@ -3,7 +3,7 @@ import { TRUST_MANAGER } from '../plan/root-ca';
 import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
 import { rotation } from './rotation';
-import { ClusterContext, dataAt } from './parts';
+import { ClusterContext, dataAt, ourPart } from './parts';
 import { csrNetwork } from './optional';
 import { secretRenewal } from './secret-delivery';
 import { renewalOf } from './way-in';
@@ -30,11 +30,7 @@ export function istioCsr({ cluster, files, at, kube }: ClusterContext, certifica
       ...(manifest || cluster.network ? [kube('apply', '-f', at('manifests/2-istio-csr'))] : []),
       ...(rootCa.carrier === 'bundle' ? [kube('wait', '--for=condition=Synced', `${BUNDLES}/${rootCa.name}`, '--timeout=60s')] : []),
       `${get} \\\n  | ${rootCa.kind === 'Secret' ? 'base64 -d | ' : ''}openssl x509 -noout -subject -fingerprint -sha256`,
-      command(
-        ['helm', '--kube-context', cluster.context, 'upgrade', '--install', csr.release, 'jetstack/cert-manager-istio-csr'],
-        ['--namespace', csr.namespace, '--version', csr.chartVersion],
-        ['--values', at('istio-csr.values.yml'), '--wait', '--timeout', '5m'],
-      ),
+      istioCsrUpgrade(cluster, at),
       kube('get', 'pods', '-n', csr.namespace, '-l', 'app=cert-manager-istio-csr'),
       kube('wait', '--for=condition=Ready', 'certificate/istiod', '-n', istio.namespace, '--timeout=60s'),
       kube('get', 'certificates', '-n', istio.namespace),
@@ -45,6 +41,18 @@ export function istioCsr({ cluster, files, at, kube }: ClusterContext, certifica
     '',
     ...output('NAME     READY   SECRET       AGE', 'istiod   True    istiod-tls   97s'),
   ];
+}
+
+/** The command that brings istio-csr, or new values of it. */
+export function istioCsrUpgrade(
+  { context, istioCsr: { release, namespace, chartVersion } }: ClusterPlan,
+  at: ClusterContext['at'],
+): string {
+  return command(
+    ['helm', '--kube-context', context, 'upgrade', '--install', release, 'jetstack/cert-manager-istio-csr'],
+    ['--namespace', namespace, '--version', chartVersion],
+    ['--values', at('istio-csr.values.yml'), '--wait', '--timeout', '5m'],
+  );
 }
 
 /** A short name would serve others too, e.g. Fleet's bundles. */
@@ -169,7 +177,7 @@ export function later(context: ClusterContext): string[] {
           `no root file: step 4; ${code('clusterID')} refused: ${code('clusterId')} must be the mesh's ID of the cluster`,
         ],
         ['istiod does not start: `MountVolume.SetUp failed … istiod-tls`', 'it waits for its certificate while the old one serves: step 4'],
-        ['to go back', `take ${istio.target.part} again; istiod then signs by itself as before, and pods made anew follow it`],
+        ['to go back', `take ${ourPart(cluster)} again; istiod then signs by itself as before, and pods made anew follow it`],
       ],
     ),
   ];

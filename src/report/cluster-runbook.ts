@@ -2,6 +2,7 @@ import { MADE_BY, FileEntry } from '../output';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { words } from '../script/bash';
 import { istioCsr, later, proof } from './cluster-mesh';
+import { canarySection } from './canary';
 import { istiod } from './istiod';
 import { beginning, issuer, vault } from './cluster-vault';
 import { loadSection } from './load';
@@ -39,6 +40,7 @@ export function clusterRunbook(cluster: ClusterPlan, { root }: Pick<MeshCaPlan, 
     ...istioCsr(context, root.certificate),
     ...istiod(context),
     ...proof(context),
+    ...canarySection(context),
     ...monitoringSection(context),
     ...loadSection(cluster),
     ...later(context),

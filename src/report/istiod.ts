@@ -1,3 +1,4 @@
+import { IstioPlan } from '../plan/istio';
 import { command, code, shell } from './markdown';
 import { ClusterContext } from './parts';
 
@@ -44,7 +45,6 @@ function istioOperator(context: ClusterContext): string[] {
 function helm(context: ClusterContext): string[] {
   const { cluster, at } = context;
   const { context: name, istio } = cluster;
-  const release = istio.revision === 'default' ? 'istiod' : `istiod-${istio.revision}`;
   const upgrade = (of: string, chart: string, file: string) =>
     command(
       ['helm', '--kube-context', name, 'upgrade', of, `istio/${chart}`, '--namespace', istio.namespace],
@@ -55,7 +55,7 @@ function helm(context: ClusterContext): string[] {
     ...heading('The values of istiod'),
     `The file comes after your own values, ${code('YOURS.yaml')} below, with the version of the chart that is there (${code('helm list')} names both). A list that both have is replaced as a whole: write yours into ${code('istio.values')} of mesh-ca.yaml. Look at what changes first, with ${code('helm template')} or the plugin diff:`,
     '',
-    ...shell(upgrade(release, 'istiod', istio.target.file)),
+    ...shell(upgrade(istio.deployment, 'istiod', istio.target.file)),
     ...(istio.ambient ? ['The ztunnels, after it:', '', ...shell(upgrade('ztunnel', 'ztunnel', 'ztunnel.values.yml'))] : []),
     'See: `has been upgraded`. Then:',
     '',
@@ -64,22 +64,35 @@ function helm(context: ClusterContext): string[] {
 }
 
 function sail(context: ClusterContext): string[] {
-  const { cluster, at, kube } = context;
-  const { istio } = cluster;
-  const patch = (kind: string, name: string, file: string) =>
-    kube('patch', `${kind}.sailoperator.io`, name, '--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${at(file)}`);
-  const istioPatch = patch('istio', istio.revision, istio.target.file);
+  const { istio } = context.cluster;
   return [
     ...heading('The Istio object'),
-    `The file is a part of the Istio object ${code(istio.revision)}, which must be there. It replaces lists as a whole. Look, then merge it:`,
+    `The file is a part of the Istio object ${code(istio.sailIstio.name)}, which must be there. It replaces lists as a whole. Look, then merge it:`,
     '',
-    ...shell(`${istioPatch} --dry-run=server -o yaml | ${kube('diff', '-f', '-')}`, istioPatch),
-    ...(istio.ambient ? ['The ztunnels, after it:', '', ...shell(patch('ztunnel', 'default', 'ztunnel.partial.yaml'))] : []),
-    `See: the lines of the file with ${code('+')}, then ${code('patched')}. With the update strategy ${code('RevisionBased')} the Deployment's name ends in the version; these files are for ${code('InPlace')}. Then:`,
+    ...shell(...sailPatch(context, istio)),
+    ...(istio.ambient ? ['The ztunnels, after it:', '', ...shell(mergePatch(context, 'ztunnel', 'default', 'ztunnel.partial.yaml'))] : []),
+    `See: the lines of the file with ${code('+')}, then ${code('patched')}. ${
+      istio.sailIstio.version === undefined
+        ? `With the update strategy ${code('RevisionBased')} the Deployment's name ends in the version; these files are for ${code('InPlace')} (${code('istio.sailIstio')} names the object for the other one).`
+        : `The file sets the update strategy ${code('RevisionBased')}, by which the Deployment's name ends in the version.`
+    } Then:`,
     '',
     ...started(context),
   ];
 }
+
+const mergePatch = ({ kube, at }: ClusterContext, kind: string, name: string, file: string) =>
+  kube('patch', `${kind}.sailoperator.io`, name, '--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${at(file)}`);
+
+/** Looks what an istiod's part of the Istio object changes, then merges it. */
+export function sailPatch(context: ClusterContext, { sailIstio, target }: IstioPlan): string[] {
+  const patch = mergePatch(context, 'istio', sailIstio.name, target.file);
+  return [`${patch} --dry-run=server -o yaml | ${context.kube('diff', '-f', '-')}`, patch];
+}
+
+/** What a log of istiod says where it came before its certificate. */
+export const restartWhereEarly =
+  'Where the log says `PILOT_CERT_PROVIDER=istiod is not implemented`, it started before its certificate was there, which it reads once:';
 
 /** Whether istiod has its certificate, and what is left to restart. */
 function started({ cluster, files, kube }: ClusterContext): string[] {
@@ -97,15 +110,23 @@ function started({ cluster, files, kube }: ClusterContext): string[] {
   ];
 }
 
+/** Looks what our part changes of the ControlPlane, then merges or applies it. */
+export function controlPlanePatch({ cluster: { istio, tsb }, at, kube }: ClusterContext): string[] {
+  if (tsb !== undefined) {
+    const path = at('manifests/3-control-plane');
+    return [kube('diff', '-f', path), kube('apply', '-f', path)];
+  }
+  const merge = ['--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${at(istio.target.file)}`];
+  const patch = kube('patch', 'controlplane', istio.controlPlane, '-n', istio.namespace, ...merge);
+  return [`${patch} --dry-run=server -o yaml | ${kube('diff', '-f', '-')}`, patch];
+}
+
 /** TSB's way. */
 function controlPlane(context: ClusterContext): string[] {
-  const { cluster, files, at, kube } = context;
+  const { cluster, files, kube } = context;
   const { istio } = cluster;
   const partial = files.find(file => file.path.endsWith('/control-plane.partial.yaml'));
-  const path = at(partial ? 'control-plane.partial.yaml' : 'manifests/3-control-plane');
   const field = '.spec.components.istio.kubeSpec.overlays';
-  const merge = ['--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${path}`];
-  const patch = kube('patch', 'controlplane', istio.controlPlane, '-n', istio.namespace, ...merge);
   return [
     ...heading('The ControlPlane'),
     ...(partial
@@ -123,13 +144,12 @@ function controlPlane(context: ClusterContext): string[] {
               '-o',
               'jsonpath={.spec.components.pilot.k8s.overlays}',
             ),
-            `${patch} --dry-run=server -o yaml | ${kube('diff', '-f', '-')}`,
-            patch,
+            ...controlPlanePatch(context),
           ),
           'See: nothing, or what the file has too, twice, the lines of the file with `+`, then `patched`. Do not use `kubectl apply` here, with `--server-side` or without: on an object that was applied before it takes over all fields, and removes those that the file does not name (measured).',
           '',
         ]
-      : [...shell(kube('diff', '-f', path), kube('apply', '-f', path)), 'See: the lines that change, then `configured` or `created`.', '']),
+      : [...shell(...controlPlanePatch(context)), 'See: the lines that change, then `configured` or `created`.', '']),
     'The operator needs a minute. Then:',
     '',
     ...started(context),

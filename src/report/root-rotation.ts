@@ -72,9 +72,9 @@ function made(plan: MeshCaPlan): string[] {
 const look = `openssl x509 -in ${NEXT} -noout -subject -enddate -fingerprint -sha256`;
 
 /** The first change. */
-function bothTrusted(plan: MeshCaPlan, { name, context, istio }: ClusterPlan, setup: string, each: string): string[] {
+function bothTrusted(plan: MeshCaPlan, { name, context, istio, istiods }: ClusterPlan, setup: string, each: string): string[] {
   const kube = (...argv: readonly string[]) => words(['kubectl', '--context', context, ...argv]);
-  const istiod = [`deployment/${istio.deployment}`, '-n', istio.namespace];
+  const deployments = istiods.map(one => `deployment/${one.istio.deployment}`);
   return [
     '**First, both are trusted.** Nothing is signed below the next one yet:',
     '',
@@ -84,8 +84,8 @@ function bothTrusted(plan: MeshCaPlan, { name, context, istio }: ClusterPlan, se
     ...shell(
       setup,
       ...(manifests(plan) ? [kube('apply', '-f', `dist/${name}/manifests/2-istio-csr`)] : []),
-      kube('rollout', 'restart', ...istiod),
-      kube('rollout', 'status', ...istiod, '--timeout=10m'),
+      kube('rollout', 'restart', ...deployments, '-n', istio.namespace),
+      ...deployments.map(deployment => kube('rollout', 'status', deployment, '-n', istio.namespace, '--timeout=10m')),
       setup,
     ),
     `See, from the last one: ${code(`from … on every workload of ${name} trusts …`)}. Where it says ${code('not every workload is handed the root')}, istio-csr has not written it into every namespace yet: run it again; where it says that istiod ${code('was started before they changed')}, istio-csr wrote it after the restart: restart istiod again.`,

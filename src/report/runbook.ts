@@ -116,7 +116,8 @@ function gitOps({ clusters }: MeshCaPlan, files: readonly FileEntry[]): string[]
   );
   const whole = stages.includes('3-control-plane');
   const partial = files.some(({ path }) => path.endsWith('/control-plane.partial.yaml'));
-  const handed = [...new Set(clusters.filter(({ istio }) => istio.target.name !== 'tsb').map(({ istio }) => istio.target.file))];
+  const targets = clusters.flatMap(({ istiods }) => istiods.map(({ istio }) => istio.target));
+  const handed = [...new Set(targets.filter(({ name }) => name !== 'tsb').map(({ file }) => file))];
   const [values, part] = ['dist/CLUSTER/istio-csr.values.yml', 'dist/CLUSTER/control-plane.partial.yaml'].map(code);
   return [
     '## Argo CD and Flux',

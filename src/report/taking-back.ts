@@ -2,7 +2,7 @@ import { words } from '../script/bash';
 import { emergencies, livesOn } from '../script/emergency';
 import { MeshCaPlan } from '../plan/plan';
 import { code, plain, shell } from './markdown';
-import { ClusterContext } from './parts';
+import { ClusterContext, ourPart } from './parts';
 import { hasTeardown } from '../script/teardown';
 
 /** What to do at once, where somebody else may use the login, the PKI role or the CA. */
@@ -32,7 +32,7 @@ export function teardown({ cluster, at, kube }: ClusterContext): string[] {
   return [
     '## To take it all back',
     '',
-    `First the mesh: take ${cluster.istio.target.part}, so that istiod signs by itself again, restart the workloads, and look that none is left that trusts this CA alone. Then what hangs on Vault, the last first:`,
+    `First the mesh: take ${ourPart(cluster)}${cluster.istiods.length > 1 ? '' : ','} so that istiod signs by itself again, restart the workloads, and look that none is left that trusts this CA alone. Then what hangs on Vault, the last first:`,
     '',
     ...shell(
       words(['helm', '--kube-context', context, 'uninstall', istioCsr.release, '-n', istioCsr.namespace]),

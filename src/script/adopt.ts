@@ -1,9 +1,10 @@
 import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
 import { CarryScript } from './carry';
-import { reaches, rootPlace, script } from './setup';
+import { deploymentsOf, reaches, rootPlace, script } from './setup';
 import { Step } from './step';
 import { readsRoot } from './ca-steps';
+import { checksOf } from './verify';
 
 const DROP = 'take it out of root.alsoTrust in mesh-ca.yaml, synthesize';
 
@@ -11,13 +12,14 @@ const DROP = 'take it out of root.alsoTrust in mesh-ca.yaml, synthesize';
 const serving = (cluster: ClusterPlan) => [
   ...['root', 'issuer', 'istio-csr', 'istio-csr arguments', 'istio-csr root file', 'istiod certificate', 'istiod-tls'],
   `istio-ca-root-cert in ${cluster.istio.namespace}`,
-  ...['istiod cluster ID', 'sidecar cluster ID', 'trust domain'],
+  ...checksOf(cluster, ['istiod cluster ID', 'sidecar cluster ID', 'trust domain']),
 ];
 
 /** Steps that move a running mesh from istiod's own CA to Vault, with a time in which both roots are trusted. */
 export function adoptSteps(cluster: ClusterPlan): Step[] {
   const { istio, root, istioCsr } = cluster;
   const place = `${istio.namespace}/cacerts`;
+  const switched = checksOf(cluster, ['istiod CA server', 'CA address']);
   return [
     {
       id: 'adopt/trust',
@@ -62,8 +64,8 @@ export function adoptSteps(cluster: ClusterPlan): Step[] {
     {
       id: 'adopt/switch',
       title: 'See istiod sign no more, and note the time',
-      unless: ['switched'],
-      run: [['note_switched']],
+      unless: ['switched', ...switched],
+      run: [['note_switched', ...switched]],
       needs: {},
     },
     {
@@ -125,16 +127,17 @@ export function adoptScripts(cluster: ClusterPlan): CarryScript[] {
   ];
 }
 
-function meshConstants({ name, context, vault, root, istio, istioCsr }: ClusterPlan): Record<string, string> {
+function meshConstants(plan: ClusterPlan): Record<string, string> {
+  const { name, context, vault, root, istio, istioCsr } = plan;
   return {
     cluster: name,
     context,
     ...reaches(vault),
     ...rootPlace(root),
     istio_namespace: istio.namespace,
-    istiod: istio.deployment,
+    istiod_deployments: deploymentsOf(plan),
     ca_address: istioCsr.caAddress,
-    our_part: istio.target.part,
+    our_part: `${istio.target.part}${plan.istiods.length > 1 ? ', of both istiods,' : ''}`,
   };
 }
 

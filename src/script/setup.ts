@@ -90,7 +90,7 @@ export function clusterScript(cluster: ClusterPlan): string {
       role_is_exact: String(role.exact),
       issuer_namespace: issuer.namespace,
       istio_namespace: istio.namespace,
-      istiod: istio.deployment,
+      istiod_deployments: deploymentsOf(cluster),
       own_auth: ownAuth(auth),
       login_path: auth.path,
       login_mount: auth.mount,
@@ -106,6 +106,9 @@ export function clusterScript(cluster: ClusterPlan): string {
     },
   );
 }
+
+/** The Deployments of the istiods, as words. */
+export const deploymentsOf = ({ istiods }: ClusterPlan) => istiods.map(({ istio }) => istio.deployment).join(' ');
 
 /** Where the root is: none of the config, none in Vault, or both. */
 export const rootPlace = ({ certificate = '', mount = '', issuer }: RootPlan) => ({

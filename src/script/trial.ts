@@ -10,10 +10,10 @@ export const trialWorkload = ({ trustDomain }: Pick<ClusterPlan, 'trustDomain'>)
 /** The trial's commands: what must be signed, then what must be refused, each beside what makes it right. */
 export function trialCommands(cluster: ClusterPlan): string[][] {
   const { trustDomain, istio, istioCsr } = cluster;
-  const [istiodName = ''] = istio.dnsNames;
+  const { commonName, dnsNames } = istioCsr.istiodCertificate;
   const istiodId = `URI:spiffe://${trustDomain}/ns/${istio.namespace}/sa/istiod-service-account`;
-  const istiodDns = istio.dnsNames.map(name => `DNS:${name}`).join(',');
-  const istiod: Names = `CN=${istiodName},${istiodDns},${istiodId}`;
+  const istiodDns = dnsNames.map(name => `DNS:${name}`).join(',');
+  const istiod: Names = `CN=${commonName},${istiodDns},${istiodId}`;
   const serving: Names = `DNS:${istioCsr.dnsName}`;
   const workload = trialWorkload(cluster);
 

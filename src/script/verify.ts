@@ -1,6 +1,7 @@
 import { MADE_BY } from '../output';
 import { AuthPlan } from '../plan/auth';
 import { CHART, IstioCsrPlan } from '../plan/istio-csr';
+import { IstioPlan } from '../plan/istio';
 import { ClusterPlan } from '../plan/plan';
 import { bundleTarget } from '../plan/root-ca';
 import { comment, constants } from './bash';
@@ -19,9 +20,8 @@ const flags = {
 
 /** The script that compares a running cluster with the plan. It reads, and changes nothing. */
 export function verifyScript(cluster: ClusterPlan): string {
-  const { name, root, role, vault, auth, issuer, istioCsr, istio, requestPolicies } = cluster;
+  const { name, root, role, vault, auth, issuer, istioCsr, istio, istiods, requestPolicies } = cluster;
   const about = `Checks that Vault signs the mesh of cluster ${name}, and that what runs there is what was planned. It changes nothing.`;
-  const suffix = istio.revision === 'default' ? '' : `-${istio.revision}`;
   const values = {
     about,
     context: cluster.context,
@@ -43,12 +43,9 @@ export function verifyScript(cluster: ClusterPlan): string {
     csr_args: JSON.stringify(argumentsOf(istioCsr.values)),
     ...rootConstants(istioCsr),
     istio_namespace: istio.namespace,
-    istiod: istio.deployment,
-    istiod_names: istio.dnsNames.join(' '),
+    istiod_names: istioCsr.istiodCertificate.dnsNames.join(' '),
+    istiods: istiods.map(one => istiodLine(one.istio)).join('\n'),
     ca_address: istioCsr.caAddress,
-    mesh_config_map: `istio${suffix}`,
-    injector_config_map: `istio-sidecar-injector${suffix}`,
-    control_plane_todo: istio.target.todo,
     ...(requestPolicies.length > 0 && {
       request_policies: requestPolicies.map(policy => policy.name).join(' '),
       cert_manager_namespace: cluster.certManager.namespace,
@@ -69,6 +66,14 @@ export function verifyScript(cluster: ClusterPlan): string {
     runtime['verify.sh'],
   ].join('\n');
 }
+
+/** What is looked at of an istiod, words of a line: its Deployment, the ConfigMaps of its mesh config and its injector; last, what to do. */
+const istiodLine = ({ deployment, suffix, target }: IstioPlan) =>
+  `${deployment} istio${suffix} istio-sidecar-injector${suffix} ${target.todo}`;
+
+/** Checks of the istiods, as verify.sh calls them: those of the one in use by their plain names. */
+export const checksOf = ({ istiods }: Pick<ClusterPlan, 'istiods'>, checks: readonly string[]): string[] =>
+  istiods.flatMap(({ istio }) => checks.map(check => (istio.isCanary ? `${check} of the canary` : check)));
 
 /** Where the root file lies, and what to do where it does not, or holds another root: setup.sh changes none that is there. */
 function rootConstants({ rootFile, rootCa }: IstioCsrPlan): Record<string, string> {

@@ -47,7 +47,7 @@ describe('approver-policy', () => {
         about: 'istiod, by a Certificate: so cert-manager is the one that asks',
         requester: { name: 'cm-sa', namespace: 'cm' },
         commonName: 'istiod.mesh.svc',
-        dnsNames: ['istiod.mesh.svc', 'istiod-blue.mesh.svc'],
+        dnsNames: ['istiod-blue.mesh.svc'],
         uris: ['spiffe://example.com/ns/mesh/sa/istiod-service-account'],
         maxDuration: '3h',
       },

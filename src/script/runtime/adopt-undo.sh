@@ -17,7 +17,7 @@ before_steps() {
 look_around() {
   local asks
   [[ $signs == true ]] ||
-    missing+=("an istiod that signs by itself: take $our_part, and wait until $istio_namespace/$istiod is rolled out")
+    missing+=("an istiod that signs by itself: take $our_part, and wait until $istio_namespace/${istiod_deployments// /, } is rolled out")
   asks=$(ask_mesh 'asking | places' --arg address "$ca_address" <<<"$sidecars")
   [[ -z $asks ]] || missing+=("workloads that do not ask $ca_address: restart, after istiod signs again: $asks")
   [[ -z $(kube get deployment "$csr" -n "$csr_namespace" -o name --ignore-not-found) ]] ||

@@ -25,13 +25,13 @@ look_around() {
   look_for_evidence
   look_at_istiod
   [[ -n $signs ]] || {
-    missing+=("a running istiod, Deployment $istio_namespace/$istiod in context $context")
+    missing+=("a running istiod, Deployment $istio_namespace/${istiod_deployments// /, } in context $context")
     return 0
   }
   if [[ $signs == true ]]; then
     look_at_present
   elif [[ -z $(evidence trusted-since) ]]; then
-    die "there is nothing to adopt: $istio_namespace/$istiod is no CA (ENABLE_CA_SERVER is false), and no run of this script has prepared that"
+    die "there is nothing to adopt: $istio_namespace/${istiod_deployments// /, } is no CA (ENABLE_CA_SERVER is false), and no run of this script has prepared that"
   fi
   look_at_sidecars
 }
@@ -181,11 +181,11 @@ see() {
   die "not yet: $1. then run this again. verify.sh says: ${wrong//$'\n'/; }"
 }
 
-# switched: whether istiod signs no more, and since when that was seen.
-switched() { live 'istiod CA server' 'CA address' && [[ -n $(evidence switched-since) ]]; }
+# switched CHECK...: whether istiod signs no more, and since when that was seen.
+switched() { live "$@" && [[ -n $(evidence switched-since) ]]; }
 
 note_switched() {
-  live 'istiod CA server' 'CA address' || see "$switch_todo. From then on a sidecar that was made before fails to renew, and its certificate ends half its lifetime later at the earliest: restart every workload within $(in_hours "$(jq 'map(.seconds) | (min // 86400) / 2 | floor' <<<"$sidecars")")"
+  live "$@" || see "$switch_todo. From then on a sidecar that was made before fails to renew, and its certificate ends half its lifetime later at the earliest: restart every workload within $(in_hours "$(jq 'map(.seconds) | (min // 86400) / 2 | floor' <<<"$sidecars")")"
   note_down "$(jq -n --arg since "$(server_time)" '{"switched-since": $since}')"
 }
 

@@ -94,7 +94,7 @@ istiods_know() {
   local pods
   pods=$(old_istiods) || { note "the pods of istiod cannot be looked at: $(last_error)" && return 1; }
   [[ -n $pods ]] || return 0
-  note "istiod reads its roots at its start, and ${pods//$'\n'/, } was started before they changed: kubectl --context $context rollout restart deployment/$istiod -n $istio_namespace"
+  note "istiod reads its roots at its start, and ${pods//$'\n'/, } was started before they changed: kubectl --context $context rollout restart deployment/${istiod_deployments// / deployment/} -n $istio_namespace"
   return 1
 }
 

@@ -61,7 +61,7 @@ readonly policy_path=sys/policies/acl/cert-manager
 readonly role_is_exact=false
 readonly issuer_namespace=istio-system
 readonly istio_namespace=istio-system
-readonly istiod=istiod
+readonly istiod_deployments=istiod
 readonly own_auth='auth/approle/role/cert-manager appRole.name'
 readonly login_path=auth/approle/role/cert-manager
 readonly login_mount=approle
@@ -1871,7 +1871,7 @@ istiods_know() {
   local pods
   pods=$(old_istiods) || { note "the pods of istiod cannot be looked at: $(last_error)" && return 1; }
   [[ -n $pods ]] || return 0
-  note "istiod reads its roots at its start, and ${pods//$'\n'/, } was started before they changed: kubectl --context $context rollout restart deployment/$istiod -n $istio_namespace"
+  note "istiod reads its roots at its start, and ${pods//$'\n'/, } was started before they changed: kubectl --context $context rollout restart deployment/${istiod_deployments// / deployment/} -n $istio_namespace"
   return 1
 }
 

@@ -31,12 +31,9 @@ readonly other_root_todo='apply manifests/2-istio-csr, or delete the Secret and 
 readonly bundle_target=''
 readonly bundle_todo=''
 readonly istio_namespace=istio-system
-readonly istiod=istiod
 readonly istiod_names=istiod.istio-system.svc
+readonly istiods='istiod istio istio-sidecar-injector merge control-plane.partial.yaml, as README.md says, section 5'
 readonly ca_address=cert-manager-istio-csr.cert-manager.svc:443
-readonly mesh_config_map=istio
-readonly injector_config_map=istio-sidecar-injector
-readonly control_plane_todo='merge control-plane.partial.yaml, as README.md says, section 5'
 
 # --- several values of one answer -----------------------------------------------------------------------------------------------------
 
@@ -589,20 +586,20 @@ check_root_map() {
 
 # check_env CHECK VARIABLE WANTED DEFAULT: an environment variable of istiod. Of two with the same name Kubernetes takes the last.
 check_env() {
-  check=$1
-  need 'is the mesh installed?' deployments.apps "$istiod" "$istio_namespace" variable --arg variable "$2" || return 0
+  check=$1$of
+  need "$installed" deployments.apps "$istiod" "$istio_namespace" variable --arg variable "$2" || return 0
   local state value=''
   { read -r state && IFS= read -r value; } <<<"$got" || true
   if [[ $state == elsewhere ]]; then
-    unknown "$2 of istiod is taken from another object, which is not read"
+    unknown "$2 of $istiod is taken from another object, which is not read"
   elif [[ $state == unset && $4 == "$3" ]]; then
-    ok "$2 of istiod is not set, which means \"$4\""
+    ok "$2 of $istiod is not set, which means \"$4\""
   elif [[ $state == unset ]]; then
-    fail "$2 of istiod is not set, which means \"$4\", the plan says \"$3\"" "$control_plane_todo"
+    fail "$2 of $istiod is not set, which means \"$4\", the plan says \"$3\"" "$control_plane_todo"
   elif [[ $value == "$3" ]]; then
-    ok "$2 of istiod is \"$3\""
+    ok "$2 of $istiod is \"$3\""
   else
-    fail "$2 of istiod is \"$value\", the plan says \"$3\"" "$control_plane_todo"
+    fail "$2 of $istiod is \"$value\", the plan says \"$3\"" "$control_plane_todo"
   fi
 }
 
@@ -635,8 +632,8 @@ trust_domain_of() {
 }
 
 check_trust_domain() {
-  check='trust domain'
-  need 'is the mesh installed?' configmaps "$mesh_config_map" "$istio_namespace" mesh || return 0
+  check="trust domain$of"
+  need "$installed" configmaps "$mesh_config_map" "$istio_namespace" mesh || return 0
   local found mesh=${got#mesh}
   if [[ $got == missing ]]; then
     unknown "ConfigMap $mesh_config_map has no key mesh"
@@ -657,8 +654,8 @@ check_trust_domain() {
 
 # check_injected CHECK QUESTION WANTED: a value that the injector gives to every sidecar.
 check_injected() {
-  check=$1
-  need 'is the mesh installed?' configmaps "$injector_config_map" "$istio_namespace" "injected($2)" || return 0
+  check=$1$of
+  need "$installed" configmaps "$injector_config_map" "$istio_namespace" "injected($2)" || return 0
   if [[ $got == unreadable ]]; then
     unknown "values of ConfigMap $injector_config_map are no JSON"
   elif [[ $got == "$3" ]]; then
@@ -666,6 +663,22 @@ check_injected() {
   else
     fail "the injector says \"$got\", the plan says \"$3\"" "$control_plane_todo"
   fi
+}
+
+# check_istiods: each istiod, and what it gives to workloads; the one in use has the plain names of the checks, the canary after it its own.
+of=''
+installed='is the mesh installed?'
+check_istiods() {
+  while read -r istiod mesh_config_map injector_config_map control_plane_todo <&3; do
+    # the one in use may be a mesh that was never installed; the canary comes by its file.
+    [[ -z $of ]] || installed=$control_plane_todo
+    check_env 'istiod cluster ID' CLUSTER_ID "$cluster_id" Kubernetes
+    check_env 'istiod CA server' ENABLE_CA_SERVER false true
+    check_trust_domain
+    check_injected 'CA address' ca_address "$ca_address"
+    check_injected 'sidecar cluster ID' cluster_id "$cluster_id"
+    of=' of the canary'
+  done 3<<<"$istiods"
 }
 
 # ask_workload: sets `chain` and `trusted`, as the sidecar holds them. 1, and `why`: istioctl can't tell. Its answer goes straight into jq:
@@ -850,11 +863,7 @@ check_csr_root
 check_istiod_certificate
 check_istiod_tls
 check_root_map "$istio_namespace"
-check_env 'istiod cluster ID' CLUSTER_ID "$cluster_id" Kubernetes
-check_env 'istiod CA server' ENABLE_CA_SERVER false true
-check_trust_domain
-check_injected 'CA address' ca_address "$ca_address"
-check_injected 'sidecar cluster ID' cluster_id "$cluster_id"
+check_istiods
 if [[ $ask_vault == yes ]]; then check_vault_keys; fi
 if [[ -n $pod$config_dump ]]; then
   if [[ -n $namespace && $namespace != "$istio_namespace" ]]; then check_root_map "$namespace"; fi
