@@ -150,7 +150,7 @@ export function istioWarnings([inUse, canary]: readonly [Planned, ...Planned[]])
       [
         ['istioVersion'],
         !isKnownVersion(version),
-        `what istiod's Deployment looks like is known for Istio ${KNOWN.oldest} to ${KNOWN.newest}, and taken for ${version} from the nearest of them; look at the Deployment after the ControlPlane is applied`,
+        `what istiod's Deployment looks like is known for Istio ${KNOWN.oldest} to ${KNOWN.newest}, and taken for ${version} from the nearest of them; look at the Deployment once that is applied`,
       ],
     ]);
   if (canary === undefined) return ofVersion(inUse);

@@ -111,6 +111,13 @@ export function proof({ cluster, at, kube }: ClusterContext): string[] {
   ];
 }
 
+/** Has cert-manager ask again for istiod's certificate: what it waits for is counted from the time of the last failure. */
+const askAnew = ({ cluster: { istio }, kube }: ClusterContext) =>
+  kube(
+    ...['patch', 'certificate', 'istiod', '-n', istio.namespace, '--subresource=status', '--type=json'],
+    ...['-p', JSON.stringify([{ op: 'remove', path: '/status/lastFailureTime' }])],
+  );
+
 /** Renewal, and what to do when a step fails. */
 export function later(context: ClusterContext): string[] {
   const { cluster, at, kube } = context;
@@ -148,7 +155,7 @@ export function later(context: ClusterContext): string[] {
         ],
         [
           `a Certificate stays False: ${code(kube('get', 'certificaterequests', '-n', istio.namespace))}`,
-          "its message is Vault's: `not allowed` names what the role refuses; delete the failed request once the cause is gone",
+          `its message is Vault's: ${code('not allowed')} names what the role refuses. After a failure cert-manager waits an hour, and longer after each further one; once the cause is gone, this has it ask at once: ${code(askAnew(context))}`,
         ],
         ...(istioCsr.rootCa.carrier === 'bundle'
           ? [

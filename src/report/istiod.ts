@@ -36,7 +36,7 @@ function istioOperator(context: ClusterContext): string[] {
       `diff <(${command(['istioctl', 'manifest', 'generate'], ['-f', 'YOURS.yaml'])}) <(${command(['istioctl', 'manifest', 'generate'], ['-f', 'YOURS.yaml', '-f', file])})`,
       istioctl(['install']),
     ),
-    `See: the address in the ConfigMaps, and of the Deployment ${code(cluster.istio.deployment)} the variable ${code('ENABLE_CA_SERVER')} and its volumes; then ${code('Installation complete')}. With the operator in the cluster (Istio 1.23 and before), write the fields of the file into its IstioOperator. Then:`,
+    `See: the address in the ConfigMaps, and of the Deployment ${code(cluster.istio.deployment)} the variables ${code('ENABLE_CA_SERVER')} and ${code('CLUSTER_ID')} and its volumes, and the trust domain and the cluster's name (${code(cluster.clusterId)}; Istio's own is ${code('Kubernetes')}) wherever they stand; then ${code('Installation complete')}. With the operator in the cluster (Istio 1.23 and before), write the fields of the file into its IstioOperator. Then:`,
     '',
     ...started(context),
   ];

@@ -1,10 +1,11 @@
+import { X509Certificate } from 'node:crypto';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { words } from '../script/bash';
-import { code, shell, yaml } from './markdown';
+import { code, fingerprints, shell, yaml } from './markdown';
 import { makeRoot, runRoot } from './root';
 
-/** Files of the change, beside mesh-ca.yaml. */
-const [NEXT, FORMER] = ['next-root.pem', 'former-root.pem'];
+/** Files of the change, beside mesh-ca.yaml: the root that was, and this text as it stood before the change. */
+const [FORMER, COPY] = ['former-root.pem', 'root-change.md'];
 
 /** How the root is replaced under running meshes: three changes of the config, each with its scripts and its wait. */
 export function rootRotation(plan: MeshCaPlan): string[] {
@@ -12,17 +13,45 @@ export function rootRotation(plan: MeshCaPlan): string[] {
   if (!first) return [];
   const setup = words(['bash', `dist/${first.name}/setup.sh`]);
   const each = plan.clusters.length === 1 ? '' : `, and so for each other cluster`;
+  const title = '## 6. Later: another root';
+  if (plan.root.alsoTrust.length > 0) return [title, '', ...underWay(plan)];
   return [
-    '## 6. Later: another root',
+    title,
     '',
     `Begin long before the root ends: each of the two waits below is the longest lifetime of a workload's certificate. A workload learns a root with its next certificate and in no other way, so the scripts record in Vault, by its own clock, from when on every workload trusts a root (in the description of the mounts: ${code(`vault secrets list -detailed`)}), and the next change is refused before that. A connection is never broken, and until the last change the way back is to set the config${manifests(plan) ? '' : ', and the names of the files,'} back and to run setup.sh.`,
     '',
+    `Each of the three changes writes this file anew, and then it is about another root. So follow a copy:`,
+    '',
+    ...shell(`cp dist/README.md ${COPY}`),
     ...made(plan),
     ...bothTrusted(plan, first, setup, each),
     ...nextSigns(plan, first, setup, each),
-    ...formerGoes(plan, setup),
+    ...formerGoes(plan, first, setup),
   ];
 }
+
+/** What is said in the middle of a change: whether it is before or after the second step, the config does not say. */
+function underWay({ root: { alsoTrust } }: MeshCaPlan): string[] {
+  return [
+    `**A change of the root is under way:** beside its own root this config trusts the ones below. Go on in ${code(COPY)}, the copy of this section that was made before (or take it from the version of this file before ${code('root.alsoTrust')} was written). What follows that change stands here once ${code('alsoTrust')} is gone.`,
+    '',
+    ...alsoTrust.flatMap(pem =>
+      fingerprints(pem).map((print, i) => `- ${code(idOf(print))}: ${code(nameOf(pem, i))}, SHA-256 ${code(print)}`),
+    ),
+    '',
+    `Which of them every workload trusts stands in the description of the clusters' mounts, as ${code('trusts.ID=TIME')}:`,
+    '',
+    ...shell('vault secrets list -detailed'),
+  ];
+}
+
+/** What a root is called on record: the first digits of its fingerprint. */
+const idOf = (fingerprint: string) => fingerprint.replaceAll(':', '').slice(0, 16);
+const nameOf = (pem: string, i: number) =>
+  new X509Certificate(pem.split(/(?=-----BEGIN)/).filter(block => block.includes('BEGIN CERTIFICATE'))[i] ?? pem).subject.replaceAll(
+    '\n',
+    ', ',
+  );
 
 /** Whether the roots stand in the manifests, as `root.certificate` has them; else setup.sh delivers them, as root.pem has them. */
 const manifests = ({ root }: MeshCaPlan) => root.certificate !== undefined;
@@ -32,13 +61,24 @@ const after = (name: string, between: string) => {
   const [, stem = name, number = '1'] = new RegExp(`^(.*)${between}([1-9][0-9]{0,3})$`).exec(name) ?? [];
   return `${stem}${between}${Number(number) + 1}`;
 };
-const commonNameAfter = ({ root }: MeshCaPlan) => after(root.source === 'generate' ? root.generate.commonName : 'Mesh Root CA', ' ');
 const mountAfter = (mount: string) => after(mount, '-');
+
+/** What the next root is called, and its files: by numbers, so that no change takes the name, the key or the certificate of the one before. */
+function nextRoot({ root }: MeshCaPlan): { readonly commonName: string; readonly key: string; readonly certificate: string } {
+  const known = root.certificate && /^CN=(.*)$/m.exec(new X509Certificate(root.certificate).subject)?.[1];
+  const numberOf = (name: string) => Number(/[- ]([1-9][0-9]{0,3})$/.exec(name)?.[1] ?? 1);
+  const present = root.source === 'generate' ? root.generate.commonName : (known ?? 'Mesh Root CA');
+  const number = Math.max(numberOf(root.mount ?? ''), numberOf(present)) + 1;
+  const commonName = `${present.replace(/ [1-9][0-9]{0,3}$/, '')} ${number}`;
+  return { commonName, key: `root-${number}.key`, certificate: `root-${number}.pem` };
+}
 
 /** The next root, before anybody trusts it. */
 function made(plan: MeshCaPlan): string[] {
   const { root } = plan;
   const mount = mountAfter(root.mount ?? '');
+  const next = nextRoot(plan);
+  const look = `openssl x509 -in ${next.certificate} -noout -subject -enddate -fingerprint -sha256`;
   const begin = '**Before all, the next root is made,** with another name in its subject, and its certificate is laid beside mesh-ca.yaml.';
   switch (root.source) {
     case 'import':
@@ -46,30 +86,30 @@ function made(plan: MeshCaPlan): string[] {
       return [
         `${begin} On the machine that is fit for its key, as in section 3:`,
         '',
-        ...makeRoot(plan, { key: 'next-root.key', certificate: NEXT, commonName: commonNameAfter(plan) }),
+        ...makeRoot(plan, next),
+        `Keep ${code(next.key)} as section 4 says of the key of the present one.`,
+        '',
       ];
     case 'existing':
       return [
         `${begin} Whoever keeps the present one in Vault makes it there; where it is another mount, e.g. ${code(mount)}:`,
         '',
-        ...shell(`${words(['vault', 'read', '-field=certificate', `${mount}/cert/ca`])} >${NEXT}`, look),
+        ...shell(`${words(['vault', 'read', '-field=certificate', `${mount}/cert/ca`])} >${next.certificate}`, look),
       ];
     case 'generate':
       return [
         `${begin} Vault makes this one too, by the same script; in a folder of its own, since it writes a root.pem, and looks for one. Copy mesh-ca.yaml to next.yaml, and change in the copy${manifests(plan) ? ` (and take ${code('certificate')} out)` : ''}:`,
         '',
-        ...yaml('root:', `  mount: ${mount}`, `  commonName: ${commonNameAfter(plan)}`),
+        ...yaml('root:', `  mount: ${mount}`, `  commonName: ${next.commonName}`),
         ...shell(
           'mesh-ca synth --config next.yaml --out next-dist',
           'mkdir -p next && (cd next && bash ../next-dist/root/setup.sh)',
-          `cp next/root.pem ${NEXT}`,
+          `cp next/root.pem ${next.certificate}`,
           look,
         ),
       ];
   }
 }
-
-const look = `openssl x509 -in ${NEXT} -noout -subject -enddate -fingerprint -sha256`;
 
 /** The first change. */
 function bothTrusted(plan: MeshCaPlan, { name, context, istio, istiods }: ClusterPlan, setup: string, each: string): string[] {
@@ -78,7 +118,7 @@ function bothTrusted(plan: MeshCaPlan, { name, context, istio, istiods }: Cluste
   return [
     '**First, both are trusted.** Nothing is signed below the next one yet:',
     '',
-    ...yaml('root:', '  # what stands there stays, and:', `  alsoTrust: [${NEXT}]`),
+    ...yaml('root:', '  # what stands there stays, and:', `  alsoTrust: [${nextRoot(plan).certificate}]`),
     `Synthesize, look at the diff, and run this${each}${manifests(plan) ? '; the manifests of 2-istio-csr carry the roots, so apply them between the two' : ''}:`,
     '',
     ...shell(
@@ -88,7 +128,7 @@ function bothTrusted(plan: MeshCaPlan, { name, context, istio, istiods }: Cluste
       ...deployments.map(deployment => kube('rollout', 'status', deployment, '-n', istio.namespace, '--timeout=10m')),
       setup,
     ),
-    `See, from the last one: ${code(`from … on every workload of ${name} trusts …`)}. Where it says ${code('not every workload is handed the root')}, istio-csr has not written it into every namespace yet: run it again; where it says that istiod ${code('was started before they changed')}, istio-csr wrote it after the restart: restart istiod again.`,
+    `See, from the last one: ${code(`from … on every workload of ${name} trusts ID`)}, where ID is the beginning of the next root's fingerprint, as printed above; a line with that of the former one does not count. Where it says ${code('not every workload is handed the root')}, istio-csr has not written it into every namespace yet: run it again; where it says that istiod ${code('was started before they changed')}, istio-csr wrote it after the restart: restart istiod again.`,
     '',
   ];
 }
@@ -99,16 +139,15 @@ function nextSigns(plan: MeshCaPlan, { intermediate }: ClusterPlan, setup: strin
   const named = manifests(plan);
   const issuer = root.issuer === 'default' ? [] : ['  issuer: default'];
   const mounts = root.mount === undefined ? [] : [`  mount: ${mountAfter(root.mount)}`, ...issuer];
-  const commonName = root.source === 'generate' ? [`  commonName: ${commonNameAfter(plan)}`] : [];
-  const certificates = named
-    ? [`  certificate: ${NEXT}`, '  alsoTrust: [root.pem] # the file that certificate named before']
-    : [`  alsoTrust: [${FORMER}]`];
+  const next = nextRoot(plan);
+  const commonName = root.source === 'generate' ? [`  commonName: ${next.commonName}`] : [];
+  const certificates = [...(named ? [`  certificate: ${next.certificate}`] : []), `  alsoTrust: [${FORMER}]`];
   const between = policyCas.flatMap(({ name, mount }) => [`  - name: ${name}`, `    mount: ${mountAfter(mount)}`]);
-  const imports = `openssl pkey -in next-root.key | ${runRoot('--root-cert', named ? NEXT : 'root.pem', '--root-key', '/dev/stdin')}`;
+  const imports = `openssl pkey -in ${next.key} | ${runRoot('--root-cert', named ? next.certificate : 'root.pem', '--root-key', '/dev/stdin')}`;
   return [
-    `**When that time has come in every cluster, the next one signs.** ${root.mount === undefined ? '' : 'Its mount is another one. '}Each cluster gets its next intermediate below it${between.length > 0 ? ', and each policy CA a successor in a mount of its own' : ''}.${named ? '' : ' What the scripts take for the root is root.pem, so it changes its name first:'}`,
+    `**When that time has come in every cluster, the next one signs.** ${root.mount === undefined ? '' : 'Its mount is another one. '}Each cluster gets its next intermediate below it${between.length > 0 ? ', and each policy CA a successor in a mount of its own' : ''}. ${named ? `The file that ${code('certificate')} names today becomes ${code(FORMER)}` : 'What the scripts take for the root is root.pem, so it changes its name first'}:`,
     '',
-    ...(named ? [] : shell(`mv root.pem ${FORMER}`, `mv ${NEXT} root.pem`)),
+    ...shell(...(named ? [keepFormer(root)] : [`mv root.pem ${FORMER}`, `mv ${next.certificate} root.pem`])),
     ...yaml(
       'root:',
       ...mounts,
@@ -116,9 +155,9 @@ function nextSigns(plan: MeshCaPlan, { intermediate }: ClusterPlan, setup: strin
       ...certificates,
       ...(between.length > 0 ? ['policyCas:', ...between] : []),
       'intermediate:',
-      `  generation: ${intermediate.generation.number + 1}`,
+      `  generation: ${intermediate.generation.number + 1} # below each cluster, where it stands there`,
     ),
-    `Synthesize, and run this${each}${root.source === 'import' ? '; the first line asks for the passphrase' : root.source === 'offline' ? '; what waits for a signature is signed as in section 3, with the next root' : ''}:`,
+    `A token with the least policy needs that of the new scripts (${code('--print-policy')}). Synthesize, and run this${each}${root.source === 'import' ? '; the first line asks for the passphrase' : root.source === 'offline' ? '; what waits for a signature is signed as in section 3, with the next root' : ''}:`,
     '',
     ...shell(root.source === 'import' ? imports : runRoot(), setup),
     `See: ${code(`signed by ${intermediate.generation.prefix}${intermediate.generation.number + 1}, verified to the root: a workload`)}. Too early it says so, ${code('must not sign yet')}, with the time, and leaves the default issuer as it is.`,
@@ -126,15 +165,37 @@ function nextSigns(plan: MeshCaPlan, { intermediate }: ClusterPlan, setup: strin
   ];
 }
 
+/** Lays the certificate of the present root beside mesh-ca.yaml, whatever the config calls its file. */
+const keepFormer = ({ mount, issuer }: MeshCaPlan['root']) =>
+  mount === undefined
+    ? `cp root.pem ${FORMER}`
+    : `${words(['vault', 'read', '-field=certificate', certificateOf(mount, issuer)])} >${FORMER}`;
+const certificateOf = (mount: string, issuer: string) => (issuer === 'default' ? `${mount}/cert/ca` : `${mount}/issuer/${issuer}`);
+
 /** The third change. */
-function formerGoes(plan: MeshCaPlan, setup: string): string[] {
+function formerGoes(plan: MeshCaPlan, { name, context }: ClusterPlan, setup: string): string[] {
   const { root } = plan;
-  const ours = root.source === 'import' || root.source === 'generate';
+  const inManifests = manifests(plan);
   return [
     '**When the last certificate below the former one has ended, that one goes.** Take `alsoTrust` out, synthesize, and before anything is applied or merged:',
     '',
     ...shell(setup, `${setup} --retire`),
-    `See: no error; else ${code('must be trusted still')}, and until when. ${manifests(plan) ? 'Then apply the manifests of 2-istio-csr.' : 'It has taken the former root out of the root file, too.'}${ours ? ` After the last cluster nothing is below the former root's mount, and ${code(words(['vault', 'secrets', 'disable', root.mount ?? '']))} takes it away, with its key.` : ''}`,
+    `See: no error; else ${code('must be trusted still')}, and until when. ${inManifests ? 'Then the manifests carry one root again; when istio-csr has written it into every namespace, the last line puts that on record:' : 'It has taken the former root out of the root file, too.'}`,
     '',
+    ...(inManifests ? shell(words(['kubectl', '--context', context, 'apply', '-f', `dist/${name}/manifests/2-istio-csr`]), setup) : []),
+    ...formerMount(root),
+  ];
+}
+
+/** Takes the former root out of Vault. The name of the mount is that of today's config, so it is looked at before it goes. */
+function formerMount({ source, mount = '', issuer }: MeshCaPlan['root']): string[] {
+  if (source !== 'import' && source !== 'generate') return [];
+  const print = '-noout -fingerprint -sha256';
+  const held = `${words(['vault', 'read', '-field=certificate', certificateOf(mount, issuer)])} | openssl x509 ${print}`;
+  return [
+    `After the last cluster nothing is below the former root's mount. This takes it away, with its key, where it holds the former root and no other:`,
+    '',
+    // what cannot be read matches nothing, on either side.
+    ...shell(`${held} | grep -qxF "$(openssl x509 -in ${FORMER} ${print})" && ${words(['vault', 'secrets', 'disable', mount])}`),
   ];
 }

@@ -40,7 +40,7 @@ const ways: Readonly<Record<MeshCaPlan['root']['source'], (plan: MeshCaPlan) => 
     `If there is no root CA yet, make one on a machine fit for its key: offline, encrypted, with a backup. It must live longer than the ${policyCas.length === 0 ? 'intermediates' : 'CAs below it'} (${days(longest({ policyCas, clusters }))} days from now). OpenSSL asks for a passphrase:`,
     '',
     ...makeRoot({ root, policyCas, clusters }),
-    'See: `CA:TRUE`. Note the fingerprint. Name the certificate as `root.certificate` in mesh-ca.yaml and synthesize again: then it lies in these files and is reviewed with them.',
+    'See: `CA:TRUE`. Note the fingerprint. Name the certificate as `root.certificate` in mesh-ca.yaml and synthesize again: then it lies in these files and is reviewed with them. Read on in the new text: there the manifests carry it, and not the script.',
     '',
     'Bring it into Vault. The key goes through a pipe only; the second line asks for its passphrase:',
     '',

@@ -7,10 +7,8 @@ const day = 86_400;
 
 /** How the intermediate is rotated, and when that must have begun. */
 export function rotation({ cluster, at }: ClusterContext): string[] {
-  const { intermediate, role, certificates, istioCsr } = cluster;
+  const { intermediate, certificates, istioCsr } = cluster;
   const { mount, ttl, commonName, generation } = intermediate;
-  const [now, next] = [`${generation.prefix}${generation.number}`, `${generation.prefix}${generation.number + 1}`];
-  const setup = (...args: readonly string[]) => words(['bash', at('setup.sh'), ...args]);
   const lookAtEnd = `${words(['vault', 'read', '-field=certificate', `${mount}/issuer/default`])} | openssl x509 -noout -subject -enddate`;
   const begin = [
     '## The next intermediate',
@@ -18,9 +16,9 @@ export function rotation({ cluster, at }: ClusterContext): string[] {
     `The intermediate ${code(commonName)} lives ${ttl}. Vault refuses to sign what would outlive it, so the next one must sign ${certificates.maxTtl} before its end; begin when a third of its time is left, ${Math.floor(seconds(ttl) / 3 / day)} days before. When that is:`,
     '',
     ...shell(lookAtEnd),
-    `Write that day, here and after each rotation; the alerts of its end and dist/timeline.md count from it:`,
+    `Write that day, here and after each rotation; the alerts of its end (apply manifests/4-monitoring again) and dist/timeline.md count from it:`,
     '',
-    ...yaml('intermediate:', '  notAfter: "2031-11-25"'),
+    ...ofCluster(cluster, 'notAfter: "2031-11-25"'),
   ];
   if (istioCsr.rootFile === 'intermediate') {
     return [
@@ -29,21 +27,44 @@ export function rotation({ cluster, at }: ClusterContext): string[] {
       '',
     ];
   }
+  const { number } = generation;
+  const next = [
+    'In mesh-ca.yaml, write the next number for this cluster, and synthesize:',
+    '',
+    ...ofCluster(cluster, `generation: ${number + 1}`),
+    `A new key comes with it. To keep the key and have only the certificate made anew, write ${code('reuseKey: true')} beside it; not if the key may have leaked.`,
+    '',
+  ];
+  if (number === 1) return [...begin, ...next, ...change(cluster, at('setup.sh'), 2)];
   return [
     ...begin,
-    `1. In mesh-ca.yaml, write the next number for this cluster, and synthesize:`,
+    `**This config has generation ${number}.** Until the one before it is removed, this is the change to it:`,
     '',
-    ...yaml('intermediate:', `  generation: ${generation.number + 1}`),
-    `   A new key comes with it. To keep the key and have only the certificate made anew, write ${code('reuseKey: true')} beside it; not if the key may have leaked.`,
+    ...change(cluster, at('setup.sh'), number),
+    `**The one after it**, once ${code(`${generation.prefix}${number - 1}`)} is gone. ${next[0]}`,
+    ...next.slice(1),
+    `Then read on in this section: by then it is about the change to generation ${number + 1}.`,
     '',
-    '2. Look, then do:',
+  ];
+}
+
+/** A setting of this cluster's intermediate. */
+const ofCluster = ({ name }: ClusterContext['cluster'], setting: string) =>
+  yaml('clusters:', `  - name: ${name}`, '    intermediate:', `      ${setting}`);
+
+/** The change to a generation that is in the config: the same text before and after it is written there. */
+function change({ intermediate: { generation }, role }: ClusterContext['cluster'], script: string, to: number): string[] {
+  const [now, next] = [`${generation.prefix}${to - 1}`, `${generation.prefix}${to}`];
+  const setup = (...args: readonly string[]) => words(['bash', script, ...args]);
+  return [
+    `1. Look, then do. A token with the least policy needs that of the new script (${code('--print-policy')}):`,
     '',
     ...shell(setup('--plan'), setup()),
     `   See: in the plan, ${code('intermediate/issue')} and ${code('issuer/default')} are to do. Then ${code(`signed by ${next}, verified to the root: a workload`)}, the trial at the end, and ${code(`${now} is kept: certificates under it can live until …`)}: that is the time of the move, by Vault's clock, the ${role.fields.max_ttl} that the role allows, and ten minutes. Workloads take the new one with their next certificate; nothing is restarted.`,
     '',
-    `3. The way back, until step 4: write ${code(`generation: ${generation.number}`)} again, synthesize, and run setup.sh; the default moves back, and ${code(next)} is the one that is kept.`,
+    `2. The way back, until step 3: write ${code(`generation: ${to - 1}`)} again, synthesize, and run setup.sh; the default moves back, and ${code(next)} is the one that is kept.`,
     '',
-    '4. After that time, remove the old one and its key. Before, it is refused, and says until when:',
+    `3. After that time, remove the old one and its key; the least policy for that is printed by ${code('--print-policy --retire')}. Before, it is refused, and says until when:`,
     '',
     ...shell(setup('--retire')),
     `   See: ${code(`removed: the CA ${now}`)}. Its key goes too, unless ${code(next)} has the same.`,

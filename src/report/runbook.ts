@@ -23,7 +23,7 @@ export function runbook(plan: MeshCaPlan, files: readonly FileEntry[]): string {
     '',
     `With these files Vault at ${code(vault.server)} becomes the CA of ${clusters.length === 1 ? `the mesh of cluster ${code(clusters[0]?.name ?? '')}` : `${clusters.length} clusters' meshes`}: a workload's certificate is asked for by istio-csr, signed through cert-manager by the cluster's intermediate CA in Vault, and its chain ends in the root CA${root.mount === undefined ? ', which is not in Vault' : ` in the mount ${code(root.mount)}`}.`,
     '',
-    "Run everything in the folder of mesh-ca.yaml, in Bash, on an operator's machine that reaches Vault and the clusters. Here the folder of this file is called `dist/`. Take the sections in their order; each step can be run again.",
+    "Run everything in the folder of mesh-ca.yaml, in Bash, on an operator's machine that reaches Vault and the clusters. Here the folder of this file is called `dist/`. To synthesize is to write it anew from mesh-ca.yaml: `npx mesh-ca synth`. Take the sections in their order; each step can be run again.",
     '',
     ...secretsIn(plan),
     ...warningList(plan.warnings),

@@ -42,7 +42,7 @@ export function teardown({ cluster, at, kube }: ClusterContext): string[] {
     ),
     `It removes what setup.sh made, in reverse order, and keeps and names what was there before or is of another maker: a mount that no script of ours enabled, roles and CAs that others have added. It does not begin while the Issuer or istio-csr is there (${code('--mesh-is-gone')} says that nothing runs any more), and asks for the common name of the CA, ${code(intermediate.commonName)}: its key is lost then, and a snapshot of Vault is the only way back. A run that was stopped can be run again.`,
     '',
-    `See: ${code(`cluster ${cluster.name} is taken back`)}. What was applied from ${code(at('manifests/'))} is removed as it was applied.`,
+    `See: ${code(`cluster ${cluster.name} is taken back`)}. What was applied from ${code(at('manifests/'))} is removed as it was applied. The policies that tokens for these scripts were given, ${code(`mesh-ca-setup-${cluster.name}`)} and the like, are an administrator's to delete, and the tokens to revoke.`,
     '',
   ];
 }

@@ -1034,8 +1034,8 @@ export const mutations = [
   {
     name: 'runbook: the next root takes the name of the present one, which is not kept',
     file: 'src/report/root-rotation.ts',
-    from: 'shell(`mv root.pem ${FORMER}`, `mv ${NEXT} root.pem`)',
-    to: 'shell(`mv ${NEXT} root.pem`)',
+    from: '[`mv root.pem ${FORMER}`, `mv ${next.certificate} root.pem`]',
+    to: '[`mv ${next.certificate} root.pem`]',
     project: 'live',
     test: 'test/live/runbook-root.test.ts',
     red: 'is replaced by the lines of the runbook',

@@ -165,7 +165,7 @@ test('Istio newer than any that is known: the newest known layout, and a warning
       path: ['istioVersion'],
       key: 'istioVersion',
       message:
-        "what istiod's Deployment looks like is known for Istio 1.8 to 1.31, and taken for 1.32 from the nearest of them; look at the Deployment after the ControlPlane is applied",
+        "what istiod's Deployment looks like is known for Istio 1.8 to 1.31, and taken for 1.32 from the nearest of them; look at the Deployment once that is applied",
     },
   ]);
   expect(plan('1.7').map(({ key }) => key)).toEqual(['istioVersion']);
