@@ -30,6 +30,7 @@ module.exports = {
     { ...shared, displayName: 'live', testMatch: ['<rootDir>/test/live/**/*.test.ts'] },
     { ...shared, displayName: 'bench', testMatch: ['<rootDir>/test/bench/*.bench.ts'] },
   ],
+  testSequencer: '<rootDir>/test/sequencer.js',
   testTimeout: 30_000,
   collectCoverageFrom: ['src/**/*.ts'],
 };

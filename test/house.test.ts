@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { Project, SourceFile, SyntaxKind } from 'ts-morph';
 
@@ -95,4 +96,16 @@ test('no source file is longer than 300 lines, but the config’s keys', () => {
   const code = sources.filter(file => file.getExtension() === '.ts');
   const long = code.filter(file => file.getEndLineNumber() > 300).map(nameOf);
   expect(long.filter(name => name !== 'src/config/config.ts')).toStrictEqual([]);
+});
+
+test('the live tests that take longest are run first, and the seconds that are known are of tests that are there', () => {
+  const known = JSON.parse(readFileSync(path.join(root, 'test/live/seconds.json'), 'utf8')) as Record<string, number>;
+  const there = readdirSync(path.join(root, 'test/live')).filter(name => name.endsWith('.test.ts'));
+  // as on a machine that has run none of them yet.
+  const context = { config: { cache: false }, hasteFS: { getSize: () => 1 } };
+  const tests = there.map(name => ({ path: path.join(root, 'test/live', name), context }));
+  const Sequencer = jest.requireActual<new (options: object) => { sort(all: object[]): { path: string }[] }>('./sequencer.js');
+  const order = new Sequencer({}).sort(tests).map(one => path.basename(one.path, '.test.ts'));
+  const longest = Object.values(known).sort((one, other) => other - one);
+  expect(order.slice(0, longest.length).map(name => known[name])).toStrictEqual(longest);
 });

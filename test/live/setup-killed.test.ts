@@ -1,5 +1,5 @@
-import { startForKills, testKilledCluster, testKilledRoot } from './killed';
+import { killCluster, killRoot, startForKills } from './killed';
 
 startForKills();
-testKilledRoot();
-testKilledCluster('recommended');
+test('the root script ends the same, killed after each of its writes and run again', killRoot);
+test('the recommended cluster script ends the same, killed after each of its writes and run again', () => killCluster('recommended'));

@@ -967,6 +967,15 @@ export const mutations = [
 
   // a stop in the middle
   {
+    name: 'stopped: a key that a killed run has left is not used',
+    file: 'src/script/runtime/ca.sh',
+    from: '  get "$mount/key/$key_name" >/dev/null || rc=$?\n',
+    to: '  rc=1\n',
+    project: 'live',
+    test: 'test/live/setup-killed.test.ts',
+    red: 'the recommended cluster script ends the same',
+  },
+  {
     name: 'stopped: the key of a CA that goes is recorded after it went',
     file: 'src/script/runtime/generation.sh',
     from: '    record "$mount" "$name.key=${signer_keys[at]}"\n    vault delete "$mount/issuer/${signer_ids[at]}"',
