@@ -773,8 +773,8 @@ export const mutations = [
   {
     name: 'runbook: helm without the context',
     file: 'src/report/cluster-mesh.ts',
-    from: "['helm', '--kube-context', cluster.context, 'upgrade'",
-    to: "['helm', 'upgrade'",
+    from: "['helm', '--kube-context', context, 'upgrade', '--install', release",
+    to: "['helm', 'upgrade', '--install', release",
     test: 'test/report/runbook.test.ts',
     red: 'run as they stand, every kubectl, helm and istioctl call with its context',
   },
