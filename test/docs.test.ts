@@ -109,7 +109,7 @@ describe('README.md', () => {
 
   test('shows configs that are in order', () => {
     const texts = fences(readme, 'yaml');
-    expect(texts).toHaveLength(4);
+    expect(texts).toHaveLength(5);
     for (const text of texts) expect(() => load(text)).not.toThrow();
   });
 

@@ -38,7 +38,7 @@ const istioctl = ({ cluster: { context }, canary: { namespace } }: Pick<Both, 'c
 const namesOfCertificate = ({ kube, inUse }: Both) =>
   `${kube('get', 'secret', 'istiod-tls', '-n', inUse.namespace, '-o', 'jsonpath={.data.tls\\.crt}')} | base64 -d | openssl x509 -noout -ext subjectAltName`;
 
-/** What knows the names of the istiods, in the order in which they learn of one more. */
+/** What knows the names of the istiods, in the order in which they learn of one more; one less is forgotten in reverse. */
 function names({ cluster, at, kube }: Both): string[] {
   return [
     words(['bash', at('setup.sh')]),
@@ -53,7 +53,7 @@ function named(both: Both): string[] {
     '**First, its name is in the certificate.** The PKI role signs it, then istio-csr has it asked for, and both before the canary is there:',
     '',
     ...shell(...names(both), namesOfCertificate(both)),
-    `See: ${code('signed, verified to the root: istiod')}, and then ${code(`DNS:${inUse.dnsName}, DNS:${canary.dnsName}`)} in the last line: cert-manager asks anew where the names change, and the istiod in use takes the new certificate without a restart.`,
+    `See: ${code('signed, verified to the root: istiod')}, and then ${code(`DNS:${inUse.dnsName}`)} and ${code(`DNS:${canary.dnsName}`)} in the last line: cert-manager asks anew where the names change, and the istiod in use takes the new certificate without a restart.`,
     '',
   ];
 }
@@ -192,7 +192,7 @@ function back(both: Both): string[] {
     `and when ${code('proxy-status')} names ${code(canary.deployment)} no more, the canary goes:`,
     '',
     ...uninstall[cluster.istio.target.name](both, canary),
-    `Last, take ${code('istio.canary')} out of mesh-ca.yaml, synthesize, and run setup.sh and the helm command of section 4${cluster.istio.target.name === 'tsb' ? ', and merge the file of section 5' : ''}.`,
+    `Last, take ${code('istio.canary')} out of mesh-ca.yaml, synthesize, and run the helm command of section 4, then setup.sh${cluster.istio.target.name === 'tsb' ? ', and merge the file of section 5' : ''}.`,
     '',
   ];
 }
@@ -244,10 +244,10 @@ function promoted(both: Both): string[] {
       `  revision: ${JSON.stringify(canary.revision)}`,
       '  # and no canary; its overlay, values and overlays, if it has any, stand here now',
     ),
-    'Vault and istio-csr forget the former name:',
+    'istio-csr and Vault forget the former name, in this order, so that nothing is asked for that is refused:',
     '',
     ...shell(
-      ...names(both),
+      ...names(both).reverse(),
       ...(name === 'tsb' ? controlPlanePatch(both) : []),
       namesOfCertificate(both),
       words(['bash', at('verify.sh')]),

@@ -94,6 +94,8 @@ describe.each(targets)('two istiods, %s:', target => {
     expect(promoted.indexOf(inUse?.revision === 'default' ? 'uninstall' : (inUse?.revision ?? ''))).toBeLessThan(
       promoted.indexOf('setup.sh'),
     );
+    // what is asked for ends before what is signed.
+    expect(promoted.indexOf('upgrade --install cert-manager-istio-csr')).toBeLessThan(promoted.indexOf('setup.sh'));
     expect(promoted).toContain(`istioVersion: '${second?.version}'\nistio:\n  revision: "${second?.revision}"`);
   });
 

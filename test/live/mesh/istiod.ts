@@ -66,8 +66,7 @@ export function startedAs(
 }
 
 /** Asks a port for its certificate, as a sidecar does, and has OpenSSL verify chain and name to the root. */
-export function handshake(port: number, rootFile: string): Promise<RunResult> {
-  const name = 'istiod.istio-system.svc';
+export function handshake(port: number, rootFile: string, name = 'istiod.istio-system.svc'): Promise<RunResult> {
   const verify = ['-verify_hostname', name, '-verify_return_error', '-no-CApath', '-CAfile', rootFile];
   return run('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-servername', name, ...verify], { timeout: 20_000 });
 }
