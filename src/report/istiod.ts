@@ -1,4 +1,5 @@
 import { IstioPlan } from '../plan/istio';
+import { words } from '../script/bash';
 import { command, code, shell } from './markdown';
 import { ClusterContext } from './parts';
 
@@ -105,10 +106,24 @@ function started({ cluster, files, kube }: ClusterContext): string[] {
     `See: \`successfully rolled out\`, and no \`PILOT_CERT_PROVIDER=istiod is not implemented\` in the log. That line means that istiod started before its certificate was there; it reads it once. Then:`,
     '',
     ...shell(kube('rollout', 'restart', `deployment/${istio.deployment}`, '-n', istio.namespace)),
-    `Pods made before this step keep the old CA address: restart the workloads. A mesh that already runs on another root must trust both roots until all are restarted${files.some(file => file.path.endsWith('/adopt.md')) ? ': adopt.md' : '; that change is not part of these files'}.`,
+    `Pods made before this step keep the old CA address: restart the workloads. A mesh that already runs on another root must trust both roots until all are restarted${files.some(file => file.path.endsWith('/adopt.md')) ? ': adopt.md' : '; that change is not part of these files'}. Which proxies still ask another CA, gateways among them:`,
+    '',
+    ...shell(`${kube('get', 'pods', '-A', '-o', 'json')} | ${words(['jq', '-r', askingElsewhere(cluster.istioCsr.caAddress)])}`),
+    `See: nothing, once all are restarted.${istio.target.name === 'tsb' ? TSB_GATEWAYS : ''}`,
     '',
   ];
 }
+
+/** Prints the pods whose proxy has another CA address; in a newer Kubernetes the proxy is an init container. */
+const askingElsewhere = (address: string) =>
+  [
+    '.items[] | .metadata as $pod | ((.spec.initContainers // []) + .spec.containers)[] | select(.name == "istio-proxy")',
+    `(.env // [])[] | select(.name == "CA_ADDR" and .value != ${JSON.stringify(address)})`,
+    '"\\($pod.namespace)/\\($pod.name) asks \\(.value)"',
+  ].join(' | ');
+
+const TSB_GATEWAYS =
+  ' A gateway of TSB has an IstioOperator of its own, `xcpgw-NAME`, whose `spec.values.global.caAddress` is its own too. Where its pods stand here after their restart, TSB has not carried the address over; it writes that object itself, and by which field it is told is not published, so ask Tetrate.';
 
 /** Looks what our part changes of the ControlPlane, then merges or applies it. */
 export function controlPlanePatch({ cluster: { istio, tsb }, at, kube }: ClusterContext): string[] {

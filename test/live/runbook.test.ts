@@ -96,6 +96,24 @@ test('overlays that the ControlPlane has already are shown by the line before', 
   expect((await type('patch controlplane', '--dry-run=server')).stdout).toContain('-          name: another');
 });
 
+test('the proxies that still ask another CA are named, a native sidecar and a gateway too', async () => {
+  await ensureNamespace(kube, 'shop');
+  const proxy = (address: string) => ({ name: 'istio-proxy', image: 'none', env: [{ name: 'CA_ADDR', value: address }] });
+  const app = { name: 'app', image: 'none' };
+  const [ours, istiods] = ['cert-manager-istio-csr.cert-manager.svc:443', 'istiod.istio-system.svc:15012'];
+  const pods = {
+    restarted: { containers: [app, proxy(ours)] },
+    gateway: { containers: [proxy(istiods)] },
+    native: { initContainers: [{ ...proxy(istiods), restartPolicy: 'Always' }], containers: [app] },
+    plain: { containers: [app] },
+  };
+  for (const [name, spec] of Object.entries(pods)) {
+    await kube.apply(stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'shop' }, spec }));
+  }
+  const named = ['gateway', 'native'].map(name => `shop/${name} asks ${istiods}\n`).join('');
+  expect(await type('get pods -A', 'CA_ADDR')).toEqual({ code: 0, stdout: named, stderr: '' });
+});
+
 test('the output that the runbook and the README show is what the scripts print, and the fingerprints are compared as they say', async () => {
   const vault = await startVaultDev();
   try {
