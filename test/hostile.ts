@@ -136,6 +136,10 @@ export const ways = [
   { ...sound, auth: 'jwt', intermediate: { ttl: '24h' }, policyCas: [{ name: 'policy' }] },
   // and for what alone reads the trust namespace.
   { ...sound, auth: 'jwt', istioCsr: { rootCarrier: 'bundle' } },
+  // and for what the Sail operator's object is called, which goes with the revision.
+  { ...sound, auth: 'jwt', target: 'sail', istioVersion: '1.22.3', istio: { revision: 'cluster-1-v1-22-3' } },
+  // and for the canary; its revision is the schema's own example, which a cluster has where it says another key of it.
+  { ...sound, auth: 'jwt', istio: { revision: 'stable', canary: { revision: 'cluster-1' } } },
   // and for what labels the alerts.
   { ...sound, auth: 'jwt', monitoring: true },
 ];

@@ -89,7 +89,7 @@ export function planIstio(settings: Settings, { isCanary }: { readonly isCanary:
     controlPlane: istio.controlPlane ?? 'controlplane',
     // isolation boundaries name the object after the revision.
     istioOperator: istio.istioOperator ?? (revision === 'default' ? 'tsb-istiocontrolplane' : `xcp-iop-${revision}`),
-    sailIstio: planSailIstio(settings, { version, revision }),
+    sailIstio: planSailIstio(settings, { version, revision, isCanary }),
     overlay,
   };
 }

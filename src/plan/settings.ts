@@ -44,7 +44,7 @@ export function canaryOf(settings: Settings): Settings | undefined {
   const version = istioVersion === undefined && tsbVersion === undefined ? {} : { istioVersion, tsbVersion };
   const place = (keys: readonly (string | number)[]): readonly (string | number)[] | undefined => {
     const inner = keys[0] === 'istio' ? keys.slice(1) : keys;
-    const isOwn = keys[0] === 'istio' ? has(canary, inner) : String(keys[0]) in version;
+    const isOwn = keys[0] === 'istio' ? has(canary, inner) : Object.hasOwn(version, String(keys[0]));
     return isOwn ? ['istio', 'canary', ...inner] : undefined;
   };
   return {

@@ -93,7 +93,7 @@ export interface SailIstioPlan {
 /** Decides which Istio object it is: with the update strategy RevisionBased the operator makes the revision of its name and its version. */
 export function planSailIstio(
   { target, istio: { sailIstio } = {}, refuse }: Settings,
-  { version, revision }: { readonly version: string; readonly revision: string },
+  { version, revision, isCanary }: { readonly version: string; readonly revision: string; readonly isCanary: boolean },
 ): SailIstioPlan {
   if (target !== 'sail' || sailIstio === undefined || sailIstio === revision) return { name: sailIstio ?? revision };
   const made = `${sailIstio}-v${version.replaceAll('.', '-')}`;
@@ -104,8 +104,8 @@ export function planSailIstio(
     );
   } else if (revision !== made) {
     refuse(
-      ['istio', 'revision'],
-      `'revision' must be what the Sail operator makes of its Istio object and version, e.g. "${made}", got "${revision}"; for the update strategy InPlace remove sailIstio`,
+      ['istio', isCanary ? 'revision' : 'sailIstio'],
+      `the Sail operator makes the revision "${made}" of 'sailIstio' "${sailIstio}" and the version, got 'revision' "${revision}"; write that revision, or, for the update strategy InPlace, remove sailIstio`,
     );
   }
   return { name: sailIstio, version: `v${version}` };

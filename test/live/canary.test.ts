@@ -185,6 +185,7 @@ describe('on the real servers, from one istiod to the other', () => {
     await until('the istiod in use to serve the certificate for both', async () => {
       const { code, stdout } = await handshake(inUse.securePort, join(mesh.world.folder, 'root.pem'), names.canary);
       if (code !== 0) throw new Error(`it ends with ${code}: ${stdout.slice(-300)}`);
+      return true;
     });
     for (const name of Object.values(names)) expect(await isSigned(both.value, name)).toBe('Issued');
 

@@ -318,7 +318,7 @@ describe('fails if', () => {
     [
       'a revision is not what the Sail operator makes',
       { ...settings.sail, istio: { ...settings.sail.istio, canary: { revision: 'default-v1-24-1', istioVersion: '1.24.0' } } },
-      `istio.canary.revision: 'revision' must be what the Sail operator makes of its Istio object and version, e.g. "default-v1-24-0", got "default-v1-24-1"; for the update strategy InPlace remove sailIstio`,
+      `istio.canary.revision: the Sail operator makes the revision "default-v1-24-0" of 'sailIstio' "default" and the version, got 'revision' "default-v1-24-1"; write that revision, or, for the update strategy InPlace, remove sailIstio`,
     ],
     [
       'the version is not whole, of which the Sail operator makes the revision',
