@@ -38,9 +38,11 @@ export async function makeCarryWorld(config: MeshCaConfig, vault: Vault, kube: K
   for (const { file, content } of carryScripts(cluster)) {
     writeFileSync(join(folder, 'dist', cluster.name, file), content, { mode: 0o755 });
   }
-  const secret = async () =>
-    (await kube.get(['secret', auth.secret.name, '-n', auth.secret.namespace])) as
-      { data?: Record<string, string>; metadata: { annotations?: Record<string, string> } } | undefined;
+  // the API itself, since some ask for it all the time.
+  const secret = async () => {
+    const { status, body } = await kube.request('GET', `/api/v1/namespaces/${auth.secret.namespace}/secrets/${auth.secret.name}`);
+    return status === 200 ? (body as { data?: Record<string, string>; metadata: { annotations?: Record<string, string> } }) : undefined;
+  };
   return {
     ...world,
     appRole: auth,

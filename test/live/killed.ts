@@ -34,14 +34,16 @@ export async function makeKillers(real: Vault, { writes = false } = {}): Promise
   n=$(($(<"$COUNT") + 1)); echo "$n" >"$COUNT"
   call=$({ echo "$0" "$@"; cat \${input:+"$input"} </dev/null; } | tr '\\n' ' ' | sed -E "$SAME")
   echo "$call" >>"$COUNT.calls"
-  call+="#$(grep -cxF -e "$call" "$COUNT.calls")"
+  # made again by a later run it is the same one; two of a run may be alike but for the ID that they name.
+  this="$call#$(grep -cxF -e "$call" "$COUNT.calls")"
+  call=$(sed -E '${ID}' <<<"$call")
   deadly=false
   if [[ $KILL_AFTER != next ]]; then
     echo "$call" >>"$COUNT.boundaries"
     ((n != KILL_AFTER)) || deadly=true
-  elif grep -qxF -e "$call" "$BOUNDARIES"; then
-    grep -vxF -e "$call" "$BOUNDARIES" >"$COUNT.left" || true
-    mv "$COUNT.left" "$BOUNDARIES"
+  elif ! grep -qxF -e "$this" "$BOUNDARIES.met" && line=$(grep -nxF -m 1 -e "$call" "$BOUNDARIES"); then
+    sed -i "\${line%%:*}d" "$BOUNDARIES"
+    echo "$this" >>"$BOUNDARIES.met"
     deadly=true
   fi
   exec 8>&-
@@ -55,13 +57,13 @@ export async function makeKillers(real: Vault, { writes = false } = {}): Promise
 const SAME = [
   's/-(whole|killed)\\b/-WORLD/g',
   's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z/TIME/g',
-  's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/ID/g',
   's/-----BEGIN [A-Z ]+-----[^-]*-----END [A-Z ]+-----/PEM/g',
   // a token of a service account, and what a Secret holds.
   's/eyJ[A-Za-z0-9_.-]+/TOKEN/g',
   's#[A-Za-z0-9+/]{44,}=*#BASE64#g',
   's#[^ =@]*/tmp[.][A-Za-z0-9]+/#WORK/#g',
 ].join(';');
+const ID = 's/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/ID/g';
 
 /**
  * Runs a script, with `killers` in its environment, until its call number `after`; 0: to its end; a file of boundaries: until the first of
@@ -132,6 +134,7 @@ export async function killedEverywhere<W extends Pick<World, 'env'>>(one: Killab
   } else {
     const boundaries = join(tempDir('boundaries'), 'boundaries');
     writeFileSync(boundaries, whole.boundaries);
+    writeFileSync(`${boundaries}.met`, '');
     const world = await one.begin('killed');
     for (;;) {
       const run = await stopAfter(killers, world, boundaries, env => one.script(world, env, count + 1), one.alike);
