@@ -4,7 +4,7 @@ import { IssuerPlan } from './issuer';
 import { IstioPlan } from './istio';
 import { IstioCsrPlan } from './istio-csr';
 import { LoadPlan } from './load';
-import { IntermediatePlan, RootPlan } from './pki';
+import { intermediateDue, IntermediatePlan, RootPlan } from './pki';
 import { seconds } from './ttl';
 
 /** An alert. */
@@ -245,15 +245,17 @@ function rootAlerts({ root, intermediate, certificates }: AlertFacts): AlertPlan
 }
 
 /** Nor has the intermediate: its end is in the config, once it was made. */
-function intermediateAlerts({ name, intermediate: { end, ttl }, certificates }: AlertFacts): AlertPlan[] {
+function intermediateAlerts({ name, intermediate, certificates }: AlertFacts): AlertPlan[] {
+  const { end, ttl } = intermediate;
   if (end === undefined) return [];
-  const life = seconds(ttl);
-  const latest = end - seconds(certificates.maxTtl) - 86_400;
+  const { well, latest } = intermediateDue(intermediate, certificates.maxTtl);
+  // of a short life a month is too much.
+  const soon = Math.min(latest + 30 * 86_400, Math.floor(seconds(ttl) / 4));
   const runbook = `dist/${name}/README.md, "The next intermediate"; dist/timeline.md`;
   return [
     {
       name: 'MeshCaIntermediateEnds',
-      expr: `vector(time()) > ${end - Math.floor(life / 3)}`,
+      expr: `vector(time()) > ${end - well}`,
       for: '1h',
       severity: 'warning',
       summary: 'two thirds of the life of the intermediate CA are over: begin with the next generation',
@@ -261,7 +263,7 @@ function intermediateAlerts({ name, intermediate: { end, ttl }, certificates }: 
     },
     {
       name: 'MeshCaIntermediateEndsSoon',
-      expr: `vector(time()) > ${Math.max(latest - 30 * 86_400, end - Math.floor(life / 4))}`,
+      expr: `vector(time()) > ${end - soon}`,
       for: '1h',
       severity: 'critical',
       summary: 'the intermediate CA ends soon, and with it every connection of the cluster',

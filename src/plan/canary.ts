@@ -24,6 +24,10 @@ export function planIstios(settings: Settings): readonly [Planned, ...Planned[]]
   return [inUse, canary];
 }
 
+/** What of ours is taken out on the way back, of one istiod or of both. */
+export const ourPart = ({ istio, istiods }: { readonly istio: IstioPlan; readonly istiods: readonly unknown[] }) =>
+  `${istio.target.part}${istiods.length > 1 ? ', of both istiods,' : ''}`;
+
 /** The minor versions that Istio's own documentation lets an upgrade by revisions skip to. */
 const JUMP = { revisions: 2, ztunnel: 1 };
 

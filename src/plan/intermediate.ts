@@ -50,8 +50,8 @@ export function planIntermediate(
   if (intermediate.ttl !== undefined && (seconds(ttl) > end.seconds || (end.isStrict && seconds(ttl) === end.seconds))) {
     refuse(['intermediate', 'ttl'], `'ttl' must ${end.rule}, e.g. "${end.ttl}", got "${ttl}"`);
   }
-  const midnight = Date.parse(`${intermediate.notAfter}T00:00:00Z`);
-  if (intermediate.notAfter !== undefined && !isDay(intermediate.notAfter, midnight)) {
+  const notAfter = intermediate.notAfter === undefined ? undefined : beginOf(intermediate.notAfter);
+  if (intermediate.notAfter !== undefined && notAfter === undefined) {
     refuse(['intermediate', 'notAfter'], `'notAfter' must be a day of the calendar, e.g. "2031-02-28", got "${intermediate.notAfter}"`);
   }
   return {
@@ -68,9 +68,12 @@ export function planIntermediate(
     tidy: planTidy(intermediate.tidy),
     signer,
     generation: { number, prefix: `${name}-g`, firstCommonName: called('').slice(-64), reuseKey },
-    ...(intermediate.notAfter !== undefined && { end: midnight / 1000 }),
+    ...(notAfter !== undefined && { end: notAfter }),
   };
 }
 
-/** JavaScript takes February 30 for March 2. */
-const isDay = (text: string, time: number) => !Number.isNaN(time) && new Date(time).toISOString().startsWith(text);
+/** Seconds since 1970 when a day begins, in UTC; nothing where there is no such day: JavaScript takes February 30 for March 2. */
+function beginOf(day: string): number | undefined {
+  const time = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day) ? time / 1000 : undefined;
+}

@@ -116,6 +116,13 @@ export interface IntermediatePlan extends CaPlan {
   readonly end?: number;
 }
 
+/** When what follows an intermediate must have begun, in seconds before its end: well, so that a failure leaves time, and at the latest. */
+export const intermediateDue = ({ ttl }: Pick<IntermediatePlan, 'ttl'>, leafTtl: string) => ({
+  well: Math.floor(seconds(ttl) / 3),
+  // a certificate must end before its issuer.
+  latest: seconds(leafTtl) + 86_400,
+});
+
 /** One of the CAs that follow each other on a mount, as issuers beside each other. */
 export interface GenerationPlan {
   /** Its number, from 1. */

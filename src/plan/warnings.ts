@@ -137,9 +137,9 @@ export function istioWarnings([inUse, canary]: readonly [Planned, ...Planned[]])
   const ofVersion = ({ istio: { version, target }, settings }: Planned) =>
     chosenOf(settings, [
       [
-        ['istio', 'values', 'pilot', 'extraContainerArgs'],
+        ['istio', 'values', ...ARGS],
         // Istio's own code reads the values then, and not Helm alone.
-        (target.name === 'tsb' || target.name === 'istioOperator') && textsOf(settings.istio?.values, ['pilot', 'extraContainerArgs']),
+        (target.name === 'tsb' || target.name === 'istioOperator') && holdsText(valueAt(settings.istio?.values, ARGS)),
         'istioctl 1.31 refuses a text in this list, and renders nothing; write the argument into istio.overlays, as args[-1]',
       ],
       [
@@ -176,11 +176,9 @@ function chosenOf({ name, locate }: Settings, choices: readonly Choice[]): Warni
     });
 }
 
-/** Whether a list of the user's values holds a text. */
-function textsOf(values: Readonly<Record<string, unknown>> = {}, path: readonly string[]): boolean {
-  const list = valueAt(values, path);
-  return Array.isArray(list) && list.some(one => typeof one === 'string');
-}
+/** Where Helm takes arguments of istiod. */
+const ARGS = ['pilot', 'extraContainerArgs'];
+const holdsText = (list: unknown) => Array.isArray(list) && list.some(one => typeof one === 'string');
 
 /** Whether a URL is about one CA of a mount, of which there may be two. OCSP finds the CA by what it is asked. */
 const namesOneIssuer = ({ issuingCertificates = [], crlDistributionPoints = [] }: UrlsConfig = {}) =>

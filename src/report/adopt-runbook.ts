@@ -1,9 +1,9 @@
 import { MADE_BY } from '../output';
+import { ourPart } from '../plan/canary';
 import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
 import { words } from '../script/bash';
 import { code, shell } from './markdown';
-import { ourPart } from './parts';
 
 /** How the mesh that a cluster has already is moved from istiod's own CA to Vault, in the order in which it is done. */
 export function adoptRunbook(cluster: ClusterPlan): string {

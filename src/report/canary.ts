@@ -206,15 +206,10 @@ function defaults({ cluster, canary }: Both): string[] {
         `${what}, by the release of the base chart:`,
         '',
         ...shell(
-          words(
-            ['helm', '--kube-context', cluster.context, 'upgrade', 'istio-base', 'istio/base', '--namespace', canary.namespace].concat(
-              '--version',
-              'CANARYS',
-              '--reuse-values',
-              '--set',
-              `defaultRevision=${canary.revision}`,
-            ),
-          ),
+          words([
+            ...['helm', '--kube-context', cluster.context, 'upgrade', 'istio-base', 'istio/base', '--namespace', canary.namespace],
+            ...['--version', 'CANARYS', '--reuse-values', '--set', `defaultRevision=${canary.revision}`],
+          ]),
         ),
       ];
     case 'istioOperator':

@@ -1,9 +1,10 @@
+import { ourPart } from '../plan/canary';
 import { ClusterPlan } from '../plan/plan';
 import { TRUST_MANAGER } from '../plan/root-ca';
 import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
 import { rotation } from './rotation';
-import { ClusterContext, dataAt, ourPart } from './parts';
+import { ClusterContext, dataAt } from './parts';
 import { csrNetwork } from './optional';
 import { secretRenewal } from './secret-delivery';
 import { renewalOf } from './way-in';
@@ -113,10 +114,8 @@ export function proof({ cluster, at, kube }: ClusterContext): string[] {
 
 /** Has cert-manager ask again for istiod's certificate: what it waits for is counted from the time of the last failure. */
 const askAnew = ({ cluster: { istio }, kube }: ClusterContext) =>
-  kube(
-    ...['patch', 'certificate', 'istiod', '-n', istio.namespace, '--subresource=status', '--type=json'],
-    ...['-p', JSON.stringify([{ op: 'remove', path: '/status/lastFailureTime' }])],
-  );
+  kube('patch', 'certificate', 'istiod', '-n', istio.namespace, '--subresource=status', '--type=json', '-p', FORGET_FAILURE);
+const FORGET_FAILURE = JSON.stringify([{ op: 'remove', path: '/status/lastFailureTime' }]);
 
 /** Renewal, and what to do when a step fails. */
 export function later(context: ClusterContext): string[] {

@@ -83,13 +83,19 @@ function sail(context: ClusterContext): string[] {
 }
 
 const mergePatch = ({ kube, at }: ClusterContext, kind: string, name: string, file: string) =>
-  kube('patch', `${kind}.sailoperator.io`, name, '--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${at(file)}`);
+  kube('patch', `${kind}.sailoperator.io`, name, ...merging(at(file)));
+const merging = (file: string) => ['--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${file}`];
 
 /** Looks what an istiod's part of the Istio object changes, then merges it. */
 export function sailPatch(context: ClusterContext, { sailIstio, target }: IstioPlan): string[] {
-  const patch = mergePatch(context, 'istio', sailIstio.name, target.file);
-  return [`${patch} --dry-run=server -o yaml | ${context.kube('diff', '-f', '-')}`, patch];
+  return lookedAt(context, mergePatch(context, 'istio', sailIstio.name, target.file));
 }
+
+/** Looks what a patch would change, then does it. */
+const lookedAt = ({ kube }: Pick<ClusterContext, 'kube'>, patch: string) => [
+  `${patch} --dry-run=server -o yaml | ${kube('diff', '-f', '-')}`,
+  patch,
+];
 
 /** What a log of istiod says where it came before its certificate. */
 export const restartWhereEarly =
@@ -131,9 +137,7 @@ export function controlPlanePatch({ cluster: { istio, tsb }, at, kube }: Cluster
     const path = at('manifests/3-control-plane');
     return [kube('diff', '-f', path), kube('apply', '-f', path)];
   }
-  const merge = ['--type=merge', '--field-manager=cdk8s-mesh-ca', `--patch-file=${at(istio.target.file)}`];
-  const patch = kube('patch', 'controlplane', istio.controlPlane, '-n', istio.namespace, ...merge);
-  return [`${patch} --dry-run=server -o yaml | ${kube('diff', '-f', '-')}`, patch];
+  return lookedAt({ kube }, kube('patch', 'controlplane', istio.controlPlane, '-n', istio.namespace, ...merging(at(istio.target.file))));
 }
 
 /** TSB's way. */

@@ -32,10 +32,6 @@ export function warningList(warnings: readonly Warning[]): string[] {
   ];
 }
 
-/** What of ours is taken out on the way back, of one istiod or of both. */
-export const ourPart = ({ istio, istiods }: Pick<ClusterPlan, 'istio' | 'istiods'>) =>
-  `${istio.target.part}${istiods.length > 1 ? ', of both istiods,' : ''}`;
-
 /** The option of `kubectl get` that prints a value of a Secret or a ConfigMap. */
 export const dataAt = (key: string) => ['-o', `jsonpath={.data.${key.replaceAll('.', '\\.')}}`];
 

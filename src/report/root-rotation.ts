@@ -1,8 +1,9 @@
 import { X509Certificate } from 'node:crypto';
+import { isPem } from '../config/pem';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { words } from '../script/bash';
-import { code, fingerprints, shell, yaml } from './markdown';
-import { makeRoot, runRoot } from './root';
+import { code, shell, yaml } from './markdown';
+import { makeRoot, readCertificate, runRoot } from './root';
 
 /** Files of the change, beside mesh-ca.yaml: the root that was, and this text as it stood before the change. */
 const [FORMER, COPY] = ['former-root.pem', 'root-change.md'];
@@ -35,9 +36,9 @@ function underWay({ root: { alsoTrust } }: MeshCaPlan): string[] {
   return [
     `**A change of the root is under way:** beside its own root this config trusts the ones below. Go on in ${code(COPY)}, the copy of this section that was made before (or take it from the version of this file before ${code('root.alsoTrust')} was written). What follows that change stands here once ${code('alsoTrust')} is gone.`,
     '',
-    ...alsoTrust.flatMap(pem =>
-      fingerprints(pem).map((print, i) => `- ${code(idOf(print))}: ${code(nameOf(pem, i))}, SHA-256 ${code(print)}`),
-    ),
+    ...alsoTrust.flatMap(certificatesOf).map(({ subject, fingerprint256: print }) => {
+      return `- ${code(idOf(print))}: ${code(subject.replaceAll('\n', ', '))}, SHA-256 ${code(print)}`;
+    }),
     '',
     `Which of them every workload trusts stands in the description of the clusters' mounts, as ${code('trusts.ID=TIME')}:`,
     '',
@@ -47,11 +48,12 @@ function underWay({ root: { alsoTrust } }: MeshCaPlan): string[] {
 
 /** What a root is called on record: the first digits of its fingerprint. */
 const idOf = (fingerprint: string) => fingerprint.replaceAll(':', '').slice(0, 16);
-const nameOf = (pem: string, i: number) =>
-  new X509Certificate(pem.split(/(?=-----BEGIN)/).filter(block => block.includes('BEGIN CERTIFICATE'))[i] ?? pem).subject.replaceAll(
-    '\n',
-    ', ',
-  );
+
+const certificatesOf = (pem: string) =>
+  pem
+    .split(/(?=-----BEGIN )/)
+    .filter(isPem)
+    .map(block => new X509Certificate(block));
 
 /** Whether the roots stand in the manifests, as `root.certificate` has them; else setup.sh delivers them, as root.pem has them. */
 const manifests = ({ root }: MeshCaPlan) => root.certificate !== undefined;
@@ -94,7 +96,7 @@ function made(plan: MeshCaPlan): string[] {
       return [
         `${begin} Whoever keeps the present one in Vault makes it there; where it is another mount, e.g. ${code(mount)}:`,
         '',
-        ...shell(`${words(['vault', 'read', '-field=certificate', `${mount}/cert/ca`])} >${next.certificate}`, look),
+        ...shell(`${readCertificate(mount)} >${next.certificate}`, look),
       ];
     case 'generate':
       return [
@@ -167,10 +169,7 @@ function nextSigns(plan: MeshCaPlan, { intermediate }: ClusterPlan, setup: strin
 
 /** Lays the certificate of the present root beside mesh-ca.yaml, whatever the config calls its file. */
 const keepFormer = ({ mount, issuer }: MeshCaPlan['root']) =>
-  mount === undefined
-    ? `cp root.pem ${FORMER}`
-    : `${words(['vault', 'read', '-field=certificate', certificateOf(mount, issuer)])} >${FORMER}`;
-const certificateOf = (mount: string, issuer: string) => (issuer === 'default' ? `${mount}/cert/ca` : `${mount}/issuer/${issuer}`);
+  mount === undefined ? `cp root.pem ${FORMER}` : `${readCertificate(mount, issuer)} >${FORMER}`;
 
 /** The third change. */
 function formerGoes(plan: MeshCaPlan, { name, context }: ClusterPlan, setup: string): string[] {
@@ -191,7 +190,7 @@ function formerGoes(plan: MeshCaPlan, { name, context }: ClusterPlan, setup: str
 function formerMount({ source, mount = '', issuer }: MeshCaPlan['root']): string[] {
   if (source !== 'import' && source !== 'generate') return [];
   const print = '-noout -fingerprint -sha256';
-  const held = `${words(['vault', 'read', '-field=certificate', certificateOf(mount, issuer)])} | openssl x509 ${print}`;
+  const held = `${readCertificate(mount, issuer)} | openssl x509 ${print}`;
   return [
     `After the last cluster nothing is below the former root's mount. This takes it away, with its key, where it holds the former root and no other:`,
     '',

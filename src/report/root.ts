@@ -95,17 +95,20 @@ export function makeRoot(
   );
 }
 
+/** Prints the certificate of an issuer in Vault. */
+export const readCertificate = (mount: string, issuer = 'default') =>
+  words(['vault', 'read', '-field=certificate', issuer === 'default' ? `${mount}/cert/ca` : `${mount}/issuer/${issuer}`]);
+
 /** How the root of Vault and that of the files are told to be one. */
 function compared({ root }: MeshCaPlan): string[] {
   if (root.mount === undefined) return [];
   const prints = root.certificate === undefined ? [] : fingerprints(root.certificate);
-  const path = root.issuer === 'default' ? `${root.mount}/cert/ca` : `${root.mount}/issuer/${root.issuer}`;
   const file = root.certificate === undefined || root.source !== 'import' ? 'root.pem' : 'ca.crt';
   return [
     'Compare the certificate in Vault with the file, by fingerprint:',
     '',
     ...shell(
-      `${words(['vault', 'read', '-field=certificate', path])} | openssl x509 -noout -fingerprint -sha256`,
+      `${readCertificate(root.mount, root.issuer)} | openssl x509 -noout -fingerprint -sha256`,
       `openssl x509 -in ${file} -noout -fingerprint -sha256`,
     ),
     prints.length > 0

@@ -1,4 +1,4 @@
-import { seconds } from '../plan/ttl';
+import { intermediateDue } from '../plan/pki';
 import { words } from '../script/bash';
 import { code, shell, yaml } from './markdown';
 import { ClusterContext } from './parts';
@@ -13,7 +13,7 @@ export function rotation({ cluster, at }: ClusterContext): string[] {
   const begin = [
     '## The next intermediate',
     '',
-    `The intermediate ${code(commonName)} lives ${ttl}. Vault refuses to sign what would outlive it, so the next one must sign ${certificates.maxTtl} before its end; begin when a third of its time is left, ${Math.floor(seconds(ttl) / 3 / day)} days before. When that is:`,
+    `The intermediate ${code(commonName)} lives ${ttl}. Vault refuses to sign what would outlive it, so the next one must sign ${certificates.maxTtl} before its end; begin when a third of its time is left, ${Math.floor(intermediateDue(intermediate, certificates.maxTtl).well / day)} days before. When that is:`,
     '',
     ...shell(lookAtEnd),
     `Write that day, here and after each rotation; the alerts of its end (apply manifests/4-monitoring again) and dist/timeline.md count from it:`,
@@ -29,20 +29,20 @@ export function rotation({ cluster, at }: ClusterContext): string[] {
   }
   const { number } = generation;
   const next = [
-    'In mesh-ca.yaml, write the next number for this cluster, and synthesize:',
-    '',
     ...ofCluster(cluster, `generation: ${number + 1}`),
     `A new key comes with it. To keep the key and have only the certificate made anew, write ${code('reuseKey: true')} beside it; not if the key may have leaked.`,
     '',
   ];
-  if (number === 1) return [...begin, ...next, ...change(cluster, at('setup.sh'), 2)];
+  const write = 'In mesh-ca.yaml, write the next number for this cluster, and synthesize:';
+  if (number === 1) return [...begin, write, '', ...next, ...change(cluster, at('setup.sh'), 2)];
   return [
     ...begin,
     `**This config has generation ${number}.** Until the one before it is removed, this is the change to it:`,
     '',
     ...change(cluster, at('setup.sh'), number),
-    `**The one after it**, once ${code(`${generation.prefix}${number - 1}`)} is gone. ${next[0]}`,
-    ...next.slice(1),
+    `**The one after it**, once ${code(`${generation.prefix}${number - 1}`)} is gone. ${write}`,
+    '',
+    ...next,
     `Then read on in this section: by then it is about the change to generation ${number + 1}.`,
     '',
   ];

@@ -1,8 +1,9 @@
 import { words } from '../script/bash';
 import { emergencies, livesOn } from '../script/emergency';
+import { ourPart } from '../plan/canary';
 import { MeshCaPlan } from '../plan/plan';
 import { code, plain, shell } from './markdown';
-import { ClusterContext, ourPart } from './parts';
+import { ClusterContext } from './parts';
 import { hasTeardown } from '../script/teardown';
 
 /** What to do at once, where somebody else may use the login, the PKI role or the CA. */

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { MADE_BY, OutputFile } from '../output';
 import { AuthPlan } from '../plan/auth';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
+import { intermediateDue } from '../plan/pki';
 import { seconds } from '../plan/ttl';
 import { code, table } from './markdown';
 
@@ -78,12 +79,12 @@ function clusterRows(cluster: ClusterPlan): string[][] {
   const { name, intermediate, certificates, auth } = cluster;
   const ttl = seconds(intermediate.ttl);
   const at = code(`${name}/README.md`);
-  const last = seconds(certificates.maxTtl) + DAY;
+  const { well, latest } = intermediateDue(intermediate, certificates.maxTtl);
   const { end } = intermediate;
   const [ends, begun] =
     end === undefined
-      ? [`${days(ttl)} after it was made`, `${days(Math.floor((ttl * 2) / 3))} after it was made. At the latest ${days(ttl - last)}`]
-      : [date(end), `by ${date(end - Math.floor(ttl / 3))}. At the latest by ${date(end - last)}`];
+      ? [`${days(ttl)} after it was made`, `${days(Math.floor((ttl * 2) / 3))} after it was made. At the latest ${days(ttl - latest)}`]
+      : [date(end), `by ${date(end - well)}. At the latest by ${date(end - latest)}`];
   return [
     [`${name}: its CA ${code(intermediate.commonName)}`, ends, begun, `${at}, ${code('intermediate.generation')}`],
     ...authRows(auth).map(([what, ends, begun]) => [`${name}: ${what}`, ends, begun, at]),

@@ -1,3 +1,4 @@
+import { ourPart } from '../plan/canary';
 import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
 import { CarryScript } from './carry';
@@ -137,7 +138,7 @@ function meshConstants(plan: ClusterPlan): Record<string, string> {
     istio_namespace: istio.namespace,
     istiod_deployments: deploymentsOf(plan),
     ca_address: istioCsr.caAddress,
-    our_part: `${istio.target.part}${plan.istiods.length > 1 ? ', of both istiods,' : ''}`,
+    our_part: ourPart(plan),
   };
 }
 
