@@ -1421,4 +1421,22 @@ export const mutations = [
     test: 'test/verify/verify-canary.test.ts',
     red: 'the canary is not there yet',
   },
+
+  // what a newcomer met
+  {
+    name: 'programs: the function of the name vault counts for the program',
+    file: 'src/script/runtime/setup.sh',
+    from: 'type -P "$program" >/dev/null || missing',
+    to: 'command -v "$program" >/dev/null || missing',
+    ...SETUP,
+    red: 'if there is no vault, which it names; with bao alone it takes that',
+  },
+  {
+    name: 'programs: bao is never taken, since vault is found as a function',
+    file: 'src/script/runtime/setup.sh',
+    from: 'type -P vault >/dev/null || ! type -P bao',
+    to: 'command -v vault >/dev/null || ! type -P bao',
+    ...SETUP,
+    red: 'if there is no vault, which it names; with bao alone it takes that',
+  },
 ];

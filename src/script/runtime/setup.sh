@@ -467,10 +467,11 @@ root_from_vault() {
 
 missing=()
 
+# by their files: a function here is called `vault`, and would be found in its place.
 need_programs() {
   local program
   for program in "$cli" "$@"; do
-    command -v "$program" >/dev/null || missing+=("the program $program")
+    type -P "$program" >/dev/null || missing+=("the program $program")
   done
 }
 
@@ -550,7 +551,7 @@ need_step() {
 # print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
 # (sys/capabilities-self) is left out.
 print_policy() {
-  command -v jq >/dev/null || die 'this is missing: the program jq'
+  type -P jq >/dev/null || die 'this is missing: the program jq'
   jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
     | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
     | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
@@ -593,7 +594,7 @@ main() {
   cli=${MESH_CA_CLI:-}
   if [[ -z $cli ]]; then
     cli=vault
-    command -v vault >/dev/null || ! command -v bao >/dev/null || cli=bao
+    type -P vault >/dev/null || ! type -P bao >/dev/null || cli=bao
   fi
   while (($# > 0)); do
     case $1 in
