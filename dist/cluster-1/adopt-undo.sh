@@ -440,14 +440,21 @@ issuer_of() {
   get "$1/issuer/$id"
 }
 
+# unfit ISSUER: prints what keeps Vault from letting it sign certificates, in words; nothing where it may.
+unfit() {
+  jq -r '.data | if .revoked == true then "is revoked"
+    elif .usage // "issuing-certificates" | tostring | contains("issuing-certificates") then empty
+    else "may not sign: its usage is \(.usage)" end' <<<"$1"
+}
+
 # may_sign_for SECONDS MOUNT REF WHAT: whether Vault lets an issuer sign, and for so long, which it would cut without a word. Says what is wrong.
 may_sign_for() {
-  local found rc=0
-  found=$(issuer_of "$2" "$3") || return 2
-  if [[ $(jq -r '.data.revoked // false' <<<"$found") == true ]]; then
+  local found reason rc=0
+  found=$(issuer_of "$2" "$3") && reason=$(unfit "$found") || return 2
+  if [[ $reason == 'is revoked' ]]; then
     complain "$4 in $2 is revoked"
-  elif ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
-    complain "$4 in $2 may not sign: its usage is $(jq -r '.data.usage' <<<"$found"); to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
+  elif [[ -n $reason ]]; then
+    complain "$4 in $2 $reason; to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
   else
     mount_allows "$2" "$1" || rc=$?
     ((rc == 1)) || return "$rc"

@@ -671,14 +671,21 @@ issuer_of() {
   get "$1/issuer/$id"
 }
 
+# unfit ISSUER: prints what keeps Vault from letting it sign certificates, in words; nothing where it may.
+unfit() {
+  jq -r '.data | if .revoked == true then "is revoked"
+    elif .usage // "issuing-certificates" | tostring | contains("issuing-certificates") then empty
+    else "may not sign: its usage is \(.usage)" end' <<<"$1"
+}
+
 # may_sign_for SECONDS MOUNT REF WHAT: whether Vault lets an issuer sign, and for so long, which it would cut without a word. Says what is wrong.
 may_sign_for() {
-  local found rc=0
-  found=$(issuer_of "$2" "$3") || return 2
-  if [[ $(jq -r '.data.revoked // false' <<<"$found") == true ]]; then
+  local found reason rc=0
+  found=$(issuer_of "$2" "$3") && reason=$(unfit "$found") || return 2
+  if [[ $reason == 'is revoked' ]]; then
     complain "$4 in $2 is revoked"
-  elif ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
-    complain "$4 in $2 may not sign: its usage is $(jq -r '.data.usage' <<<"$found"); to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
+  elif [[ -n $reason ]]; then
+    complain "$4 in $2 $reason; to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
   else
     mount_allows "$2" "$1" || rc=$?
     ((rc == 1)) || return "$rc"
@@ -1293,6 +1300,7 @@ ca_present() {
   find_ca "$1" || rc=$?
   ((rc == 0)) || return "$rc"
   [[ -z ${generation:-} ]] || has_its_name || return 1
+  [[ -z ${generation:-} ]] || still_signs || return 2
   note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
   report_other_signers
@@ -1406,7 +1414,12 @@ issue_ca() {
     prepare_generation
     find_ca "$1" || rc=$?
     ((rc <= 1)) || exit 1
-    ((rc == 1)) || { name_issuer "$issuer" "${issuer_name:-}" && ca_present "$1" && return 0; }
+    if ((rc == 0)); then
+      name_issuer "$issuer" "${issuer_name:-}"
+      # what is wrong with it is said already; another one is not made in its place.
+      ca_present "$1" || exit 1
+      return 0
+    fi
   fi
   request_ca
   bundle=$(jq -n --arg csr "$csr" --argjson sign "$sign_fields" '{$csr} + $sign' | put "$signer_path" | jq -r .data.certificate)
@@ -1505,6 +1518,17 @@ has_former() {
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
 has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer") == "$issuer_name" ]]; }
+
+# still_signs: whether Vault lets the planned CA sign; says what is wrong, and the way on. A revoked one never may again, whatever is repaired.
+still_signs() {
+  local reason way=': '
+  reason=$(unfit "$issuer") || return 2
+  [[ -n $reason ]] || return 0
+  [[ $reason == 'is revoked' ]] ||
+    way="; to let it: $cli patch $mount/issuer/$(jq -r '.data | "\(.issuer_id) usage=\(.usage)"' <<<"$issuer"),issuing-certificates; or "
+  complain "the CA $(described "$ca") in $mount $reason${way}raise intermediate.generation of $cluster in mesh-ca.yaml, synthesize and run this again"
+  return 1
+}
 
 # prepare_generation: a second CA is about to be made: the first one gets its name, and the default stays where it is until it is moved. Sets
 # `former_key` where the new one takes the key of the one before.

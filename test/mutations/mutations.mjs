@@ -1094,8 +1094,8 @@ export const mutations = [
   {
     name: 'existing: one that may not sign will do',
     file: 'src/script/runtime/setup.sh',
-    from: '  elif ! jq -e \'.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")\' <<<"$found" >/dev/null; then',
-    to: '  elif false; then',
+    from: 'elif .usage // "issuing-certificates" | tostring | contains("issuing-certificates") then empty',
+    to: 'elif true then empty',
     test: 'test/live/roots-existing.test.ts',
     project: 'live',
     red: 'before anything is changed',
@@ -1423,6 +1423,15 @@ export const mutations = [
   },
 
   // what a newcomer met
+  {
+    name: 'revoked: it is as planned',
+    file: 'src/script/runtime/ca.sh',
+    from: '  [[ -z ${generation:-} ]] || still_signs || return 2\n',
+    to: '',
+    test: 'test/live/emergency.test.ts',
+    project: 'live',
+    red: 'is no CA as planned',
+  },
   {
     name: 'programs: the function of the name vault counts for the program',
     file: 'src/script/runtime/setup.sh',

@@ -108,6 +108,7 @@ ca_present() {
   find_ca "$1" || rc=$?
   ((rc == 0)) || return "$rc"
   [[ -z ${generation:-} ]] || has_its_name || return 1
+  [[ -z ${generation:-} ]] || still_signs || return 2
   note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
   report_other_signers
@@ -221,7 +222,12 @@ issue_ca() {
     prepare_generation
     find_ca "$1" || rc=$?
     ((rc <= 1)) || exit 1
-    ((rc == 1)) || { name_issuer "$issuer" "${issuer_name:-}" && ca_present "$1" && return 0; }
+    if ((rc == 0)); then
+      name_issuer "$issuer" "${issuer_name:-}"
+      # what is wrong with it is said already; another one is not made in its place.
+      ca_present "$1" || exit 1
+      return 0
+    fi
   fi
   request_ca
   bundle=$(jq -n --arg csr "$csr" --argjson sign "$sign_fields" '{$csr} + $sign' | put "$signer_path" | jq -r .data.certificate)
