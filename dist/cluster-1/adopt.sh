@@ -428,6 +428,13 @@ verified() {
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
+# unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
+unverified() {
+  local reason
+  reason=$(sed -n 's/^error [0-9]* at [0-9]* depth lookup: *//p' "$work/error" | sort -u | paste -sd, -)
+  printf '%s' "${reason:-OpenSSL gives no reason}"
+}
+
 # is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
 is_root() {
   if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
@@ -1035,7 +1042,7 @@ look_at_present() {
     return 0
   fi
   verified "$present" "$(first_certificate < <(of_ca certificate))" "$(of_ca chain)"$'\n'"$(of_ca certificate)" ||
-    die "the CA in Secret $istio_namespace/$(of_ca name) does not verify to what the mesh trusts today ($ROOT_MAP): istiod does not sign with it, and would after a restart ($(last_error))"
+    die "the CA in Secret $istio_namespace/$(of_ca name) does not verify to what the mesh trusts today ($ROOT_MAP): istiod does not sign with it, and would after a restart ($(unverified))"
   [[ -z $(of_ca keeper) ]] ||
     note "Secret $(of_ca name) is kept by another program ($(of_ca keeper)), which may put back what is written there: change it at its source too"
 }

@@ -427,6 +427,13 @@ verified() {
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
+# unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
+unverified() {
+  local reason
+  reason=$(sed -n 's/^error [0-9]* at [0-9]* depth lookup: *//p' "$work/error" | sort -u | paste -sd, -)
+  printf '%s' "${reason:-OpenSSL gives no reason}"
+}
+
 # is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
 is_root() {
   if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then

@@ -1448,4 +1448,12 @@ export const mutations = [
     ...SETUP,
     red: 'if there is no vault, which it names; with bao alone it takes that',
   },
+  {
+    name: 'unverified: its message names a file that is gone by then',
+    file: 'src/script/runtime/ca.sh',
+    from: 'verify to the root $root_place ($(unverified))"',
+    to: 'verify to the root $root_place ($(last_error))"',
+    ...OTHERS,
+    red: 'no file that is gone by then',
+  },
 ];

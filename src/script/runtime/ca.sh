@@ -116,7 +116,7 @@ ca_present() {
 
 # is_planned_ca ISSUER: says what is wrong where it is not, else sets `ca` to its certificate.
 is_planned_ca() {
-  local certificate cn reason
+  local certificate cn reason way=''
   pick '.data | .certificate, (.ca_chain // [] | join("\n")), .key_id // ""' <<<"$1" || return 1
   certificate=$(first_certificate <<<"${picked[0]}") || return 1
   cn=$(subject_cn <<<"$certificate")
@@ -125,12 +125,13 @@ is_planned_ca() {
   elif [[ -z ${picked[2]} ]]; then
     reason="holds the certificate of '$cn' without its key"
   elif ! verified "$root" "$certificate" "${picked[1]}"; then
-    reason="holds a CA that does not verify to the root $root_place ($(last_error))"
+    reason="holds a CA that does not verify to the root $root_place ($(unverified))"
+    [[ -z ${generation:-} ]] || way=', or raise intermediate.generation, where the root is another one now'
   else
     ca=$certificate
     return 0
   fi
-  complain "$mount $reason: CA material is never replaced here; choose another mount in the config"
+  complain "$mount $reason: CA material is never replaced here; choose another mount in the config$way"
   return 1
 }
 
