@@ -524,6 +524,8 @@ root_from_vault() {
 # --- before the first step -------------------------------------------------------------------------------------------------------
 
 missing=()
+# whether rights of the token are among it.
+lacks_rights=false
 
 # by their files: a function here is called `vault`, and would be found in its place.
 need_programs() {
@@ -581,10 +583,12 @@ need_vault() {
   }
   lacks=$(lacking 'look act' "$only" <<<"$capabilities")
   mapfile -t missing < <(sed -n 's/^look: //p' <<<"$lacks")
+  ((${#missing[@]} == 0)) || lacks_rights=true
   [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
   mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
+  ((${#missing[@]} == 0)) || lacks_rights=true
 }
 
 # lacking WHEN... STEPS: what the token lacks of what these steps need to look or to act, a line each, e.g. `look: the capability …`; of all
@@ -641,7 +645,25 @@ stop_if_missing() {
   ((${#missing[@]} > 0)) || return 0
   printf '%s: error: this is missing, and nothing was changed:\n' "$0" >&2
   printf '  - %s\n' "${missing[@]}" >&2
+  [[ $lacks_rights == false ]] || say_rights >&2
   exit 1
+}
+
+# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own.
+say_rights() {
+  local words=--print-policy name=${token_policy:-} within=''
+  [[ -z $vault_namespace ]] || within="-namespace=$(printf %q "$vault_namespace") "
+  if [[ $mode == check ]]; then
+    words+=' --check' name+=-check
+  elif [[ ${retire:-false} == true ]]; then
+    words+=' --retire'
+  elif [[ -n ${closed:-} ]]; then
+    words+=" $closed" name+="-$closed"
+  fi
+  printf 'whoever may write policies gives the rights by this line:\n'
+  printf '    bash %q %s | %s policy write %s%s -\n' "$0" "$words" "$cli" "$within" "$name"
+  printf 'a token with that policy is needed then, in VAULT_TOKEN; one that has it already has them at once:\n'
+  printf '    %s token create %s-policy=%s -ttl=1h\n' "$cli" "$within" "$name"
 }
 
 # main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.

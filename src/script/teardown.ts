@@ -1,5 +1,6 @@
 import { CHART } from '../plan/istio-csr';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
+import { tokenPolicy } from './policy-text';
 import { reaches, rootPlace, script } from './setup';
 import { clusterSteps, rootSteps } from './steps';
 import { Step } from './step';
@@ -20,6 +21,7 @@ export function teardownScript(cluster: ClusterPlan): string {
       context,
       ...reaches(vault),
       ...rootPlace(root),
+      token_policy: tokenPolicy('teardown', name),
       intermediate_mount: intermediate.mount,
       ca_mounts: caMounts(steps),
       ca_names: JSON.stringify({ cas: caNames(made) }),
@@ -51,6 +53,7 @@ export function rootTeardownScript({ root, policyCas, vault, clusters }: MeshCaP
     {
       ...reaches(vault),
       ...rootPlace(root),
+      token_policy: tokenPolicy('teardown', 'root'),
       ca_mounts: caMounts(steps),
       ca_names: JSON.stringify({
         cas: [...caNames(made), ...clusters.map(({ intermediate: { mount, commonName } }) => [mount, commonName])],

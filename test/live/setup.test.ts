@@ -267,6 +267,33 @@ describe('before the first step', () => {
     expect(await world.script('root', [], env)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(message) as string });
   });
 
+  test('fails if the token lacks rights: the lines that it says give them, and with them it gets through', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(configs.recommended, vault, [kube]);
+    ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
+    const { body } = await vault.request('POST', 'auth/token/create', { policies: ['default'], ttl: '1h' });
+    const nobody = { VAULT_TOKEN: (body as { auth: { client_token: string } }).auth.client_token };
+    const type = async (line: string) => ok(await run('bash', ['-c', line], { cwd: world.folder, env: world.env })).trim();
+    for (const [args, words, name] of [
+      [[], '', ''],
+      [['--check'], ' --check', '-check'],
+      [['--retire'], ' --retire', ''],
+    ] as const) {
+      const { code, stdout, stderr } = await world.script('cluster-1', args, nobody);
+      const [, write = '', create = ''] = /\n {4}(bash .*)\n.*\n {4}(vault .*)\n$/.exec(stderr) ?? [];
+      const policy = `mesh-ca-setup-cluster-1${name}`;
+      expect([code, stdout, write, create]).toEqual([
+        1,
+        '',
+        `bash dist/cluster-1/setup.sh --print-policy${words} | vault policy write ${policy} -`,
+        `vault token create -policy=${policy} -ttl=1h`,
+      ]);
+      await type(write);
+      const VAULT_TOKEN = await type(`${create} -field=token`);
+      expect(await world.script('cluster-1', args, { VAULT_TOKEN })).toMatchObject({ code: 0, stderr: '' });
+    }
+  });
+
   test('fails if there is no vault, which it names; with bao alone it takes that', async () => {
     const vault = await devVault();
     const world = await makeWorld(configs.recommended, vault, [kube]);

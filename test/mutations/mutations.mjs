@@ -1456,4 +1456,20 @@ export const mutations = [
     ...OTHERS,
     red: 'no file that is gone by then',
   },
+  {
+    name: 'rights: the remedy is not said',
+    file: 'src/script/runtime/setup.sh',
+    from: '  [[ $lacks_rights == false ]] || say_rights >&2',
+    to: '',
+    ...SETUP,
+    red: 'the lines that it says give them, and with them it gets through',
+  },
+  {
+    name: 'rights: what can be retired is left out of them',
+    file: 'src/script/runtime/setup.sh',
+    from: "    words+=' --retire'",
+    to: '    :',
+    ...SETUP,
+    red: 'the lines that it says give them, and with them it gets through',
+  },
 ];
