@@ -1472,4 +1472,22 @@ export const mutations = [
     ...SETUP,
     red: 'the lines that it says give them, and with them it gets through',
   },
+  {
+    name: 'teardown: another generation is of another maker',
+    file: 'src/script/runtime/teardown.sh',
+    from: '  [[ -z ${picked[0]} ]] || ! is_generation "${picked[0]}" "$name" || return 0\n',
+    to: '',
+    project: 'live',
+    test: 'test/live/teardown.test.ts',
+    red: 'every generation of its CA goes with a cluster',
+  },
+  {
+    name: 'teardown: what is in the way of setup.sh is not said',
+    file: 'src/script/runtime/teardown.sh',
+    from: '((${#others[@]} == 0)) || in_the_way+=("the mount $2")',
+    to: ':',
+    project: 'live',
+    test: 'test/live/teardown.test.ts',
+    red: 'what was there before stays, with its data',
+  },
 ];

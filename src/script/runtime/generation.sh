@@ -11,7 +11,7 @@ issuer_named() {
 }
 
 # is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there, by number.
-is_own_name() { [[ $1 == "$issuer_prefix"* && ${1#"$issuer_prefix"} =~ ^[1-9][0-9]{0,2}$ ]]; }
+is_own_name() { is_generation "$issuer_prefix" "$1"; }
 own_names() {
   local name
   local -a own=()
