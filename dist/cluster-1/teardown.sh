@@ -14,9 +14,10 @@ readonly ca_bundle=''
 readonly config_root=''
 readonly root_mount=pki
 readonly root_ref=default
+readonly token_policy=mesh-ca-teardown-cluster-1
 readonly intermediate_mount=istioca-cluster-1
 readonly ca_mounts=istioca-cluster-1
-readonly ca_names='{"cas":[["istioca-cluster-1","cluster-1 Mesh Intermediate CA"]]}'
+readonly ca_names='[{"mount":"istioca-cluster-1","names":["cluster-1 Mesh Intermediate CA"],"prefix":"cluster-1-g"}]'
 readonly role_path=istioca-cluster-1/roles/cluster-1
 readonly issuer_kind=issuer
 readonly issuer_name=vault-issuer
@@ -24,7 +25,8 @@ readonly issuer_place=istio-system
 readonly csr=cert-manager-istio-csr
 readonly csr_namespace=cert-manager
 readonly objects='secret cert-manager istio-root-ca'
-readonly taken_back='cluster cluster-1 is taken back. setup.sh makes it anew, with another CA; what was applied from dist/cluster-1/manifests is removed as it was applied'
+readonly taken_back='cluster cluster-1 is taken back; what was applied from dist/cluster-1/manifests is removed as it was applied'
+readonly made_anew='setup.sh makes it anew, with another CA'
 readonly step_count=8
 readonly needs='{
   "cluster/root-ca": {},
@@ -427,6 +429,13 @@ verified() {
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
+# unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
+unverified() {
+  local reason
+  reason=$(sed -n 's/^error [0-9]* at [0-9]* depth lookup: *//p' "$work/error" | sort -u | paste -sd, -)
+  printf '%s' "${reason:-OpenSSL gives no reason}"
+}
+
 # is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
 is_root() {
   if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
@@ -472,14 +481,21 @@ issuer_of() {
   get "$1/issuer/$id"
 }
 
+# unfit ISSUER: prints what keeps Vault from letting it sign certificates, in words; nothing where it may.
+unfit() {
+  jq -r '.data | if .revoked == true then "is revoked"
+    elif .usage // "issuing-certificates" | tostring | contains("issuing-certificates") then empty
+    else "may not sign: its usage is \(.usage)" end' <<<"$1"
+}
+
 # may_sign_for SECONDS MOUNT REF WHAT: whether Vault lets an issuer sign, and for so long, which it would cut without a word. Says what is wrong.
 may_sign_for() {
-  local found rc=0
-  found=$(issuer_of "$2" "$3") || return 2
-  if [[ $(jq -r '.data.revoked // false' <<<"$found") == true ]]; then
+  local found reason rc=0
+  found=$(issuer_of "$2" "$3") && reason=$(unfit "$found") || return 2
+  if [[ $reason == 'is revoked' ]]; then
     complain "$4 in $2 is revoked"
-  elif ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
-    complain "$4 in $2 may not sign: its usage is $(jq -r '.data.usage' <<<"$found"); to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
+  elif [[ -n $reason ]]; then
+    complain "$4 in $2 $reason; to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
   else
     mount_allows "$2" "$1" || rc=$?
     ((rc == 1)) || return "$rc"
@@ -542,11 +558,14 @@ root_from_vault() {
 # --- before the first step -------------------------------------------------------------------------------------------------------
 
 missing=()
+# whether rights of the token are among it.
+lacks_rights=false
 
+# by their files: a function here is called `vault`, and would be found in its place.
 need_programs() {
   local program
   for program in "$cli" "$@"; do
-    command -v "$program" >/dev/null || missing+=("the program $program")
+    type -P "$program" >/dev/null || missing+=("the program $program")
   done
 }
 
@@ -598,10 +617,12 @@ need_vault() {
   }
   lacks=$(lacking 'look act' "$only" <<<"$capabilities")
   mapfile -t missing < <(sed -n 's/^look: //p' <<<"$lacks")
+  ((${#missing[@]} == 0)) || lacks_rights=true
   [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
   mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
+  ((${#missing[@]} == 0)) || lacks_rights=true
 }
 
 # lacking WHEN... STEPS: what the token lacks of what these steps need to look or to act, a line each, e.g. `look: the capability …`; of all
@@ -626,7 +647,7 @@ need_step() {
 # print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
 # (sys/capabilities-self) is left out.
 print_policy() {
-  command -v jq >/dev/null || die 'this is missing: the program jq'
+  type -P jq >/dev/null || die 'this is missing: the program jq'
   jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
     | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
     | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
@@ -658,7 +679,25 @@ stop_if_missing() {
   ((${#missing[@]} > 0)) || return 0
   printf '%s: error: this is missing, and nothing was changed:\n' "$0" >&2
   printf '  - %s\n' "${missing[@]}" >&2
+  [[ $lacks_rights == false ]] || say_rights >&2
   exit 1
+}
+
+# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own.
+say_rights() {
+  local words=--print-policy name=${token_policy:-} within=''
+  [[ -z $vault_namespace ]] || within="-namespace=$(printf %q "$vault_namespace") "
+  if [[ $mode == check ]]; then
+    words+=' --check' name+=-check
+  elif [[ ${retire:-false} == true ]]; then
+    words+=' --retire'
+  elif [[ -n ${closed:-} ]]; then
+    words+=" $closed" name+="-$closed"
+  fi
+  printf 'whoever may write policies gives the rights by this line:\n'
+  printf '    bash %q %s | %s policy write %s%s -\n' "$0" "$words" "$cli" "$within" "$name"
+  printf 'a token with that policy is needed then, in VAULT_TOKEN; one that has it already has them at once:\n'
+  printf '    %s token create %s-policy=%s -ttl=1h\n' "$cli" "$within" "$name"
 }
 
 # main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.
@@ -669,7 +708,7 @@ main() {
   cli=${MESH_CA_CLI:-}
   if [[ -z $cli ]]; then
     cli=vault
-    command -v vault >/dev/null || ! command -v bao >/dev/null || cli=bao
+    type -P vault >/dev/null || ! type -P bao >/dev/null || cli=bao
   fi
   while (($# > 0)); do
     case $1 in
@@ -819,6 +858,9 @@ vault_time() {
   jq -e '(.data // .).server_time_utc | numbers' <<<"$health" || return 2
 }
 
+# is_generation PREFIX NAME: whether an issuer's name is one that these scripts give: the prefix of its cluster, and a number.
+is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
+
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
 own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
 
@@ -846,8 +888,13 @@ keep() {
   kept=$((kept + 1))
 }
 
+# what is kept, and what setup.sh would not write over.
+in_the_way=()
 # keep_foreign PATH
-keep_foreign() { keep "$1: the CA of this cluster is not in Vault, so it may be of another maker; to remove it: $cli delete $1"; }
+keep_foreign() {
+  keep "$1: the CA of this cluster is not in Vault, so it may be of another maker; to remove it: $cli delete $1"
+  in_the_way+=("$1")
+}
 
 # whether what has a planned name is what setup.sh made.
 ours=true
@@ -967,13 +1014,17 @@ before_steps() {
 
 after_steps() {
   ((kept == 0)) || say "kept, and named above: $kept"
-  say "$taken_back"
+  if ((${#in_the_way[@]} == 0)); then
+    say "$taken_back. $made_anew"
+  else
+    say "$taken_back. setup.sh does not make it anew beside what is kept and in its way:$(printf ' %s,' "${in_the_way[@]}") unless that is removed, or other names are chosen in the config"
+  fi
 }
 
 # --- the CAs
 
-# survey MOUNT: sets what a PKI secrets engine holds: `own`, the issuers of the planned CA; `carried`, the certificates above it that came with
-# it; `keys`, those of `own`, and those that a stopped run has left; `cas`, the CA in words; `others`, what is of another maker.
+# survey MOUNT: sets what a PKI secrets engine holds: `own`, the issuers of the planned CA, of all its generations; `carried`, the certificates above it that came with
+# it; `keys`, those of `own`, and those that a stopped run has left; `cas`, the CAs in words; `others`, what is of another maker.
 survey() {
   local id issuer certificate whose issuers='[]'
   local -a ids
@@ -986,7 +1037,7 @@ survey() {
     whose=other
     if [[ -z $(jq -r '.data.key_id // ""' <<<"$issuer") ]]; then
       whose=carried
-    elif is_own "$1" "$id" "$certificate"; then
+    elif is_own "$1" "$issuer" "$certificate"; then
       whose=own
       cas+=("$(described "$certificate"), until $(end_of <<<"$certificate")")
     else
@@ -1012,18 +1063,24 @@ survey() {
 # what a key is called that is to go: without its issuer nothing else would tell whose it was.
 readonly REMOVED=cdk8s-mesh-ca-removed-
 
-# is_own MOUNT ID CERTIFICATE: whether an issuer is the planned CA of that mount: by its name; of the root, which may have any, by what is
-# known of it, or by its being the default.
+# is_own MOUNT ISSUER CERTIFICATE: whether it is the planned CA of that mount, or another generation of it: by the certificate's name, or by what
+# setup.sh calls the issuer; of the root, which may have any name, by what is known of it, or by its being the default.
 is_own() {
-  local name
-  name=$(jq -r --arg mount "$1" '.cas | map(select(.[0] == $mount)[1])[0] // ""' <<<"$ca_names") || return 2
-  if [[ -n $name ]]; then
-    [[ $(subject_cn <<<"$3") == "$name" ]]
-  elif [[ -n $known_root ]]; then
+  local names name
+  names=$(jq -c --arg mount "$1" '.[] | select(.mount == $mount)' <<<"$ca_names") || return 2
+  if [[ -z $names && -n $known_root ]]; then
     same_as_known "$3"
-  else
-    [[ $(get "$1/config/issuers" | jq -r .data.default) == "$2" ]]
+    return
+  elif [[ -z $names ]]; then
+    [[ $(get "$1/config/issuers" | jq -r .data.default) == "$(jq -r .data.issuer_id <<<"$2")" ]]
+    return
   fi
+  pick '.prefix, .names[]' <<<"$names" || return 2
+  name=$(jq -r '.data.issuer_name // ""' <<<"$2") || return 2
+  [[ -z ${picked[0]} ]] || ! is_generation "${picked[0]}" "$name" || return 0
+  name=$(subject_cn <<<"$3")
+  for names in "${picked[@]:1}"; do [[ $name != "$names" ]] || return 0; done
+  return 1
 }
 
 # ca_gone MOUNT, remove_ca MOUNT: whether nothing of the planned CA is left there.
@@ -1042,19 +1099,22 @@ remove_ca() {
   for id in "${keys[@]}"; do remove "$1/key/$id"; done
 }
 
-# name_cas: has each CA named whose key is lost; exit 2 where one is not, and nothing is changed.
+# name_cas: names each CA whose key is lost, then has each name said; exit 2 where one is not, and nothing is changed.
 name_cas() {
   local mount ca name
+  local -a names=()
   for mount in $ca_mounts; do
     survey "$mount" || exit 1
     for ca in "${cas[@]}"; do
       name=${ca#\'}
-      name=${name%%\', SHA-256*}
+      names+=("${name%%\', SHA-256*}")
       say "the key of the CA $ca, in $mount, will be lost for good: what it would sign is signed by nobody, and a snapshot of Vault, taken before, is the only way back"
-      [[ $mode == run ]] || continue
-      [[ $'\n'$losing == *$'\n'"$name"$'\n'* ]] || typed 'the common name of the CA' "$name" --lose-ca
-      losing+=$name$'\n'
     done
+  done
+  [[ $mode == run ]] || return 0
+  for name in "${names[@]}"; do
+    [[ $'\n'$losing == *$'\n'"$name"$'\n'* ]] || typed 'the common name of the CA' "$name" --lose-ca
+    losing+=$name$'\n'
   done
 }
 
@@ -1069,6 +1129,12 @@ mount_gone() {
     1) return 0 ;;
     *) return 2 ;;
   esac
+  others=()
+  if [[ $1 == sys/mounts ]]; then
+    survey "$2" || return 2
+    add_roles "$2/roles"
+    ((${#others[@]} == 0)) || in_the_way+=("the mount $2")
+  fi
   is_marked "$1" "$2" || rc=$?
   case $rc in
     0) ;;
@@ -1078,19 +1144,19 @@ mount_gone() {
       ;;
     *) return 2 ;;
   esac
-  if [[ $1 == sys/mounts ]]; then
-    survey "$2" || return 2
-    keys_of "$2/roles" || true
-  else
-    others=()
-    keys_of "$3" || true
-  fi
-  for one in "${listed[@]}"; do
-    [[ $one == "${4:-}" || $2/roles/$one == "$role_path" ]] || others+=("the role $one")
-  done
+  [[ $1 == sys/mounts ]] || add_roles "$3" "$4"
   ((${#others[@]} > 0)) || return 1
   one=$(printf ', %s' "${others[@]}")
   keep "the mount $2, which holds what is not of the plan: ${one#, }"
+}
+
+# add_roles PATH [ROLE]: adds to `others` the roles there, but the cluster's own.
+add_roles() {
+  local one
+  keys_of "$1" || true
+  for one in "${listed[@]}"; do
+    [[ $one == "${2:-}" || $1/$one == "$role_path" ]] || others+=("the role $one")
+  done
 }
 
 # --- a cluster

@@ -2,6 +2,7 @@ import { ourPart } from '../plan/canary';
 import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
 import { CarryScript } from './carry';
+import { tokenPolicy } from './policy-text';
 import { deploymentsOf, reaches, rootPlace, script } from './setup';
 import { Step } from './step';
 import { readsRoot } from './ca-steps';
@@ -147,6 +148,7 @@ function adoptConstants(cluster: ClusterPlan): Record<string, string> {
   const { kind, namespace, name, key, delivered } = istioCsr.rootCa;
   return {
     ...meshConstants(cluster),
+    token_policy: tokenPolicy('adopt', cluster.name),
     also_trust: root.alsoTrust.join('').trim(),
     root_kind: kind,
     root_namespace: namespace,

@@ -1,6 +1,7 @@
 import { AppRolePlan } from '../plan/app-role';
 import { ClusterPlan } from '../plan/plan';
 import { authConstants, reaches, rootPlace, script } from './setup';
+import { tokenPolicy } from './policy-text';
 import { Step } from './step';
 import { readsRoot } from './ca-steps';
 import { loginTrialCommands } from './trial';
@@ -112,7 +113,10 @@ export function rotationSteps(cluster: ClusterPlan, { path, secret }: AppRolePla
 function rotateScript(cluster: ClusterPlan, auth: AppRolePlan): string {
   const about = `Replaces the secret ID of cluster ${cluster.name} by a new one, and then destroys the one before.`;
   const texts = ['carry.sh', 'rotate.sh', 'kube.sh', 'app-role.sh', 'secret-in-cluster.sh', 'trial.sh'] as const;
-  return script(about, [], rotationSteps(cluster, auth), texts, carryConstants(cluster, auth));
+  return script(about, [], rotationSteps(cluster, auth), texts, {
+    ...carryConstants(cluster, auth),
+    token_policy: tokenPolicy('rotate', cluster.name),
+  });
 }
 
 function unwrapScript(cluster: ClusterPlan, auth: AppRolePlan): string {

@@ -2,6 +2,7 @@ import { AuthPlan } from '../plan/auth';
 import { ClusterPlan } from '../plan/plan';
 import { longest, seconds } from '../plan/ttl';
 import { readsCa } from './ca-steps';
+import { tokenPolicy } from './policy-text';
 import { clusterSteps, policyPath } from './steps';
 import { reaches, rootPlace, script } from './setup';
 import { Step } from './step';
@@ -125,6 +126,7 @@ export function emergencyScript(cluster: ClusterPlan): string {
       cluster: cluster.name,
       ...reaches(cluster.vault),
       ...rootPlace(cluster.root),
+      token_policy: tokenPolicy('emergency', cluster.name),
       options_usage: ` [--yes NAME] ${names.join(' | ')}`,
       options_help: [
         `  --yes NAME          the name of the cluster, ${cluster.name}, which is asked for at a terminal otherwise`,

@@ -11,6 +11,7 @@ import { comment, constants, stepsFunction } from './bash';
 import { loginsOf, ownAuth } from './auth-steps';
 import { caConstants } from './ca-steps';
 import { generationConstants } from './generation-steps';
+import { tokenPolicy } from './policy-text';
 import { clusterSteps, policyPath, rootSteps } from './steps';
 import runtime from './runtime.json';
 import { markOf, Step } from './step';
@@ -28,6 +29,7 @@ export function rootScript({ root, policyCas, vault, clusters, warnings }: MeshC
     {
       ...reaches(vault),
       ...rootPlace(root),
+      token_policy: tokenPolicy('setup', 'root'),
       root_source: root.source,
       root_common_name: root.generate.commonName,
       root_subject: subjectText(root.generate.subject),
@@ -79,6 +81,7 @@ export function clusterScript(cluster: ClusterPlan): string {
       context: cluster.context,
       ...reaches(vault),
       ...rootPlace(root),
+      token_policy: tokenPolicy('setup', name),
       also_trust: root.alsoTrust.join('').trim(),
       intermediate_mount: intermediate.mount,
       intermediate_key: intermediate.key,

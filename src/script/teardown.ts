@@ -1,5 +1,7 @@
 import { CHART } from '../plan/istio-csr';
+import { IntermediatePlan } from '../plan/pki';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
+import { tokenPolicy } from './policy-text';
 import { reaches, rootPlace, script } from './setup';
 import { clusterSteps, rootSteps } from './steps';
 import { Step } from './step';
@@ -20,9 +22,10 @@ export function teardownScript(cluster: ClusterPlan): string {
       context,
       ...reaches(vault),
       ...rootPlace(root),
+      token_policy: tokenPolicy('teardown', name),
       intermediate_mount: intermediate.mount,
       ca_mounts: caMounts(steps),
-      ca_names: JSON.stringify({ cas: caNames(made) }),
+      ca_names: JSON.stringify([generationsOf(intermediate)]),
       role_path: role.path,
       issuer_kind: issuer.kind.toLowerCase(),
       issuer_name: issuer.name,
@@ -31,7 +34,8 @@ export function teardownScript(cluster: ClusterPlan): string {
       csr: CHART,
       csr_namespace: istioCsr.namespace,
       objects: steps.flatMap(({ unless: [word, ...object] = [] }) => (word === 'object_gone' ? [object.join(' ')] : [])).join('\n'),
-      taken_back: `cluster ${name} is taken back. setup.sh makes it anew, with another CA; what was applied from dist/${name}/manifests is removed as it was applied`,
+      taken_back: `cluster ${name} is taken back; what was applied from dist/${name}/manifests is removed as it was applied`,
+      made_anew: 'setup.sh makes it anew, with another CA',
     },
   );
 }
@@ -51,12 +55,15 @@ export function rootTeardownScript({ root, policyCas, vault, clusters }: MeshCaP
     {
       ...reaches(vault),
       ...rootPlace(root),
+      token_policy: tokenPolicy('teardown', 'root'),
       ca_mounts: caMounts(steps),
-      ca_names: JSON.stringify({
-        cas: [...caNames(made), ...clusters.map(({ intermediate: { mount, commonName } }) => [mount, commonName])],
-      }),
+      ca_names: JSON.stringify([
+        ...policyCas.map(({ mount, commonName }) => ({ mount, names: [commonName], prefix: '' })),
+        ...clusters.map(({ intermediate }) => generationsOf(intermediate)),
+      ]),
       cluster_mounts: clusters.map(({ name, intermediate }) => `${name}:${intermediate.mount}`).join('\n'),
-      taken_back: `the root CA is taken back. setup.sh makes it anew: what trusts the old one trusts the new one only where it is the same`,
+      taken_back: 'the root CA is taken back',
+      made_anew: 'setup.sh makes it anew: what trusts the old one trusts the new one only where it is the same',
     },
   );
 }
@@ -65,8 +72,9 @@ export function rootTeardownScript({ root, policyCas, vault, clusters }: MeshCaP
 const caMounts = (steps: readonly Step[]) =>
   steps.flatMap(({ unless: [word, mount] = [] }) => (word === 'ca_gone' ? [mount] : [])).join('\n');
 
-/** What the CAs that were issued are called, by mount. The root is known by its certificate. */
-const caNames = (steps: readonly Step[]) =>
-  steps.flatMap(({ id, fields, undo }) =>
-    undo?.unless?.[0] === 'ca_gone' && id.endsWith('/issue') ? [[undo.unless[1], fields?.common_name]] : [],
-  );
+/** What the CAs of a cluster's mount are called, those of other generations too: their names, and what setup.sh calls the issuers. */
+const generationsOf = ({ mount, commonName, generation: { firstCommonName, prefix } }: IntermediatePlan) => ({
+  mount,
+  names: [...new Set([commonName, firstCommonName])],
+  prefix,
+});

@@ -173,13 +173,29 @@ describe('the CA of a cluster', () => {
       const other = Object.keys(closes).find(one => one !== name)!;
       expect(await world.undo('east/emergency.sh', [other, '--yes', 'east'], { env: { VAULT_TOKEN } })).toMatchObject({
         code: 1,
-        stderr: expect.stringContaining('this is missing, and nothing was changed') as string,
+        stderr: expect.stringMatching(
+          new RegExp(
+            `this is missing, and nothing was changed:\n[^]*\n {4}bash dist/east/emergency\\.sh --print-policy ${other} \\| vault policy write mesh-ca-emergency-east-${other} -\n`,
+          ),
+        ) as string,
       });
       ok(await world.undo('east/emergency.sh', [name, '--yes', 'east'], { env: { VAULT_TOKEN } }));
       expect(await signs(world, token)).toBe(status);
       for (const { id } of emergencies(world.cluster).find(one => one.name === name)!.steps)
         ok(await world.script('east', ['--repair', id]));
     }
+  });
+
+  test('a CA whose right to sign was taken away is no CA as planned, and the words that give it back are said', async () => {
+    const { mount } = world.cluster.intermediate;
+    const { default: id } = dataOf((await vault.request('GET', `${mount}/config/issuers`)).body);
+    ok(await vault.vault(['patch', `${mount}/issuer/${String(id)}`, 'usage=read-only,crl-signing,ocsp-signing']));
+    const { code, stdout, stderr } = await world.script('east', ['--check']);
+    expect([code, stdout]).toEqual([3, expect.stringMatching(/\ndrift: 1 of \d+ steps differ: intermediate\/issue\. /)]);
+    const [, words = ''] = / may not sign: its usage is [a-z,-]+; to let it: vault (patch \S+ \S+); or raise /.exec(stderr) ?? [];
+    ok(await vault.vault(words.split(' ')));
+    expect(await world.script('east', ['--check'])).toMatchObject({ code: 0, stderr: '' });
+    expect(await signs(world, token)).toBe(200);
   });
 
   test('revoke-intermediate: its mount signs nothing more for good, and its certificate stands in the CRL of the root', async () => {
@@ -205,6 +221,25 @@ describe('the CA of a cluster', () => {
     expect(revoked.stdout).toContain(
       '\nrevoked. The way on is another CA beside it: raise intermediate.generation of east in mesh-ca.yaml',
     );
+  });
+
+  test('a revoked CA is no CA as planned: it is said before any trial, with the way on, and the next generation signs', async () => {
+    const said = expect.stringMatching(
+      /error: the CA 'east Mesh Intermediate CA', SHA-256 \S+ in istioca-east is revoked: raise intermediate\.generation of east in mesh-ca\.yaml, synthesize and run this again\n/,
+    ) as string;
+    const check = await world.script('east', ['--check']);
+    expect(check).toMatchObject({ code: 3, stderr: said });
+    expect(check.stdout).toMatch(/intermediate\/issue: .*\n {6}DIFFERS\n/);
+    for (const args of [[], ['--repair', 'intermediate/issue']]) {
+      const { code, stdout, stderr } = await world.script('east', args);
+      expect([args, code, stderr]).toEqual([args, 1, said]);
+      expect([stdout.includes('trial'), stderr.includes('run this again\n')]).toEqual([false, true]);
+      expect(stderr).not.toContain('Every step can be run again');
+    }
+    const next = await worldOf('east', { intermediate: { generation: 2 } });
+    expect(ok(await next.script('east'))).toContain('cluster east is ready in Vault');
+    expect(await signs(world, token)).toBe(200);
+    expect(await next.script('east', ['--check'])).toMatchObject({ code: 0, stderr: '' });
   });
 });
 

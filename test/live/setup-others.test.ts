@@ -127,6 +127,23 @@ describe('what is there already and of another maker', () => {
     expect(await stateOf(vault, world.cluster)).toEqual(state);
   });
 
+  test('a CA below another root than the planned one is kept: both ways on are said, and no file that is gone by then', async () => {
+    const { vault, world } = await withRoot();
+    ok(await world.script('cluster-1'));
+    const state = await stateOf(vault, world.cluster);
+    const moved = await makeWorld({ ...appRole, root: { mount: 'pki-2' } }, vault, [kube()]);
+    ok(await moved.script('root', rootFiles(await makeRoot(moved.folder, 'Another Root'))));
+    const { code, stderr } = await moved.script('cluster-1');
+    expect([code, stderr]).toEqual([
+      1,
+      // the reason in OpenSSL's words, which change with its version.
+      expect.stringMatching(
+        /istioca-cluster-1 holds a CA that does not verify to the root in pki-2 \([a-z -]+\): CA material is never replaced here; choose another mount in the config, or raise intermediate\.generation, where the root is another one now\n$/,
+      ),
+    ]);
+    expect((await stateOf(vault, world.cluster)).issuer).toEqual(state.issuer);
+  });
+
   test('a CA with another key or path length than the plan has today is kept, and the difference is named', async () => {
     const { vault, world } = await withRoot();
     ok(await world.script('cluster-1'));

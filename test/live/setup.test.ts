@@ -1,6 +1,6 @@
 // The setup scripts on a real Vault and a real API server. The Secret lands in the real API; nothing here plays Vault.
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildPrograms, ok, run, startVaultServer, tempDir } from './harness';
 import { configs, dataOf, makeRoot, makeWorld, noSecrets, programsBefore, rootFiles, startServers, stateOf } from './world';
@@ -265,6 +265,49 @@ describe('before the first step', () => {
     const vault = await devVault();
     const world = await makeWorld(configs.recommended, vault, [kube]);
     expect(await world.script('root', [], env)).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining(message) as string });
+  });
+
+  test('fails if the token lacks rights: the lines that it says give them, and with them it gets through', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(configs.recommended, vault, [kube]);
+    ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
+    const { body } = await vault.request('POST', 'auth/token/create', { policies: ['default'], ttl: '1h' });
+    const nobody = { VAULT_TOKEN: (body as { auth: { client_token: string } }).auth.client_token };
+    const type = async (line: string) => ok(await run('bash', ['-c', line], { cwd: world.folder, env: world.env })).trim();
+    for (const [args, words, name] of [
+      [[], '', ''],
+      [['--check'], ' --check', '-check'],
+      [['--retire'], ' --retire', ''],
+    ] as const) {
+      const { code, stdout, stderr } = await world.script('cluster-1', args, nobody);
+      const [, write = '', create = ''] = /\n {4}(bash .*)\n.*\n {4}(vault .*)\n$/.exec(stderr) ?? [];
+      const policy = `mesh-ca-setup-cluster-1${name}`;
+      expect([code, stdout, write, create]).toEqual([
+        1,
+        '',
+        `bash dist/cluster-1/setup.sh --print-policy${words} | vault policy write ${policy} -`,
+        `vault token create -policy=${policy} -ttl=1h`,
+      ]);
+      await type(write);
+      const VAULT_TOKEN = await type(`${create} -field=token`);
+      expect(await world.script('cluster-1', args, { VAULT_TOKEN })).toMatchObject({ code: 0, stderr: '' });
+    }
+  });
+
+  test('fails if there is no vault, which it names; with bao alone it takes that', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(configs.recommended, vault, [kube]);
+    const bin = tempDir('bin');
+    const tools = ['bash', 'awk', 'cat', 'cut', 'grep', 'head', 'jq', 'mktemp', 'openssl', 'paste', 'rm', 'sed', 'sort', 'tail', 'tr'];
+    for (const tool of tools) symlinkSync(ok(await run('bash', ['-c', 'type -P "$1"', '-', tool])).trim(), join(bin, tool));
+    expect(await world.script('root', ['--plan'], { PATH: bin })).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/this is missing, and nothing was changed:\n {2}- the program vault\n$/) as string,
+    });
+    // the same program by the name of its fork, which takes the same words.
+    symlinkSync(vault.bin, join(bin, 'bao'));
+    expect(ok(await world.script('root', ['--plan'], { PATH: bin }))).toContain('      to do\n');
   });
 
   test('fails with 2 and the usage if an option is unknown', async () => {

@@ -100,6 +100,30 @@ test('of two clusters of one Vault one is taken back and made anew; then the oth
   expect(await everything()).toEqual(before);
 });
 
+test('every generation of its CA goes with a cluster, each named before, whichever is the planned one; and setup.sh makes it anew', async () => {
+  const [one, two] = [await worldOf('gens'), await worldOf('gens', { intermediate: { generation: 2 } })];
+  ok(await one.script('root', rootFiles(root)));
+  const before = await everything();
+  ok(await one.script('gens'));
+  ok(await two.script('gens'));
+  const state = await stateOf(vault, one.cluster);
+  const names = ['gens Mesh Intermediate CA', 'gens Mesh Intermediate CA G2'] as const;
+  for (const world of [one, two]) {
+    for (const [said, other] of [names, [names[1], names[0]]] as const) {
+      const refused = await world.undo('gens/teardown.sh', losing(said));
+      expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`--lose-ca '${other}'`) as string });
+      for (const name of names) expect(refused.stdout).toContain(`the key of the CA '${name}', SHA-256 `);
+    }
+  }
+  expect(await stateOf(vault, one.cluster)).toEqual(state);
+  const done = await one.undo('gens/teardown.sh', losing(...names));
+  expect(done).toMatchObject({ code: 0, stderr: '' });
+  expect(done.stdout).toMatch(/\ncluster gens is taken back; .*\. setup\.sh makes it anew, with another CA\n$/);
+  expect(await everything()).toEqual(before);
+  expect(ok(await one.script('gens'))).toContain('cluster gens is ready in Vault');
+  ok(await one.undo('gens/teardown.sh', lost(one)));
+});
+
 test.each<[name: string, more: Partial<MeshCaConfig>]>([
   ['kubernetes', { auth: 'kubernetes' }],
   ['wrapped', { auth: 'appRole', secret: { delivery: 'wrapped' }, istioCsr: { rootCarrier: 'configMap', rootName: 'root-wrapped' } }],
@@ -142,6 +166,11 @@ test('what was there before stays, with its data: mounts of another maker, and w
   const done = await world.undo('kept/teardown.sh', lost(world));
   expect(done).toMatchObject({ code: 0, stderr: '' });
   expect(done.stdout).toContain('note: kept: the mount theirs, which was there before');
+  expect(done.stdout).toMatch(/\. setup\.sh does not make it anew beside what is kept and in its way: the mount theirs, unless /);
+  expect(await world.script('kept')).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('another name than the mount theirs, with its role other') as string,
+  });
   expect(await everything()).toEqual(before);
   const issuers = await keysOf('theirs/issuers');
   const named = await Promise.all(issuers.map(async id => dataOf((await vault.request('GET', `theirs/issuer/${id}`)).body).key_id));
@@ -160,6 +189,7 @@ test('what has a planned name is kept where neither the CA nor the mark says tha
   const before = await everything();
   const done = ok(await world.undo('never/teardown.sh'));
   expect(done).toContain('note: kept: sys/policies/acl/cert-manager-never: the CA of this cluster is not in Vault');
+  expect(done).toContain('in its way: sys/policies/acl/cert-manager-never, unless ');
   expect(await everything()).toEqual(before);
   await vault.request('DELETE', 'sys/policies/acl/cert-manager-never');
 });

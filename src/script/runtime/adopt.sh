@@ -77,7 +77,7 @@ look_at_present() {
     return 0
   fi
   verified "$present" "$(first_certificate < <(of_ca certificate))" "$(of_ca chain)"$'\n'"$(of_ca certificate)" ||
-    die "the CA in Secret $istio_namespace/$(of_ca name) does not verify to what the mesh trusts today ($ROOT_MAP): istiod does not sign with it, and would after a restart ($(last_error))"
+    die "the CA in Secret $istio_namespace/$(of_ca name) does not verify to what the mesh trusts today ($ROOT_MAP): istiod does not sign with it, and would after a restart ($(unverified))"
   [[ -z $(of_ca keeper) ]] ||
     note "Secret $(of_ca name) is kept by another program ($(of_ca keeper)), which may put back what is written there: change it at its source too"
 }

@@ -108,6 +108,7 @@ ca_present() {
   find_ca "$1" || rc=$?
   ((rc == 0)) || return "$rc"
   [[ -z ${generation:-} ]] || has_its_name || return 1
+  [[ -z ${generation:-} ]] || still_signs || return 2
   note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
   report_other_signers
@@ -115,7 +116,7 @@ ca_present() {
 
 # is_planned_ca ISSUER: says what is wrong where it is not, else sets `ca` to its certificate.
 is_planned_ca() {
-  local certificate cn reason
+  local certificate cn reason way=''
   pick '.data | .certificate, (.ca_chain // [] | join("\n")), .key_id // ""' <<<"$1" || return 1
   certificate=$(first_certificate <<<"${picked[0]}") || return 1
   cn=$(subject_cn <<<"$certificate")
@@ -124,12 +125,13 @@ is_planned_ca() {
   elif [[ -z ${picked[2]} ]]; then
     reason="holds the certificate of '$cn' without its key"
   elif ! verified "$root" "$certificate" "${picked[1]}"; then
-    reason="holds a CA that does not verify to the root $root_place ($(last_error))"
+    reason="holds a CA that does not verify to the root $root_place ($(unverified))"
+    [[ -z ${generation:-} ]] || way=', or raise intermediate.generation, where the root is another one now'
   else
     ca=$certificate
     return 0
   fi
-  complain "$mount $reason: CA material is never replaced here; choose another mount in the config"
+  complain "$mount $reason: CA material is never replaced here; choose another mount in the config$way"
   return 1
 }
 
@@ -221,7 +223,12 @@ issue_ca() {
     prepare_generation
     find_ca "$1" || rc=$?
     ((rc <= 1)) || exit 1
-    ((rc == 1)) || { name_issuer "$issuer" "${issuer_name:-}" && ca_present "$1" && return 0; }
+    if ((rc == 0)); then
+      name_issuer "$issuer" "${issuer_name:-}"
+      # what is wrong with it is said already; another one is not made in its place.
+      ca_present "$1" || exit 1
+      return 0
+    fi
   fi
   request_ca
   bundle=$(jq -n --arg csr "$csr" --argjson sign "$sign_fields" '{$csr} + $sign' | put "$signer_path" | jq -r .data.certificate)

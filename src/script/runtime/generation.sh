@@ -11,7 +11,7 @@ issuer_named() {
 }
 
 # is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there, by number.
-is_own_name() { [[ $1 == "$issuer_prefix"* && ${1#"$issuer_prefix"} =~ ^[1-9][0-9]{0,2}$ ]]; }
+is_own_name() { is_generation "$issuer_prefix" "$1"; }
 own_names() {
   local name
   local -a own=()
@@ -71,6 +71,17 @@ has_former() {
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
 has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer") == "$issuer_name" ]]; }
+
+# still_signs: whether Vault lets the planned CA sign; says what is wrong, and the way on. A revoked one never may again, whatever is repaired.
+still_signs() {
+  local reason way=': '
+  reason=$(unfit "$issuer") || return 2
+  [[ -n $reason ]] || return 0
+  [[ $reason == 'is revoked' ]] ||
+    way="; to let it: $cli patch $mount/issuer/$(jq -r '.data | "\(.issuer_id) usage=\(.usage)"' <<<"$issuer"),issuing-certificates; or "
+  complain "the CA $(described "$ca") in $mount $reason${way}raise intermediate.generation of $cluster in mesh-ca.yaml, synthesize and run this again"
+  return 1
+}
 
 # prepare_generation: a second CA is about to be made: the first one gets its name, and the default stays where it is until it is moved. Sets
 # `former_key` where the new one takes the key of the one before.

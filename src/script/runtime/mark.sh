@@ -81,6 +81,9 @@ vault_time() {
   jq -e '(.data // .).server_time_utc | numbers' <<<"$health" || return 2
 }
 
+# is_generation PREFIX NAME: whether an issuer's name is one that these scripts give: the prefix of its cluster, and a number.
+is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
+
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
 own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
 

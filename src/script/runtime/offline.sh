@@ -106,7 +106,7 @@ refuse_unfit() {
   if (($(second_of_end <<<"$certificate") > $(second_of_end <<<"$root"))); then
     die "$what ends ($(end_of <<<"$certificate")) after the root does ($(end_of <<<"$root")): have it signed for less"
   fi
-  verified "$root" "$certificate" "$chain" || die "$what does not verify to the root $(described "$root"): $(last_error)"
+  verified "$root" "$certificate" "$chain" || die "$what does not verify to the root $(described "$root"): $(unverified)"
 }
 
 # second_of_end: when the certificate of standard input ends, in seconds since 1970.

@@ -31,13 +31,17 @@ before_steps() {
 
 after_steps() {
   ((kept == 0)) || say "kept, and named above: $kept"
-  say "$taken_back"
+  if ((${#in_the_way[@]} == 0)); then
+    say "$taken_back. $made_anew"
+  else
+    say "$taken_back. setup.sh does not make it anew beside what is kept and in its way:$(printf ' %s,' "${in_the_way[@]}") unless that is removed, or other names are chosen in the config"
+  fi
 }
 
 # --- the CAs
 
-# survey MOUNT: sets what a PKI secrets engine holds: `own`, the issuers of the planned CA; `carried`, the certificates above it that came with
-# it; `keys`, those of `own`, and those that a stopped run has left; `cas`, the CA in words; `others`, what is of another maker.
+# survey MOUNT: sets what a PKI secrets engine holds: `own`, the issuers of the planned CA, of all its generations; `carried`, the certificates above it that came with
+# it; `keys`, those of `own`, and those that a stopped run has left; `cas`, the CAs in words; `others`, what is of another maker.
 survey() {
   local id issuer certificate whose issuers='[]'
   local -a ids
@@ -50,7 +54,7 @@ survey() {
     whose=other
     if [[ -z $(jq -r '.data.key_id // ""' <<<"$issuer") ]]; then
       whose=carried
-    elif is_own "$1" "$id" "$certificate"; then
+    elif is_own "$1" "$issuer" "$certificate"; then
       whose=own
       cas+=("$(described "$certificate"), until $(end_of <<<"$certificate")")
     else
@@ -76,18 +80,24 @@ survey() {
 # what a key is called that is to go: without its issuer nothing else would tell whose it was.
 readonly REMOVED=cdk8s-mesh-ca-removed-
 
-# is_own MOUNT ID CERTIFICATE: whether an issuer is the planned CA of that mount: by its name; of the root, which may have any, by what is
-# known of it, or by its being the default.
+# is_own MOUNT ISSUER CERTIFICATE: whether it is the planned CA of that mount, or another generation of it: by the certificate's name, or by what
+# setup.sh calls the issuer; of the root, which may have any name, by what is known of it, or by its being the default.
 is_own() {
-  local name
-  name=$(jq -r --arg mount "$1" '.cas | map(select(.[0] == $mount)[1])[0] // ""' <<<"$ca_names") || return 2
-  if [[ -n $name ]]; then
-    [[ $(subject_cn <<<"$3") == "$name" ]]
-  elif [[ -n $known_root ]]; then
+  local names name
+  names=$(jq -c --arg mount "$1" '.[] | select(.mount == $mount)' <<<"$ca_names") || return 2
+  if [[ -z $names && -n $known_root ]]; then
     same_as_known "$3"
-  else
-    [[ $(get "$1/config/issuers" | jq -r .data.default) == "$2" ]]
+    return
+  elif [[ -z $names ]]; then
+    [[ $(get "$1/config/issuers" | jq -r .data.default) == "$(jq -r .data.issuer_id <<<"$2")" ]]
+    return
   fi
+  pick '.prefix, .names[]' <<<"$names" || return 2
+  name=$(jq -r '.data.issuer_name // ""' <<<"$2") || return 2
+  [[ -z ${picked[0]} ]] || ! is_generation "${picked[0]}" "$name" || return 0
+  name=$(subject_cn <<<"$3")
+  for names in "${picked[@]:1}"; do [[ $name != "$names" ]] || return 0; done
+  return 1
 }
 
 # ca_gone MOUNT, remove_ca MOUNT: whether nothing of the planned CA is left there.
@@ -106,19 +116,22 @@ remove_ca() {
   for id in "${keys[@]}"; do remove "$1/key/$id"; done
 }
 
-# name_cas: has each CA named whose key is lost; exit 2 where one is not, and nothing is changed.
+# name_cas: names each CA whose key is lost, then has each name said; exit 2 where one is not, and nothing is changed.
 name_cas() {
   local mount ca name
+  local -a names=()
   for mount in $ca_mounts; do
     survey "$mount" || exit 1
     for ca in "${cas[@]}"; do
       name=${ca#\'}
-      name=${name%%\', SHA-256*}
+      names+=("${name%%\', SHA-256*}")
       say "the key of the CA $ca, in $mount, will be lost for good: what it would sign is signed by nobody, and a snapshot of Vault, taken before, is the only way back"
-      [[ $mode == run ]] || continue
-      [[ $'\n'$losing == *$'\n'"$name"$'\n'* ]] || typed 'the common name of the CA' "$name" --lose-ca
-      losing+=$name$'\n'
     done
+  done
+  [[ $mode == run ]] || return 0
+  for name in "${names[@]}"; do
+    [[ $'\n'$losing == *$'\n'"$name"$'\n'* ]] || typed 'the common name of the CA' "$name" --lose-ca
+    losing+=$name$'\n'
   done
 }
 
@@ -133,6 +146,12 @@ mount_gone() {
     1) return 0 ;;
     *) return 2 ;;
   esac
+  others=()
+  if [[ $1 == sys/mounts ]]; then
+    survey "$2" || return 2
+    add_roles "$2/roles"
+    ((${#others[@]} == 0)) || in_the_way+=("the mount $2")
+  fi
   is_marked "$1" "$2" || rc=$?
   case $rc in
     0) ;;
@@ -142,17 +161,17 @@ mount_gone() {
       ;;
     *) return 2 ;;
   esac
-  if [[ $1 == sys/mounts ]]; then
-    survey "$2" || return 2
-    keys_of "$2/roles" || true
-  else
-    others=()
-    keys_of "$3" || true
-  fi
-  for one in "${listed[@]}"; do
-    [[ $one == "${4:-}" || $2/roles/$one == "$role_path" ]] || others+=("the role $one")
-  done
+  [[ $1 == sys/mounts ]] || add_roles "$3" "$4"
   ((${#others[@]} > 0)) || return 1
   one=$(printf ', %s' "${others[@]}")
   keep "the mount $2, which holds what is not of the plan: ${one#, }"
+}
+
+# add_roles PATH [ROLE]: adds to `others` the roles there, but the cluster's own.
+add_roles() {
+  local one
+  keys_of "$1" || true
+  for one in "${listed[@]}"; do
+    [[ $one == "${2:-}" || $1/$one == "$role_path" ]] || others+=("the role $one")
+  done
 }

@@ -8,8 +8,13 @@ keep() {
   kept=$((kept + 1))
 }
 
+# what is kept, and what setup.sh would not write over.
+in_the_way=()
 # keep_foreign PATH
-keep_foreign() { keep "$1: the CA of this cluster is not in Vault, so it may be of another maker; to remove it: $cli delete $1"; }
+keep_foreign() {
+  keep "$1: the CA of this cluster is not in Vault, so it may be of another maker; to remove it: $cli delete $1"
+  in_the_way+=("$1")
+}
 
 # whether what has a planned name is what setup.sh made.
 ours=true

@@ -30,6 +30,7 @@ readonly secret_key=secretId
 readonly key_type=rsa
 readonly key_bits=2048
 readonly trial_ttl=1h
+readonly token_policy=mesh-ca-rotate-cluster-1
 readonly step_count=4
 readonly needs='{
   "rotate/finish": {"look":{"auth/approle/role/cert-manager/secret-id":["list"],"auth/approle/role/cert-manager/secret-id/lookup":["update"]},"act":{"auth/approle/role/cert-manager/secret-id-accessor/destroy":["update"]}},
@@ -414,6 +415,13 @@ verified() {
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
+# unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
+unverified() {
+  local reason
+  reason=$(sed -n 's/^error [0-9]* at [0-9]* depth lookup: *//p' "$work/error" | sort -u | paste -sd, -)
+  printf '%s' "${reason:-OpenSSL gives no reason}"
+}
+
 # is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
 is_root() {
   if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
@@ -459,14 +467,21 @@ issuer_of() {
   get "$1/issuer/$id"
 }
 
+# unfit ISSUER: prints what keeps Vault from letting it sign certificates, in words; nothing where it may.
+unfit() {
+  jq -r '.data | if .revoked == true then "is revoked"
+    elif .usage // "issuing-certificates" | tostring | contains("issuing-certificates") then empty
+    else "may not sign: its usage is \(.usage)" end' <<<"$1"
+}
+
 # may_sign_for SECONDS MOUNT REF WHAT: whether Vault lets an issuer sign, and for so long, which it would cut without a word. Says what is wrong.
 may_sign_for() {
-  local found rc=0
-  found=$(issuer_of "$2" "$3") || return 2
-  if [[ $(jq -r '.data.revoked // false' <<<"$found") == true ]]; then
+  local found reason rc=0
+  found=$(issuer_of "$2" "$3") && reason=$(unfit "$found") || return 2
+  if [[ $reason == 'is revoked' ]]; then
     complain "$4 in $2 is revoked"
-  elif ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
-    complain "$4 in $2 may not sign: its usage is $(jq -r '.data.usage' <<<"$found"); to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
+  elif [[ -n $reason ]]; then
+    complain "$4 in $2 $reason; to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
   else
     mount_allows "$2" "$1" || rc=$?
     ((rc == 1)) || return "$rc"
@@ -529,11 +544,14 @@ root_from_vault() {
 # --- before the first step -------------------------------------------------------------------------------------------------------
 
 missing=()
+# whether rights of the token are among it.
+lacks_rights=false
 
+# by their files: a function here is called `vault`, and would be found in its place.
 need_programs() {
   local program
   for program in "$cli" "$@"; do
-    command -v "$program" >/dev/null || missing+=("the program $program")
+    type -P "$program" >/dev/null || missing+=("the program $program")
   done
 }
 
@@ -585,10 +603,12 @@ need_vault() {
   }
   lacks=$(lacking 'look act' "$only" <<<"$capabilities")
   mapfile -t missing < <(sed -n 's/^look: //p' <<<"$lacks")
+  ((${#missing[@]} == 0)) || lacks_rights=true
   [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
   mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
+  ((${#missing[@]} == 0)) || lacks_rights=true
 }
 
 # lacking WHEN... STEPS: what the token lacks of what these steps need to look or to act, a line each, e.g. `look: the capability …`; of all
@@ -613,7 +633,7 @@ need_step() {
 # print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
 # (sys/capabilities-self) is left out.
 print_policy() {
-  command -v jq >/dev/null || die 'this is missing: the program jq'
+  type -P jq >/dev/null || die 'this is missing: the program jq'
   jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
     | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
     | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
@@ -645,7 +665,25 @@ stop_if_missing() {
   ((${#missing[@]} > 0)) || return 0
   printf '%s: error: this is missing, and nothing was changed:\n' "$0" >&2
   printf '  - %s\n' "${missing[@]}" >&2
+  [[ $lacks_rights == false ]] || say_rights >&2
   exit 1
+}
+
+# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own.
+say_rights() {
+  local words=--print-policy name=${token_policy:-} within=''
+  [[ -z $vault_namespace ]] || within="-namespace=$(printf %q "$vault_namespace") "
+  if [[ $mode == check ]]; then
+    words+=' --check' name+=-check
+  elif [[ ${retire:-false} == true ]]; then
+    words+=' --retire'
+  elif [[ -n ${closed:-} ]]; then
+    words+=" $closed" name+="-$closed"
+  fi
+  printf 'whoever may write policies gives the rights by this line:\n'
+  printf '    bash %q %s | %s policy write %s%s -\n' "$0" "$words" "$cli" "$within" "$name"
+  printf 'a token with that policy is needed then, in VAULT_TOKEN; one that has it already has them at once:\n'
+  printf '    %s token create %s-policy=%s -ttl=1h\n' "$cli" "$within" "$name"
 }
 
 # main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.
@@ -656,7 +694,7 @@ main() {
   cli=${MESH_CA_CLI:-}
   if [[ -z $cli ]]; then
     cli=vault
-    command -v vault >/dev/null || ! command -v bao >/dev/null || cli=bao
+    type -P vault >/dev/null || ! type -P bao >/dev/null || cli=bao
   fi
   while (($# > 0)); do
     case $1 in

@@ -26,6 +26,7 @@ readonly ca_bundle=''
 readonly config_root=''
 readonly root_mount=pki
 readonly root_ref=default
+readonly token_policy=mesh-ca-setup-cluster-1
 readonly also_trust=''
 readonly intermediate_mount=istioca
 readonly intermediate_key=exported
@@ -641,6 +642,13 @@ verified() {
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
+# unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
+unverified() {
+  local reason
+  reason=$(sed -n 's/^error [0-9]* at [0-9]* depth lookup: *//p' "$work/error" | sort -u | paste -sd, -)
+  printf '%s' "${reason:-OpenSSL gives no reason}"
+}
+
 # is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
 is_root() {
   if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
@@ -686,14 +694,21 @@ issuer_of() {
   get "$1/issuer/$id"
 }
 
+# unfit ISSUER: prints what keeps Vault from letting it sign certificates, in words; nothing where it may.
+unfit() {
+  jq -r '.data | if .revoked == true then "is revoked"
+    elif .usage // "issuing-certificates" | tostring | contains("issuing-certificates") then empty
+    else "may not sign: its usage is \(.usage)" end' <<<"$1"
+}
+
 # may_sign_for SECONDS MOUNT REF WHAT: whether Vault lets an issuer sign, and for so long, which it would cut without a word. Says what is wrong.
 may_sign_for() {
-  local found rc=0
-  found=$(issuer_of "$2" "$3") || return 2
-  if [[ $(jq -r '.data.revoked // false' <<<"$found") == true ]]; then
+  local found reason rc=0
+  found=$(issuer_of "$2" "$3") && reason=$(unfit "$found") || return 2
+  if [[ $reason == 'is revoked' ]]; then
     complain "$4 in $2 is revoked"
-  elif ! jq -e '.data.usage // "issuing-certificates" | tostring | contains("issuing-certificates")' <<<"$found" >/dev/null; then
-    complain "$4 in $2 may not sign: its usage is $(jq -r '.data.usage' <<<"$found"); to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
+  elif [[ -n $reason ]]; then
+    complain "$4 in $2 $reason; to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
   else
     mount_allows "$2" "$1" || rc=$?
     ((rc == 1)) || return "$rc"
@@ -756,11 +771,14 @@ root_from_vault() {
 # --- before the first step -------------------------------------------------------------------------------------------------------
 
 missing=()
+# whether rights of the token are among it.
+lacks_rights=false
 
+# by their files: a function here is called `vault`, and would be found in its place.
 need_programs() {
   local program
   for program in "$cli" "$@"; do
-    command -v "$program" >/dev/null || missing+=("the program $program")
+    type -P "$program" >/dev/null || missing+=("the program $program")
   done
 }
 
@@ -812,10 +830,12 @@ need_vault() {
   }
   lacks=$(lacking 'look act' "$only" <<<"$capabilities")
   mapfile -t missing < <(sed -n 's/^look: //p' <<<"$lacks")
+  ((${#missing[@]} == 0)) || lacks_rights=true
   [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
   mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
+  ((${#missing[@]} == 0)) || lacks_rights=true
 }
 
 # lacking WHEN... STEPS: what the token lacks of what these steps need to look or to act, a line each, e.g. `look: the capability …`; of all
@@ -840,7 +860,7 @@ need_step() {
 # print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
 # (sys/capabilities-self) is left out.
 print_policy() {
-  command -v jq >/dev/null || die 'this is missing: the program jq'
+  type -P jq >/dev/null || die 'this is missing: the program jq'
   jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
     | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
     | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
@@ -872,7 +892,25 @@ stop_if_missing() {
   ((${#missing[@]} > 0)) || return 0
   printf '%s: error: this is missing, and nothing was changed:\n' "$0" >&2
   printf '  - %s\n' "${missing[@]}" >&2
+  [[ $lacks_rights == false ]] || say_rights >&2
   exit 1
+}
+
+# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own.
+say_rights() {
+  local words=--print-policy name=${token_policy:-} within=''
+  [[ -z $vault_namespace ]] || within="-namespace=$(printf %q "$vault_namespace") "
+  if [[ $mode == check ]]; then
+    words+=' --check' name+=-check
+  elif [[ ${retire:-false} == true ]]; then
+    words+=' --retire'
+  elif [[ -n ${closed:-} ]]; then
+    words+=" $closed" name+="-$closed"
+  fi
+  printf 'whoever may write policies gives the rights by this line:\n'
+  printf '    bash %q %s | %s policy write %s%s -\n' "$0" "$words" "$cli" "$within" "$name"
+  printf 'a token with that policy is needed then, in VAULT_TOKEN; one that has it already has them at once:\n'
+  printf '    %s token create %s-policy=%s -ttl=1h\n' "$cli" "$within" "$name"
 }
 
 # main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.
@@ -883,7 +921,7 @@ main() {
   cli=${MESH_CA_CLI:-}
   if [[ -z $cli ]]; then
     cli=vault
-    command -v vault >/dev/null || ! command -v bao >/dev/null || cli=bao
+    type -P vault >/dev/null || ! type -P bao >/dev/null || cli=bao
   fi
   while (($# > 0)); do
     case $1 in
@@ -1032,6 +1070,9 @@ vault_time() {
   }
   jq -e '(.data // .).server_time_utc | numbers' <<<"$health" || return 2
 }
+
+# is_generation PREFIX NAME: whether an issuer's name is one that these scripts give: the prefix of its cluster, and a number.
+is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
 own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
@@ -1307,6 +1348,7 @@ ca_present() {
   find_ca "$1" || rc=$?
   ((rc == 0)) || return "$rc"
   [[ -z ${generation:-} ]] || has_its_name || return 1
+  [[ -z ${generation:-} ]] || still_signs || return 2
   note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
   report_other_signers
@@ -1314,7 +1356,7 @@ ca_present() {
 
 # is_planned_ca ISSUER: says what is wrong where it is not, else sets `ca` to its certificate.
 is_planned_ca() {
-  local certificate cn reason
+  local certificate cn reason way=''
   pick '.data | .certificate, (.ca_chain // [] | join("\n")), .key_id // ""' <<<"$1" || return 1
   certificate=$(first_certificate <<<"${picked[0]}") || return 1
   cn=$(subject_cn <<<"$certificate")
@@ -1323,12 +1365,13 @@ is_planned_ca() {
   elif [[ -z ${picked[2]} ]]; then
     reason="holds the certificate of '$cn' without its key"
   elif ! verified "$root" "$certificate" "${picked[1]}"; then
-    reason="holds a CA that does not verify to the root $root_place ($(last_error))"
+    reason="holds a CA that does not verify to the root $root_place ($(unverified))"
+    [[ -z ${generation:-} ]] || way=', or raise intermediate.generation, where the root is another one now'
   else
     ca=$certificate
     return 0
   fi
-  complain "$mount $reason: CA material is never replaced here; choose another mount in the config"
+  complain "$mount $reason: CA material is never replaced here; choose another mount in the config$way"
   return 1
 }
 
@@ -1420,7 +1463,12 @@ issue_ca() {
     prepare_generation
     find_ca "$1" || rc=$?
     ((rc <= 1)) || exit 1
-    ((rc == 1)) || { name_issuer "$issuer" "${issuer_name:-}" && ca_present "$1" && return 0; }
+    if ((rc == 0)); then
+      name_issuer "$issuer" "${issuer_name:-}"
+      # what is wrong with it is said already; another one is not made in its place.
+      ca_present "$1" || exit 1
+      return 0
+    fi
   fi
   request_ca
   bundle=$(jq -n --arg csr "$csr" --argjson sign "$sign_fields" '{$csr} + $sign' | put "$signer_path" | jq -r .data.certificate)
@@ -1459,7 +1507,7 @@ issuer_named() {
 }
 
 # is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there, by number.
-is_own_name() { [[ $1 == "$issuer_prefix"* && ${1#"$issuer_prefix"} =~ ^[1-9][0-9]{0,2}$ ]]; }
+is_own_name() { is_generation "$issuer_prefix" "$1"; }
 own_names() {
   local name
   local -a own=()
@@ -1519,6 +1567,17 @@ has_former() {
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
 has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer") == "$issuer_name" ]]; }
+
+# still_signs: whether Vault lets the planned CA sign; says what is wrong, and the way on. A revoked one never may again, whatever is repaired.
+still_signs() {
+  local reason way=': '
+  reason=$(unfit "$issuer") || return 2
+  [[ -n $reason ]] || return 0
+  [[ $reason == 'is revoked' ]] ||
+    way="; to let it: $cli patch $mount/issuer/$(jq -r '.data | "\(.issuer_id) usage=\(.usage)"' <<<"$issuer"),issuing-certificates; or "
+  complain "the CA $(described "$ca") in $mount $reason${way}raise intermediate.generation of $cluster in mesh-ca.yaml, synthesize and run this again"
+  return 1
+}
 
 # prepare_generation: a second CA is about to be made: the first one gets its name, and the default stays where it is until it is moved. Sets
 # `former_key` where the new one takes the key of the one before.

@@ -833,7 +833,7 @@ done
 missing=''
 for program in kubectl jq openssl awk sed istioctl; do
   if [[ $program == istioctl && -z $pod$config_dump ]]; then continue; fi
-  if ! command -v "$program" >/dev/null; then missing+="${missing:+, }$program"; fi
+  if ! type -P "$program" >/dev/null; then missing+="${missing:+, }$program"; fi
 done
 if [[ -n $missing ]]; then
   printf '%s: error: nothing can be checked without %s: install it\n' "$0" "$missing" >&2
