@@ -114,6 +114,51 @@ export interface ControlPlaneComponents {
    * @default - TSB's own
    */
   readonly internalCertProvider?: ControlPlaneInternalCertProvider;
+
+  /**
+   * The part of TSB that configures the istiods.
+   *
+   * @default - TSB's own
+   */
+  readonly xcp?: ControlPlaneXcp;
+}
+
+/** The part of TSB that configures the istiods. */
+export interface ControlPlaneXcp {
+  /**
+   * Meshes of their own in one cluster. From TSB 1.12 on there is always one.
+   *
+   * @default - "global", with the revision "default"
+   */
+  readonly isolationBoundaries?: readonly ControlPlaneIsolationBoundary[];
+}
+
+/** A mesh of its own in a cluster. */
+export interface ControlPlaneIsolationBoundary {
+  /** Its name, which Workspaces refer to. */
+  readonly name: string;
+
+  /** Its istiods. */
+  readonly revisions: readonly ControlPlaneRevision[];
+}
+
+/** An istiod. */
+export interface ControlPlaneRevision {
+  /** The revision, another one in each isolation boundary. */
+  readonly name: string;
+
+  /**
+   * Which Istio it is.
+   *
+   * @default - that of TSB's operator
+   */
+  readonly istio?: ControlPlaneRevisionIstio;
+}
+
+/** Which Istio an istiod is. */
+export interface ControlPlaneRevisionIstio {
+  /** The release of TSB that ships it. */
+  readonly tsbVersion: string;
 }
 
 /** Istio. */

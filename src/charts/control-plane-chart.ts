@@ -32,6 +32,7 @@ export class ControlPlaneChart extends Chart {
         hub: tsb.hub,
         managementPlane: { ...tsb.managementPlane, clusterName: cluster.clusterId },
         telemetryStore: tsb.telemetryStore,
+        isolationBoundaries: tsb.isolationBoundaries,
       }),
     });
   }

@@ -964,6 +964,15 @@ export interface TsbConfig {
 
   /** The telemetry store. */
   readonly telemetryStore: TelemetryStoreConfig;
+
+  /**
+   * Name of the isolation boundary of the istiods. It is written where there is a revision, and from TSB 1.12 on, with the revisions and their
+   * tsbVersion. A cluster with more than one isolation boundary wants a partial ControlPlane, so without `tsb`.
+   *
+   * @format dnsLabel
+   * @default "global"
+   */
+  readonly isolationBoundary?: string;
 }
 
 /** The management plane. */

@@ -1,5 +1,10 @@
 import { Construct } from 'constructs';
-import { ControlPlaneManagementPlane, ControlPlaneTelemetryStore, ControlPlane as Resource } from '../../imports/install.tetrate.io';
+import {
+  ControlPlaneIsolationBoundary,
+  ControlPlaneManagementPlane,
+  ControlPlaneTelemetryStore,
+  ControlPlane as Resource,
+} from '../../imports/install.tetrate.io';
 import { OverlayMode } from '../plan/istio';
 import { Overlay } from '../plan/istiod-patches';
 import { overlayPatches } from './overlay';
@@ -105,6 +110,13 @@ export interface ControlPlaneProps extends ControlPlaneIstiod {
   readonly telemetryStore?: ControlPlaneTelemetryStore;
 
   /**
+   * The isolation boundaries, all of them: a list is merged as a whole.
+   *
+   * @default - those that are there, or TSB's own
+   */
+  readonly isolationBoundaries?: readonly ControlPlaneIsolationBoundary[];
+
+  /**
    * Name.
    *
    * @default "controlplane"
@@ -136,7 +148,7 @@ export class ControlPlane extends Construct {
       );
     }
 
-    const { overlay, canary, caAddress, trustDomain, trustDomainAliases, ztunnelClusterId, proxyMetadata } = props;
+    const { overlay, canary, caAddress, isolationBoundaries, trustDomain, trustDomainAliases, ztunnelClusterId, proxyMetadata } = props;
     const mesh = { caAddress, trustDomainAliases, ztunnelClusterId, proxyMetadata };
     const istiods = [props, ...(canary ? [canary] : [])].map(({ istioOperator: name = 'tsb-istiocontrolplane', ...own }) => {
       const { deployment = 'istiod', values, overlays } = own;
@@ -158,6 +170,7 @@ export class ControlPlane extends Construct {
           // the guide's ControlPlane has none of it.
           internalCertProvider: overlay === 'guide' ? undefined : { certManager: { managed: 'EXTERNAL' } },
           istio: { trustDomain, kubeSpec: { overlays } },
+          xcp: isolationBoundaries && { isolationBoundaries },
         },
       },
     });

@@ -33,6 +33,9 @@ export interface AlertFacts {
   /** The cluster. */
   readonly name: string;
 
+  /** Context of the kubeconfig. */
+  readonly context: string;
+
   /** The root CA. */
   readonly root: RootPlan;
 
@@ -150,7 +153,7 @@ function signAlerts(facts: AlertFacts, { readme, verify }: Files): AlertPlan[] {
       for: '5m',
       severity: 'warning',
       summary: 'istio-csr answers workloads with errors instead of certificates',
-      runbook: `kubectl get certificaterequests -n ${facts.istio.namespace}; ${readme}, ${LOOK}: a Certificate stays False`,
+      runbook: `kubectl --context ${facts.context} get certificaterequests -n ${facts.istio.namespace}; ${readme}, ${LOOK}: a Certificate stays False`,
     },
     {
       name: 'MeshCaRootMismatch',

@@ -11,6 +11,13 @@ export interface IstioPlan {
   /** Version, e.g. "1.22". */
   readonly version: string;
 
+  /**
+   * The release of Tetrate Service Bridge that the config names, e.g. "1.12.0".
+   *
+   * @default - the config names none
+   */
+  readonly tsbVersion?: string;
+
   /** Namespace. */
   readonly namespace: string;
 
@@ -77,6 +84,7 @@ export function planIstio(settings: Settings, { isCanary }: { readonly isCanary:
   }
   return {
     version,
+    ...(settings.tsbVersion !== undefined && { tsbVersion: settings.tsbVersion.replace(/^v/, '') }),
     namespace,
     revision,
     isCanary,

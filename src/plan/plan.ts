@@ -1,5 +1,5 @@
 import { Checked, checkConfig } from '../config/check';
-import { MeshCaConfig, TsbConfig } from '../config/config';
+import { MeshCaConfig } from '../config/config';
 import { readObject } from '../config/object';
 import { ConfigError, Problem } from '../config/problem';
 import { planRequestPolicies, RequestPolicyPlan } from './approval';
@@ -23,6 +23,7 @@ import { refuseSharedNames } from './rules';
 import { Settings, settingsOf } from './settings';
 import { VaultPlan, planVault, refuseOldIssuer } from './vault';
 import { CertManagerSize, sizeCertManager } from './sizing';
+import { planTsb, TsbPlan } from './tsb';
 import { compareVersions } from './version';
 import { istioWarnings, sharedWarnings, Warning, warningsOf } from './warnings';
 
@@ -124,7 +125,7 @@ export interface ClusterPlan {
    *
    * @default - the output is a partial ControlPlane
    */
-  readonly tsb?: TsbConfig;
+  readonly tsb?: TsbPlan;
 
   /** This cluster's unsafe choices. */
   readonly warnings: readonly Warning[];
@@ -180,6 +181,7 @@ function planCluster(
     serviceAccount: settings.certManager?.serviceAccount ?? 'cert-manager',
     version: settings.certManager?.version ?? 'v1.21.2',
   };
+  const context = settings.context ?? name;
   const issuer = planIssuer(settings, { istio, certManager });
   const istioCsr = planIstioCsr(settings, { clusterId, trustDomain, certificates, istio, istios, issuer, root });
   const role = planRole(settings, { trustDomain, certificates, intermediate, dnsNames: istioCsr.askedNames });
@@ -190,7 +192,7 @@ function planCluster(
   const requestPolicies = planRequestPolicies(settings, { trustDomain, certificates, role, issuer, istio, istioCsr, certManager });
   return {
     name,
-    context: settings.context ?? name,
+    context,
     clusterId,
     trustDomain,
     vault,
@@ -203,7 +205,18 @@ function planCluster(
     issuer,
     certManager: { ...certManager, size: sizeCertManager(load, certManager.version) },
     load,
-    monitoring: planMonitoring(settings, { name, root, intermediate, certificates, istio, istioCsr, issuer, load, hasIssuerMetric }),
+    monitoring: planMonitoring(settings, {
+      name,
+      context,
+      root,
+      intermediate,
+      certificates,
+      istio,
+      istioCsr,
+      issuer,
+      load,
+      hasIssuerMetric,
+    }),
     istioCsr: sizedFor(load, istioCsr),
     istio,
     istiods: planned.map(one =>
@@ -211,7 +224,7 @@ function planCluster(
     ),
     requestPolicies,
     network: planNetwork(settings, vault),
-    tsb: settings.tsb,
+    tsb: planTsb(settings, istios),
     warnings: [...warningsOf(settings, { certificates }), ...istioWarnings(planned)],
   };
 }

@@ -6,6 +6,8 @@ import { isKnownVersion } from './layout';
 import { PolicyCaPlan } from './policy-cas';
 import { Settings, valueAt } from './settings';
 import { KNOWN } from './tables/istiod-layout';
+import { ISOLATION_BOUNDARIES_SINCE } from './tables/tsb';
+import { hasBoundaries } from './tsb';
 import { seconds } from './ttl';
 import { ISSUER_ID } from './urls';
 
@@ -134,13 +136,23 @@ export function warningsOf(settings: Settings, { certificates }: { readonly cert
 
 /** Names what is not sure of the versions of the istiods. */
 export function istioWarnings([inUse, canary]: readonly [Planned, ...Planned[]]): Warning[] {
-  const ofVersion = ({ istio: { version, target }, settings }: Planned) =>
+  const ofVersion = ({ istio: { version, tsbVersion, namespace, revision, overlay, target }, settings }: Planned) =>
     chosenOf(settings, [
       [
         ['istio', 'values', ...ARGS],
         // Istio's own code reads the values then, and not Helm alone.
         (target.name === 'tsb' || target.name === 'istioOperator') && holdsText(valueAt(settings.istio?.values, ARGS)),
         'istioctl 1.31 refuses a text in this list, and renders nothing; write the argument into istio.overlays, as args[-1]',
+      ],
+      [
+        ['tsbVersion'],
+        // what it is called without a revision is published nowhere.
+        target.name === 'tsb' &&
+          overlay !== 'guide' &&
+          revision === 'default' &&
+          hasBoundaries({ tsbVersion }) &&
+          settings.istio?.istioOperator === undefined,
+        `from TSB ${ISOLATION_BOUNDARIES_SINCE} on the IstioOperator of an istiod is called after its revision, and an overlay of another name changes nothing; write what "kubectl get istiooperators -n ${namespace}" lists as istio.istioOperator`,
       ],
       [
         ['tsbVersion'],

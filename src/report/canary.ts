@@ -103,24 +103,39 @@ const install = {
     `See: the lines of the file with ${code('+')}, ${code('patched')}, then ${code(both.canary.revision)} beside ${code(both.inUse.revision)}.`,
     '',
   ],
-  tsb: (both: Both) => [
-    `The file of section 5 has the overlays of both, ${code(both.inUse.istioOperator)} and ${code(both.canary.istioOperator)}. It comes before the revision is there, or its istiod would start without them; should the operator complain of an object that is not there, the next step ends that:`,
-    '',
-    ...shell(...controlPlanePatch(both)),
-    `Then name the revision beside the one in use, in the same isolation boundary of the ControlPlane (${code('spec.components.xcp.isolationBoundaries')}), with the ${code('tsbVersion')} that it is to have:`,
-    '',
-    ...yaml(
-      'revisions:',
-      '  # what stands there stays, and:',
-      `  - name: ${JSON.stringify(both.canary.revision)}`,
-      '    istio:',
-      '      tsbVersion: VERSION',
-    ),
-    'See: an object of the name that the file has, else write that one as `istio.canary.istioOperator`:',
-    '',
-    ...shell(both.kube('get', 'istiooperators', '-n', both.canary.namespace)),
-  ],
+  tsb: (both: Both) => (both.cluster.tsb === undefined ? besideBoundaries(both) : withBoundaries(both)),
 };
+
+/** The canary comes with the file, which is all of the ControlPlane, and names its revision. */
+const withBoundaries = (both: Both) => [
+  `The file of section 5 names both revisions, and has the overlays of both, ${code(both.inUse.istioOperator)} and ${code(both.canary.istioOperator)}:`,
+  '',
+  ...shell(...controlPlanePatch(both)),
+  ...madeObject(both),
+];
+
+/** The overlay comes with the file, and the revision is named by hand, since its list may have more. */
+const besideBoundaries = (both: Both) => [
+  `The file of section 5 has the overlays of both, ${code(both.inUse.istioOperator)} and ${code(both.canary.istioOperator)}. It comes before the revision is there, or its istiod would start without them; should the operator complain of an object that is not there, the next step ends that:`,
+  '',
+  ...shell(...controlPlanePatch(both)),
+  `Then name the revision beside the one in use, in the same isolation boundary of the ControlPlane (${code('spec.components.xcp.isolationBoundaries')}), with the ${code('tsbVersion')} that it is to have:`,
+  '',
+  ...yaml(
+    'revisions:',
+    '  # what stands there stays, and:',
+    `  - name: ${JSON.stringify(both.canary.revision)}`,
+    '    istio:',
+    '      tsbVersion: VERSION',
+  ),
+  ...madeObject(both),
+];
+
+const madeObject = (both: Both) => [
+  'See: an object of the name that the file has, else write that one as `istio.canary.istioOperator`:',
+  '',
+  ...shell(both.kube('get', 'istiooperators', '-n', both.canary.namespace)),
+];
 
 /** How an istiod goes. */
 const uninstall = {

@@ -1,3 +1,4 @@
+import { parse } from 'yaml';
 import { type ClusterSettings, type MeshCaConfig } from '../../src/config/config';
 import { type ClusterPlan, planMeshCa } from '../../src/plan/plan';
 import { synthesize } from '../../src/synth';
@@ -103,17 +104,89 @@ test('helm before Istio 1.19 cannot make istiod wait, and says so', () => {
   expect(text('1.19')).toContain('secretName: istiod-tls');
 });
 
+interface Boundary {
+  readonly name: string;
+  readonly revisions: readonly { readonly name: string; readonly istio?: { readonly tsbVersion: string } }[];
+}
+
 describe('a release of TSB', () => {
   const tsb = (tsbVersion: string, more: ClusterSettings = {}) => plan({ istioVersion: undefined, tsbVersion, ...more });
 
   test('that is later than all that are known is taken for the last one, with a warning; an older one is refused', () => {
     expect(tsb('1.13.1').istio.version).toBe('1.22.6');
-    expect(tsb('1.13.1').warnings.map(({ message }) => message)).toEqual([
+    const stable = { istio: { revision: 'stable' } };
+    expect(tsb('1.13.1', stable).warnings.map(({ message }) => message)).toEqual([
       'which Istio TSB 1.13.1 ships is not known here, and is taken for that of 1.12.0, 1.22.6; write istioVersion: "1.NN"',
     ]);
-    expect(tsb('1.13.1', { istioVersion: '1.24' })).toMatchObject({ istio: { version: '1.24' }, warnings: [] });
-    expect(tsb('1.12.0').warnings).toEqual([]);
+    expect(tsb('1.13.1', { istioVersion: '1.24', ...stable })).toMatchObject({ istio: { version: '1.24' }, warnings: [] });
+    expect(tsb('1.12.0', stable).warnings).toEqual([]);
     expect(() => tsb('1.5.0')).toThrow("'tsbVersion' is known for");
+  });
+
+  test('that has isolation boundaries always, without a revision, is asked for the name of the object', () => {
+    const said =
+      'from TSB 1.12.0 on the IstioOperator of an istiod is called after its revision, and an overlay of another name changes nothing; write what "kubectl get istiooperators -n istio-system" lists as istio.istioOperator';
+    expect(tsb('v1.12.0').warnings).toMatchObject([{ key: 'tsbVersion', message: said }]);
+    expect(tsb('1.12.0', { istio: { istioOperator: 'mine' } }).warnings).toEqual([]);
+    expect(tsb('1.12.0', { target: 'helm' }).warnings).toEqual([]);
+    expect(tsb('1.7.2').warnings).toEqual([]);
+  });
+
+  const whole: NonNullable<ClusterSettings['tsb']> = {
+    hub: 'registry.example.com/tsb',
+    managementPlane: { host: 'tsb.example.com', port: 8443 },
+    telemetryStore: { elastic: { host: 'elastic.example.com', port: 9200 } },
+  };
+
+  test.each<[what: string, version: string, more: ClusterSettings, boundaries: unknown]>([
+    ['none before there are any', '1.7.2', {}, undefined],
+    ['its revision, where there is one', '1.7.2', { istio: { revision: 'a' } }, [['global', [['a', '1.7.2']]]]],
+    ['that of TSB, where it cannot be without', 'v1.12.0', {}, [['global', [['default', '1.12.0']]]]],
+    [
+      'both revisions with the release of each',
+      '1.7.2',
+      { istio: { revision: 'a', canary: { revision: 'b', tsbVersion: '1.12.0' } } },
+      [
+        [
+          'global',
+          [
+            ['a', '1.7.2'],
+            ['b', '1.12.0'],
+          ],
+        ],
+      ],
+    ],
+    [
+      'the Istio of the operator, where the config names no release',
+      '1.7.2',
+      { istio: { revision: 'a', canary: { revision: 'b', istioVersion: '1.18' } } },
+      [
+        [
+          'global',
+          [
+            ['a', '1.7.2'],
+            ['b', undefined],
+          ],
+        ],
+      ],
+    ],
+    ['the name that the config has', '1.7.2', { tsb: { ...whole, isolationBoundary: 'dev' } }, [['dev', [['default', '1.7.2']]]]],
+  ])('a whole ControlPlane names in its isolation boundary %s', (_, version, more, boundaries) => {
+    const { content = '' } =
+      files({ istioVersion: undefined, tsbVersion: version, tsb: whole, ...more }).find(({ path }) =>
+        path.endsWith('/control-plane.yaml'),
+      ) ?? {};
+    const { xcp } = (parse(content) as { spec: { components: { xcp?: { isolationBoundaries: Boundary[] } } } }).spec.components;
+    expect(
+      xcp?.isolationBoundaries.map(({ name, revisions }) => [name, revisions.map(({ name, istio }) => [name, istio?.tsbVersion])]),
+    ).toEqual(boundaries);
+  });
+
+  test('a part of a ControlPlane names none: the list is merged as a whole, and may have more', () => {
+    const { content = '' } =
+      files({ istio: { revision: 'a', canary: { revision: 'b' } } }).find(({ path }) => path.endsWith('/control-plane.partial.yaml')) ?? {};
+    expect(content).toContain('xcp-iop-b');
+    expect(content).not.toContain('isolationBoundaries');
   });
 
   test('with isolation boundaries names the IstioOperator after the revision', () => {

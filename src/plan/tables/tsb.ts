@@ -10,3 +10,6 @@ export const tsbToIstio: Readonly<Record<string, string>> = {
   '1.7.2': '1.17.8',
   '1.12.0': '1.22.6',
 };
+
+/** The release of TSB from which on isolation boundaries are always there, by its upgrade guide "Non-revisioned to Revisioned". */
+export const ISOLATION_BOUNDARIES_SINCE = '1.12.0';
