@@ -19,6 +19,7 @@ readonly issuer_resource=issuers.cert-manager.io
 readonly issuer_name=vault-issuer
 readonly issuer_namespace=istio-system
 readonly csr=cert-manager-istio-csr
+readonly csr_release=cert-manager-istio-csr
 readonly csr_namespace=cert-manager
 readonly csr_args='{"--cluster-id":["cluster-1"],"--trust-domain":["cluster.local"],"--issuer-name":["vault-issuer"],"--issuer-kind":["Issuer"],"--certificate-namespace":["istio-system"],"--root-ca-file":["/var/run/secrets/istio-csr/ca.cert.pem"],"--serving-certificate-dns-names":["cert-manager-istio-csr.cert-manager.svc"]}'
 readonly root_kind=Secret
@@ -454,7 +455,7 @@ check_issuer() {
 
 check_csr() {
   check='istio-csr'
-  local todo='helm upgrade --install istio-csr with istio-csr.values.yml, then look at its log'
+  local todo="helm upgrade --install $csr_release with istio-csr.values.yml, then look at its log"
   need "$todo" deployments.apps "$csr" "$csr_namespace" replicas || return 0
   local wanted available
   { read -r wanted && read -r available; } <<<"$got" || true
@@ -479,7 +480,7 @@ check_csr() {
 
 check_csr_args() {
   check='istio-csr arguments'
-  local todo='helm upgrade istio-csr with istio-csr.values.yml'
+  local todo="helm upgrade $csr_release with istio-csr.values.yml"
   need "$todo" deployments.apps "$csr" "$csr_namespace" 'wrong_arguments, wrong_volume' --arg container "$csr" --argjson wanted "$csr_args" \
     --arg kind "$root_kind" --arg root "$root_name" || return 0
   if [[ -n $got ]]; then
@@ -524,7 +525,7 @@ check_istiod_certificate() {
   if ((rc == 2)); then
     unknown "$why"
   elif ((rc == 1)); then
-    fail "there is no Certificate istiod, nor istiod-dynamic, in namespace $istio_namespace" 'helm upgrade --install istio-csr with istio-csr.values.yml'
+    fail "there is no Certificate istiod, nor istiod-dynamic, in namespace $istio_namespace" "helm upgrade --install $csr_release with istio-csr.values.yml"
   else
     local status message ref kind
     { read -r status && read -r message && read -r ref && read -r kind; } <<<"$got" || true
@@ -532,9 +533,9 @@ check_istiod_certificate() {
     rc=0
     ask_list certificaterequests.cert-manager.io "$istio_namespace" '' unsigned --arg name "$name" || rc=$?
     if [[ $ref != "$issuer_name" ]]; then
-      fail "$name asks the issuer \"$ref\", the plan says \"$issuer_name\"" 'helm upgrade istio-csr with istio-csr.values.yml'
+      fail "$name asks the issuer \"$ref\", the plan says \"$issuer_name\"" "helm upgrade $csr_release with istio-csr.values.yml"
     elif [[ $kind != "$issuer_kind" ]]; then
-      fail "$name asks the $kind of that name, the plan says the $issuer_kind" 'helm upgrade istio-csr with istio-csr.values.yml'
+      fail "$name asks the $kind of that name, the plan says the $issuer_kind" "helm upgrade $csr_release with istio-csr.values.yml"
     elif [[ -n $got ]]; then
       fail "$name: request $got" "where Vault refuses it, $set_up_again"
     elif [[ $status != True ]]; then
@@ -559,7 +560,7 @@ check_istiod_tls() {
   given=$(names chain/1)
   for name in $istiod_names; do
     if has "DNS:$name" "$given"; then continue; fi
-    fail "its certificate is for ${given//$'\n'/, }, not for DNS:$name" 'helm upgrade istio-csr with istio-csr.values.yml'
+    fail "its certificate is for ${given//$'\n'/, }, not for DNS:$name" "helm upgrade $csr_release with istio-csr.values.yml"
     return
   done
   report_chain "for ${istiod_names// /, }" "$todo"

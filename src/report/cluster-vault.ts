@@ -3,6 +3,7 @@ import { ClusterPlan } from '../plan/plan';
 import { SecretKey } from '../plan/vault';
 import { compareVersions } from '../plan/version';
 import { words } from '../script/bash';
+import { tokenPolicy } from '../script/policy-text';
 import { clusterSteps } from '../script/steps';
 import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
@@ -60,7 +61,7 @@ export function vault(context: ClusterContext): string[] {
     '## 2. Vault: the intermediate CA and the way in',
     '',
     ...wayIn(context),
-    ...leastPolicy(at('setup.sh'), `mesh-ca-setup-${cluster.name}`),
+    ...leastPolicy(at('setup.sh'), tokenPolicy('setup', cluster.name)),
     'First look, then do. The token needs what the script asks for; it names all that is missing and changes nothing.',
     '',
     ...shell(words(['bash', at('setup.sh'), '--plan']), words(['bash', at('setup.sh'), ...exported])),

@@ -1,6 +1,7 @@
 import { MeshCaPlan } from '../plan/plan';
 import { seconds } from '../plan/ttl';
 import { words } from '../script/bash';
+import { tokenPolicy } from '../script/policy-text';
 import { rootSteps } from '../script/steps';
 import { code, command, fingerprints, output, shell } from './markdown';
 import { leastPolicy } from './parts';
@@ -17,7 +18,7 @@ export function rootCa(plan: MeshCaPlan): string[] {
   return [
     `## 3. The root CA${policyCas.length === 0 ? '' : policyCas.length === 1 ? ' and the policy CA' : ' and the policy CAs'}`,
     '',
-    ...leastPolicy(SCRIPT, 'mesh-ca-setup-root'),
+    ...leastPolicy(SCRIPT, tokenPolicy('setup', 'root')),
     ...ways[root.source](plan),
     ...policyCas.flatMap(({ name, mount, maxPathLength }) => [
       `Below it stands ${code(name)} in the mount ${code(mount)}, ${maxPathLength === -1 ? 'with any number of CAs below it' : `with at most ${maxPathLength} CA${maxPathLength === 1 ? '' : 's'} below it`}.`,

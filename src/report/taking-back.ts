@@ -2,6 +2,7 @@ import { words } from '../script/bash';
 import { emergencies, livesOn } from '../script/emergency';
 import { ourPart } from '../plan/canary';
 import { MeshCaPlan } from '../plan/plan';
+import { tokenPolicy } from '../script/policy-text';
 import { code, plain, shell } from './markdown';
 import { ClusterContext } from './parts';
 import { hasTeardown } from '../script/teardown';
@@ -41,9 +42,9 @@ export function teardown({ cluster, at, kube }: ClusterContext): string[] {
       words(['bash', at('teardown.sh'), '--plan']),
       words(['bash', at('teardown.sh')]),
     ),
-    `It removes what setup.sh made, in reverse order, and keeps and names what was there before or is of another maker: a mount that no script of ours enabled, roles and CAs that others have added. It does not begin while the Issuer or istio-csr is there (${code('--mesh-is-gone')} says that nothing runs any more), and asks for the common name of the CA, ${code(intermediate.commonName)}: its key is lost then, and a snapshot of Vault is the only way back. A run that was stopped can be run again.`,
+    `It removes what setup.sh made, in reverse order, and keeps and names what was there before or is of another maker: a mount that no script of ours enabled, roles and CAs that others have added. It does not begin while the Issuer or istio-csr is there (${code('--mesh-is-gone')} says that nothing runs any more), and asks for the common name of the CA, ${code(intermediate.commonName)}, and of each other generation that is still there: their keys are lost then, and a snapshot of Vault is the only way back. A run that was stopped can be run again.`,
     '',
-    `See: ${code(`cluster ${cluster.name} is taken back`)}. What was applied from ${code(at('manifests/'))} is removed as it was applied. The policies that tokens for these scripts were given, ${code(`mesh-ca-setup-${cluster.name}`)} and the like, are an administrator's to delete, and the tokens to revoke.`,
+    `See: ${code(`cluster ${cluster.name} is taken back`)}. What was applied from ${code(at('manifests/'))} is removed as it was applied. The policies that tokens for these scripts were given, ${code(tokenPolicy('setup', cluster.name))} and the like, are an administrator's to delete, and the tokens to revoke.`,
     '',
   ];
 }

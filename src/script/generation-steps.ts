@@ -61,12 +61,15 @@ export function roleFields({ role, intermediate }: ClusterPlan): Pick<Step, 'fie
 }
 
 /** What the runtime has to know of them. */
-export function generationConstants({ intermediate: { generation }, role }: ClusterPlan): Record<string, string> {
+export function generationConstants({ intermediate: { generation, end }, role, monitoring }: ClusterPlan): Record<string, string> {
   return {
     generation: String(generation.number),
     issuer_prefix: generation.prefix,
     first_common_name: generation.firstCommonName,
     reuse_key: String(generation.reuseKey),
+    // what the alerts and the timeline take for its end; none: they know of none.
+    config_end: end === undefined ? '' : new Date(end * 1000).toISOString().slice(0, 10),
+    watched: String(monitoring !== undefined),
     leaf_seconds: String(seconds(role.fields.max_ttl)),
   };
 }

@@ -39,6 +39,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     // a ClusterIssuer has none.
     issuer_namespace: issuer.kind === 'Issuer' ? issuer.namespace : '',
     csr: CHART,
+    csr_release: istioCsr.release,
     csr_namespace: istioCsr.namespace,
     csr_args: JSON.stringify(argumentsOf(istioCsr.values)),
     ...rootConstants(istioCsr),

@@ -61,6 +61,27 @@ test('a workload gets leaf, issuing CA, policy CAs, then the root file; OpenSSL 
   // without the policy CAs it does not: that they come along is what makes it verify.
   expect((await verifyChain(certificates(signed.certificate).slice(0, 2).join(''), root.pem)).code).not.toBe(0);
   expect((await world.script('root', ['--check'])).stdout).toContain('no drift');
+
+  // a policy CA that was revoked is no CA as planned, and what the script says of another one is a way on.
+  ok(await vault.vault(['write', '-f', 'pki-mesh/issuer/default/revoke']));
+  const check = await world.script('root', ['--check']);
+  expect([check.code, check.stderr]).toEqual([
+    3,
+    expect.stringMatching(
+      /the CA 'mesh Mesh Policy CA', SHA-256 \S+ in pki-mesh is revoked; for another CA: choose another mount for it in policyCas/,
+    ),
+  ]);
+  const next = configOf('chain', {
+    policyCas: [
+      { name: 'regional', keyType: 'ec' },
+      { name: 'mesh', keyType: 'ec', mount: 'pki-mesh-2' },
+    ],
+    intermediate: { generation: 2 },
+  });
+  const after = await makeWorld(next, vault, [kube]);
+  ok(await after.script('root', rootFiles(root)));
+  expect(ok(await after.script('chain'))).toMatch(/signed, verified to the root: a workload/);
+  expect((await after.script('root', ['--check'])).stdout).toContain('no drift');
 });
 
 const types = [

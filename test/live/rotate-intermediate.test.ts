@@ -121,7 +121,26 @@ test('with a new key, then with the same key, and back; cert-manager signs at ev
   const kept = Date.parse(recorded) / 1000 - asked;
   expect(kept).toBeGreaterThanOrEqual(4200);
   expect(kept).toBeLessThan(4200 + 120);
-  expect(moved).toContain(`note: cluster-1-g1 is kept: certificates under it can live until ${recorded}\n`);
+  expect(moved).toContain(`note: cluster-1-g1 is kept: certificates under it can live until ${recorded}\n      not yet\n`);
+
+  // what the alerts and the timeline count from is held against the certificate: its day, by OpenSSL's clock and ours.
+  const day = new Date(new X509Certificate(second.issuers.at(-1)?.certificate ?? '').validTo).toISOString().slice(0, 10);
+  for (const [more, notAfter, said] of [
+    [{}, undefined, undefined],
+    [{ monitoring: true }, undefined, `note: no alert counts to its end yet: write intermediate.notAfter: "${day}", and synthesize\n`],
+    [
+      {},
+      '2031-02-28',
+      `note: intermediate.notAfter is 2031-02-28, and it ends on ${day}: the timeline, and alerts of its end, count from a wrong day; write "${day}"\n`,
+    ],
+    [{ monitoring: true }, day, undefined],
+  ] as const) {
+    change(world, { ...recommended, ...more }, vault, { generation: 2, ...(notAfter !== undefined && { notAfter }) });
+    const looked = ok(await world.script('cluster-1', ['--check']));
+    if (said === undefined) expect(looked).not.toMatch(/notAfter/);
+    else expect(looked).toContain(said);
+  }
+  change(world, recommended, vault, { generation: 2 });
   await signs('after the first rotation', `${name} G2`);
   const again = await world.script('cluster-1');
   expect(again).toMatchObject({ code: 0, stderr: '' });

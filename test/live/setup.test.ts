@@ -213,6 +213,7 @@ describe('the root', () => {
       [['--root-cert', at('leaf.crt'), '--root-key', at('leaf.key')], 'is no CA certificate'],
       [['--root-cert', cert, '--root-key', other.key], '--root-key is not the unencrypted private key of --root-cert'],
       [['--root-cert', cert, '--root-key', at('encrypted.key')], '--root-key is not the unencrypted private key of --root-cert'],
+      [['--root-cert', cert, '--root-key', '/dev/null'], '--root-key: /dev/null is empty; where a program was to write the key there'],
       [['--root-cert', at('short.crt'), '--root-key', at('short.key')], 'before what it is to sign for 157680000 s would'],
     ];
     for (const [args, message] of refused) {
@@ -294,6 +295,25 @@ describe('before the first step', () => {
     }
   });
 
+  test('--plan with a token that only reads says what a run would lack of what is to do, and the lines that give it', async () => {
+    const vault = await devVault();
+    const world = await makeWorld(configs.recommended, vault, [kube]);
+    ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
+    const policy = ok(await world.script('cluster-1', ['--print-policy', '--check']));
+    await vault.request('POST', 'sys/policies/acl/reads', { policy });
+    const { body } = await vault.request('POST', 'auth/token/create', { policies: ['reads'], ttl: '1h' });
+    const reader = { VAULT_TOKEN: (body as { auth: { client_token: string } }).auth.client_token };
+    const lines = (stdout: string) =>
+      /\na run would be refused with this token, which lacks for what is to do:\n(( {2}- .*\n)+)/.exec(stdout)?.[1];
+    const plan = await world.script('cluster-1', ['--plan'], reader);
+    expect([plan.code, plan.stderr]).toEqual([0, '']);
+    expect(lines(plan.stdout)).toMatch(/ {2}- the capability update on pki\/root\/sign-intermediate for the token\n/);
+    expect(plan.stdout).toMatch(/ {4}bash dist\/cluster-1\/setup\.sh --print-policy \| vault policy write mesh-ca-setup-cluster-1 -\n/);
+    // of what is done already it lacks nothing.
+    ok(await world.script('cluster-1'));
+    expect(lines(ok(await world.script('cluster-1', ['--plan'], reader)))).toBeUndefined();
+  });
+
   test('fails if there is no vault, which it names; with bao alone it takes that', async () => {
     const vault = await devVault();
     const world = await makeWorld(configs.recommended, vault, [kube]);
@@ -317,6 +337,15 @@ describe('before the first step', () => {
       code: 2,
       stderr: expect.stringMatching(/unknown option '--pln'[^]*usage: /) as string,
     });
+    // two words of which one would be dropped.
+    for (const [words, message] of [
+      [['--plan', '--check'], '--plan says what is to do, --check what differs: one of them'],
+      [['--check', '--plan'], '--plan says what is to do, --check what differs: one of them'],
+      [['--check', '--retire'], '--retire does, and --check only looks: one of them'],
+    ] as const) {
+      const { code, stdout, stderr } = await world.script('cluster-1', words);
+      expect([words, code, stdout, stderr]).toEqual([words, 2, '', expect.stringContaining(message)]);
+    }
     expect(await world.script('root', ['--help'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^usage: /) as string });
   });
 });

@@ -98,7 +98,7 @@ describe('one line fails, and says what to do, where', () => {
     );
     const [line = '', ...more] = wrong({ facts: { istiodChain: other.pem + mesh.intermediate.pem } });
     expect(more).toEqual([]);
-    expect(line).toContain(`, not for DNS:${name} (helm upgrade istio-csr with istio-csr.values.yml)`);
+    expect(line).toContain(`, not for DNS:${name} (helm upgrade cert-manager-istio-csr with istio-csr.values.yml)`);
   });
 });
 

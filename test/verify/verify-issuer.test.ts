@@ -17,7 +17,7 @@ test('where the plan says ClusterIssuer, an Issuer of that name is none', () => 
   const { code, lines } = verify({ plan });
   expect(different(lines)).toEqual([
     'FAIL    issuer: there is no clusterissuers.cert-manager.io vault-issuer (apply manifests/1-issuer)',
-    'FAIL    istiod certificate: istiod asks the Issuer of that name, the plan says the ClusterIssuer (helm upgrade istio-csr with istio-csr.values.yml)',
+    'FAIL    istiod certificate: istiod asks the Issuer of that name, the plan says the ClusterIssuer (helm upgrade cert-manager-istio-csr with istio-csr.values.yml)',
   ]);
   expect(code).toBe(1);
 });

@@ -49,7 +49,7 @@ test.each<[what: string, plan: ClusterPlan, change: Parameters<typeof verify>[0]
     `istio-csr mounts ${what}`,
     planOf('configMap'),
     { facts: { csrVolumes } },
-    'istio-csr arguments: none of its volumes is ConfigMap istio-root-ca, which brings the root (helm upgrade istio-csr with istio-csr.values.yml)',
+    'istio-csr arguments: none of its volumes is ConfigMap istio-root-ca, which brings the root (helm upgrade cert-manager-istio-csr with istio-csr.values.yml)',
   ]),
   [
     'the Bundle is not there',

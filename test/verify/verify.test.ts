@@ -32,7 +32,7 @@ test('--json prints one object a check', () => {
       check: 'istio-csr',
       status: 'fail',
       message: '0 of 1 replicas available, 1 of 1 pods ready',
-      todo: 'helm upgrade --install istio-csr with istio-csr.values.yml, then look at its log',
+      todo: 'helm upgrade --install cert-manager-istio-csr with istio-csr.values.yml, then look at its log',
     },
   ]);
   expect(lines).toHaveLength(18);

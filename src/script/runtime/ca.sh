@@ -108,10 +108,23 @@ ca_present() {
   find_ca "$1" || rc=$?
   ((rc == 0)) || return "$rc"
   [[ -z ${generation:-} ]] || has_its_name || return 1
-  [[ -z ${generation:-} ]] || still_signs || return 2
+  still_signs || return 2
   note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
+  [[ -z ${generation:-} ]] || report_end
   report_other_signers
+}
+
+# how another CA is made in the place of one; of a policy CA, whose mount holds one alone.
+another_ca='choose another mount for it in policyCas of mesh-ca.yaml, raise intermediate.generation of each cluster below it, and synthesize'
+
+# still_signs: whether Vault lets the planned CA sign; says what is wrong, and the way on.
+still_signs() {
+  local reason
+  reason=$(unfit "$mount" "$issuer") || return 2
+  [[ -n $reason ]] || return 0
+  complain "the CA $(described "$ca") in $mount $reason; for another CA: $another_ca"
+  return 1
 }
 
 # is_planned_ca ISSUER: says what is wrong where it is not, else sets `ca` to its certificate.

@@ -3,6 +3,7 @@
 # The issuer of generation N is called PREFIXN. The only one of a mount, which is the first, has no name until there is a second.
 
 readonly issuer_name=$issuer_prefix$generation
+another_ca="raise intermediate.generation of $cluster in mesh-ca.yaml, synthesize and run this again"
 
 # issuer_named NAME: sets `at` to its place among the signers; 1 where there is none.
 issuer_named() {
@@ -72,15 +73,15 @@ has_former() {
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
 has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer") == "$issuer_name" ]]; }
 
-# still_signs: whether Vault lets the planned CA sign; says what is wrong, and the way on. A revoked one never may again, whatever is repaired.
-still_signs() {
-  local reason way=': '
-  reason=$(unfit "$issuer") || return 2
-  [[ -n $reason ]] || return 0
-  [[ $reason == 'is revoked' ]] ||
-    way="; to let it: $cli patch $mount/issuer/$(jq -r '.data | "\(.issuer_id) usage=\(.usage)"' <<<"$issuer"),issuing-certificates; or "
-  complain "the CA $(described "$ca") in $mount $reason${way}raise intermediate.generation of $cluster in mesh-ca.yaml, synthesize and run this again"
-  return 1
+# report_end: the alerts of its end and the timeline count from the day that the config has of it.
+report_end() {
+  local day
+  day=$(second_of_end <<<"$ca" | jq -r 'todateiso8601[:10]') || return 2
+  if [[ -n $config_end && $config_end != "$day" ]]; then
+    note "intermediate.notAfter is $config_end, and it ends on $day: the timeline, and alerts of its end, count from a wrong day; write \"$day\""
+  elif [[ -z $config_end && $watched == true ]]; then
+    note "no alert counts to its end yet: write intermediate.notAfter: \"$day\", and synthesize"
+  fi
 }
 
 # prepare_generation: a second CA is about to be made: the first one gets its name, and the default stays where it is until it is moved. Sets
@@ -276,6 +277,7 @@ retired() {
   # where the planned one is to be made first, nothing can go.
   ((rc == 0)) || return 0
   [[ -n $(former_names)$(evidence_keys "$mount") ]] || return 0
+  [[ -z $(former_names) ]] || settled='not yet'
   can=$(retirable) || return 2
   while IFS= read -r name; do
     [[ -n $name ]] || continue

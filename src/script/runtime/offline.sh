@@ -108,6 +108,3 @@ refuse_unfit() {
   fi
   verified "$root" "$certificate" "$chain" || die "$what does not verify to the root $(described "$root"): $(unverified)"
 }
-
-# second_of_end: when the certificate of standard input ends, in seconds since 1970.
-second_of_end() { end_of | jq -R 'strptime("%b %d %H:%M:%S %Y GMT") | mktime'; }

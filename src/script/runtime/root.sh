@@ -34,7 +34,10 @@ before_steps() {
   if [[ -n $root_cert_file ]]; then
     given=$(first_certificate <"$root_cert_file") || die "--root-cert holds no PEM certificate"
   fi
-  [[ -z $root_key_file ]] || root_key=$(<"$root_key_file")
+  if [[ -n $root_key_file ]]; then
+    root_key=$(<"$root_key_file")
+    [[ -n $root_key ]] || die "--root-key: $root_key_file is empty; where a program was to write the key there, it says above why it did not"
+  fi
   look_for_root_pem
   if [[ -n $given ]]; then
     if [[ -n $known_root ]] && ! same_as_known "$given"; then
@@ -172,6 +175,7 @@ write_root() {
     rm -f -- root.pem.new
     die "cannot write root.pem in $PWD: $(last_error)"
   }
+  say "      written: $PWD/root.pem"
 }
 
 after_steps() { say "the root CA is ready $root_place. next: the clusters' setup.sh"; }

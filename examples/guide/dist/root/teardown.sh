@@ -106,6 +106,8 @@ state=todo
 wanted='{}'
 doing=false
 to_do=()
+# of those, what --repair can put back: what stops a run is no step's to mend.
+repairable=()
 # what else --check has found, beside steps that differ.
 strays=()
 drifted=false
@@ -151,6 +153,7 @@ unless() {
   local rc=0
   [[ $state != skipped ]] || return 0
   "$@" || rc=$?
+  ((rc != 1)) || repairable+=("$step_id")
   # what stops a script is a difference like others to one that compares, unless it is a server that does not answer.
   if ((rc > 1)) && [[ $mode == check && ! -e $work/unanswered ]]; then rc=1; fi
   case $rc in
@@ -174,12 +177,14 @@ stray() {
 
 # report_drift: the end of --check: 0 where nothing differs, else 3.
 report_drift() {
+  local way='what is wrong, and the way on, is said above'
   if ((${#to_do[@]} == 0 && ${#strays[@]} == 0)); then
     say 'no drift: all is as planned'
     return 0
   fi
   ((${#strays[@]} == 0)) || say "beside the plan, noted above: ${#strays[@]}"
-  ((${#to_do[@]} == 0)) || say "drift: ${#to_do[@]} of $step_count steps differ: ${to_do[*]}. to put one back: bash $0 --repair ${to_do[0]}"
+  ((${#repairable[@]} == 0)) || way="to put one back: bash $0 --repair ${repairable[0]}"
+  ((${#to_do[@]} == 0)) || say "drift: ${#to_do[@]} of $step_count steps differ: ${to_do[*]}. $way"
   drifted=true
   exit 3
 }
@@ -370,6 +375,8 @@ report_subject() {
   [[ $fields == "$2" ]] || note "its name says ${fields:-nothing} beside the common name, the plan ${2:-nothing}; it is kept"
 }
 end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
+# second_of_end: when the certificate of standard input ends, in seconds since 1970.
+second_of_end() { end_of | jq -R 'strptime("%b %d %H:%M:%S %Y GMT") | mktime'; }
 described() { printf "'%s', SHA-256 %s" "$(subject_cn <<<"$1")" "$(fingerprint <<<"$1")"; }
 
 # each_certificate COMMAND: runs it with each certificate of standard input.
@@ -446,21 +453,20 @@ issuer_of() {
   get "$1/issuer/$id"
 }
 
-# unfit ISSUER: prints what keeps Vault from letting it sign certificates, in words; nothing where it may.
+# unfit MOUNT ISSUER: prints what keeps Vault from letting it sign certificates, and what would let it; nothing where it may. A revoked one never
+# may again.
 unfit() {
-  jq -r '.data | if .revoked == true then "is revoked"
+  jq -r --arg patch "$cli patch $1/issuer" '.data | if .revoked == true then "is revoked"
     elif .usage // "issuing-certificates" | tostring | contains("issuing-certificates") then empty
-    else "may not sign: its usage is \(.usage)" end' <<<"$1"
+    else "may not sign: its usage is \(.usage); to let it: \($patch)/\(.issuer_id) usage=\(.usage),issuing-certificates" end' <<<"$2"
 }
 
 # may_sign_for SECONDS MOUNT REF WHAT: whether Vault lets an issuer sign, and for so long, which it would cut without a word. Says what is wrong.
 may_sign_for() {
   local found reason rc=0
-  found=$(issuer_of "$2" "$3") && reason=$(unfit "$found") || return 2
-  if [[ $reason == 'is revoked' ]]; then
-    complain "$4 in $2 is revoked"
-  elif [[ -n $reason ]]; then
-    complain "$4 in $2 $reason; to let it: $cli write $2/issuer/$3/… usage=…,issuing-certificates"
+  found=$(issuer_of "$2" "$3") && reason=$(unfit "$2" "$found") || return 2
+  if [[ -n $reason ]]; then
+    complain "$4 in $2 $reason"
   else
     mount_allows "$2" "$1" || rc=$?
     ((rc == 1)) || return "$rc"
@@ -601,6 +607,17 @@ lacking() {
 
 step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
 
+# note_lacking: the end of --plan: what the token lacks of what a run would need for what is to do. It may look, so the plan is good all the same.
+note_lacking() {
+  local lacks
+  [[ -n $capabilities ]] || return 0
+  lacks=$(lacking act "none ${to_do[*]}" <<<"$capabilities" | sed 's/^act: /  - /') || return 2
+  [[ -n $lacks ]] || return 0
+  say 'a run would be refused with this token, which lacks for what is to do:'
+  say "$lacks"
+  say "$(say_rights)"
+}
+
 # need_step: that there is the step that --repair names.
 need_step() {
   local known
@@ -670,6 +687,7 @@ main() {
   exec 3>&1
   mode=run
   print=false
+  local only_looks=''
   cli=${MESH_CA_CLI:-}
   if [[ -z $cli ]]; then
     cli=vault
@@ -677,11 +695,11 @@ main() {
   fi
   while (($# > 0)); do
     case $1 in
-      --plan) mode=plan ;;
+      --plan) mode=plan only_looks+=' --plan' ;;
       --check | --repair)
         [[ -n $repair_example ]] || bad_usage "unknown option '$1'"
         if [[ $1 == --check ]]; then
-          mode=check
+          mode=check only_looks+=' --check'
         else
           (($# >= 2)) || bad_usage "--repair needs a step, e.g. $repair_example"
           repair=$2
@@ -702,6 +720,8 @@ main() {
   [[ -z $repair ]] || need_step
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
+  [[ $only_looks != *--plan*--check* && $only_looks != *--check*--plan* ]] || bad_usage '--plan says what is to do, --check what differs: one of them'
+  [[ $mode != check || ${retire:-false} == false ]] || bad_usage '--retire does, and --check only looks: one of them; --plan --retire says what would be removed'
   work=$(mktemp -d) || die "cannot make a folder to work in, below ${TMPDIR:-/tmp}: free some room there, or set TMPDIR"
   trap 'finish $?' EXIT
   need_room
@@ -725,6 +745,7 @@ main() {
   steps
   case $mode in
     check) report_drift ;;
+    plan) note_lacking ;;
     run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
   esac
 }
