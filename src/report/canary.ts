@@ -139,8 +139,12 @@ const madeObject = (both: Both) => [
 
 /** How an istiod goes. */
 const uninstall = {
-  istioOperator: (both: Both, { revision }: IstioPlan) =>
-    shell(istioctl(both, 'uninstall', ...(revision === 'default' ? ['-f', 'YOURS.yaml'] : ['--revision', revision]))),
+  // not by its file: istioctl takes the name alone out of that, and without one all that is Istio's.
+  istioOperator: (both: Both, { revision, deployment }: IstioPlan) => [
+    ...shell(...[['--dry-run'], []].map(dry => istioctl(both, 'uninstall', '--revision', revision, ...dry))),
+    `See: of the first line ${code('Not pruning object')} for objects of ${code(deployment)} alone; of the second ${code('Uninstall complete')}. Never ${code('istioctl uninstall -f')}, which takes both istiods (measured with 1.31).`,
+    '',
+  ],
   helm: ({ cluster }: Both, { deployment, namespace }: IstioPlan) =>
     shell(words(['helm', '--kube-context', cluster.context, 'uninstall', deployment, '-n', namespace])),
   sail: (both: Both, { isCanary, revision }: IstioPlan) =>
