@@ -162,10 +162,20 @@ const uninstall = {
           ...shell(both.kube('get', 'istiorevisions.sailoperator.io')),
         ],
   tsb: (_: Both, { revision }: IstioPlan) => [
-    `Take ${code(revision)} out of ${code('spec.components.xcp.isolationBoundaries')} of the ControlPlane.`,
+    `Take ${code(revision)} out of ${code('spec.components.xcp.isolationBoundaries')} of the ControlPlane. ${leftBehind}`,
     '',
   ],
 };
+
+/** Whether the file of the ControlPlane is all of it, and names the revisions: one that it does not name any more goes. */
+const goesWithFile = ({ cluster }: Both) => cluster.istio.target.name === 'tsb' && cluster.tsb !== undefined;
+const gone = (both: Both, { deployment, namespace }: IstioPlan) => [
+  ...shell(...controlPlanePatch(both), both.kube('wait', '--for=delete', `deployment/${deployment}`, '-n', namespace, '--timeout=10m')),
+  leftBehind,
+  '',
+];
+const leftBehind =
+  "TSB may leave a revision's IstioOperator, Deployments and ConfigMaps behind, as its upgrade guide says: delete them by their names then.";
 
 /** The labels of a namespace whose workloads are an istiod's; what it had of the other one goes. */
 const labels = ({ revision }: IstioPlan) =>
@@ -208,10 +218,14 @@ function back(both: Both): string[] {
       kube('label', 'namespace', 'foo', ...labels(inUse), '--overwrite'),
       kube('rollout', 'restart', 'deployment/sleep', '-n', 'foo'),
     ),
-    `and when ${code('proxy-status')} names ${code(canary.deployment)} no more, the canary goes:`,
+    `and when ${code('proxy-status')} names ${code(canary.deployment)} no more, the canary goes.${goesWithFile(both) ? ` Take ${code('istio.canary')} out of mesh-ca.yaml, synthesize, and apply the file of section 5:` : ''}`,
     '',
-    ...uninstall[cluster.istio.target.name](both, canary),
-    `Last, take ${code('istio.canary')} out of mesh-ca.yaml, synthesize, and run the helm command of section 4, then setup.sh${cluster.istio.target.name === 'tsb' ? ', and merge the file of section 5' : ''}.`,
+    ...(goesWithFile(both)
+      ? [...gone(both, canary), 'Last, the helm command of section 4, then setup.sh.']
+      : [
+          ...uninstall[cluster.istio.target.name](both, canary),
+          `Last, take ${code('istio.canary')} out of mesh-ca.yaml, synthesize, and run the helm command of section 4, then setup.sh${cluster.istio.target.name === 'tsb' ? ', and merge the file of section 5' : ''}.`,
+        ]),
     '',
   ];
 }
@@ -248,21 +262,22 @@ function promoted(both: Both): string[] {
   return [
     `**The canary becomes the one in use,** when ${code('proxy-status')} names ${code(inUse.deployment)} no more. That one goes first, since its name must be in the certificate as long as it serves:`,
     '',
-    ...uninstall[name](both, inUse),
+    ...(goesWithFile(both) ? [] : uninstall[name](both, inUse)),
     ...(inUse.revision === 'default' ? defaults(both) : []),
-    `Then move what ${code('canary')} says up, in mesh-ca.yaml, in the place of what the former one had, and synthesize:`,
+    `${goesWithFile(both) ? 'Move' : 'Then move'} what ${code('canary')} says up, in mesh-ca.yaml, in the place of what the former one had, and synthesize:`,
     '',
     ...yaml(
-      `istioVersion: '${canary.version}'`,
+      canary.tsbVersion === undefined ? `istioVersion: '${canary.version}'` : `tsbVersion: '${canary.tsbVersion}'`,
       'istio:',
       `  revision: ${JSON.stringify(canary.revision)}`,
       '  # and no canary; its overlay, values and overlays, if it has any, stand here now',
     ),
+    ...(goesWithFile(both) ? gone(both, inUse) : []),
     'istio-csr and Vault forget the former name, in this order, so that nothing is asked for that is refused:',
     '',
     ...shell(
       ...names(both).reverse(),
-      ...(name === 'tsb' ? controlPlanePatch(both) : []),
+      ...(name === 'tsb' && !goesWithFile(both) ? controlPlanePatch(both) : []),
       namesOfCertificate(both),
       words(['bash', at('verify.sh')]),
     ),

@@ -1610,4 +1610,21 @@ export const mutations = [
     test: 'test/plan/target.test.ts',
     red: 'is asked for the name of the object',
   },
+  {
+    name: 'canary: an istiod of a whole ControlPlane goes after its name is forgotten',
+    file: 'src/report/canary.ts',
+    from: '    ...(goesWithFile(both) ? gone(both, inUse) : []),\n',
+    to: '',
+    test: 'test/report/canary.test.ts',
+    red: 'before its name is forgotten',
+  },
+  {
+    name: 'canary: an istiod goes by the file of the one in use',
+    file: 'src/report/canary.ts',
+    from: "istioctl(both, 'uninstall', '--revision', revision, ...dry)",
+    to: "istioctl(both, 'uninstall', '-f', 'YOURS.yaml', ...dry)",
+    test: 'test/live/runbook-canary.test.ts',
+    project: 'live',
+    red: 'takes its place with all that is of the cluster',
+  },
 ];
