@@ -137,7 +137,8 @@ describe('README.md', () => {
     // and the words are the runtime's.
     const runtime = read('src/script/runtime/trial.sh') + read('src/script/runtime/cluster.sh');
     for (const words of Object.values(said)) expect(runtime).toContain(`say "${words}`);
-    expect(runtime).toContain('is ready in Vault: $trial_done trials passed. next: README.md beside this script');
+    expect(runtime).toContain('is ready in Vault: $trial_done trials passed"');
+    expect(runtime).toContain('. next: README.md beside this script"');
   });
 
   test('shows an error as it is printed', () => {

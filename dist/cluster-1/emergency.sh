@@ -4,6 +4,11 @@
 # Closes what an attacker may use of cluster cluster-1, one thing by one command: block-login, block-role, revoke-intermediate.
 # Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.
 
+[ -n "${BASH_VERSION:-}" ] || {
+  printf '%s: error: it is for Bash: bash %s\n' "$0" "$0" >&2
+  exit 2
+}
+
 readonly about='Closes what an attacker may use of cluster cluster-1, one thing by one command: block-login, block-role, revoke-intermediate.'
 readonly cluster=cluster-1
 readonly server=https://vault.example.com:8200
@@ -41,7 +46,7 @@ readonly effects='{
       "What is signed goes on to its end: a workload'\''s certificate for up to 1h, istiod'\''s 1h, istio-csr'\''s own 1h. Nothing is cut off before.",
       "Nothing is renewed, and a pod that starts gets no certificate. A workload asks for its next one at half of its time: the first certificates end about 30m from now, the last 1h from now, and with them the mesh."
     ],
-    "next": "closed. To open it again: bash dist/cluster-1/setup.sh --repair role/write"
+    "next": "closed. To open it again: bash dist/cluster-1/setup.sh --repair role/write. Then have cert-manager ask for what failed meanwhile: by itself it waits an hour, and istiod may have no certificate before that. README.md beside this script has the line"
   },
   "revoke-intermediate": {
     "effects": [
@@ -50,7 +55,7 @@ readonly effects='{
       "What is signed goes on to its end: a workload'\''s certificate for up to 1h, istiod'\''s 1h, istio-csr'\''s own 1h. Nothing is cut off before.",
       "Nothing is renewed, and a pod that starts gets no certificate. A workload asks for its next one at half of its time: the first certificates end about 30m from now, the last 1h from now, and with them the mesh."
     ],
-    "next": "revoked. The way on is another CA beside it: raise intermediate.generation of cluster-1 in mesh-ca.yaml, with a key of its own (without intermediate.reuseKey), synthesize, and bash dist/cluster-1/setup.sh"
+    "next": "revoked. The way on is another CA beside it: raise intermediate.generation of cluster-1 in mesh-ca.yaml, with a key of its own (without intermediate.reuseKey), synthesize, and bash dist/cluster-1/setup.sh. Then have cert-manager ask for what failed meanwhile: by itself it waits an hour, and istiod may have no certificate before that. README.md beside this script has the line"
   }
 }'
 readonly step_count=5
@@ -129,6 +134,11 @@ last_error() { tr '\n' ' ' <"$work/error"; }
 die() {
   complain "$*"
   exit 1
+}
+# give_up WHAT: ends a step that another run would end in the same way.
+give_up() {
+  doing=false
+  die "$*"
 }
 # whether the end is for what was asked, not for what went wrong.
 refused=false
@@ -230,7 +240,8 @@ report_drift() {
     return 0
   fi
   ((${#strays[@]} == 0)) || say "beside the plan, noted above: ${#strays[@]}"
-  ((${#repairable[@]} == 0)) || way="to put one back: bash $0 --repair ${repairable[0]}"
+  ((${#repairable[@]} != 1)) || way="to put it back: bash $0 --repair ${repairable[0]}"
+  ((${#repairable[@]} <= 1)) || way="to put all of it right: bash $0; or one step, e.g.: bash $0 --repair ${repairable[0]}"
   ((${#to_do[@]} == 0)) || say "drift: ${#to_do[@]} of $step_count steps differ: ${to_do[*]}. $way"
   drifted=true
   exit 3
@@ -250,6 +261,7 @@ finish() {
   [[ $drifted == false ]] || exit 3
   [[ $refused == false ]] || exit 2
   [[ $waiting == false ]] || exit 4
+  (($1 < 128)) || complain 'stopped. Every step can be run again: run this again to go on'
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -448,6 +460,12 @@ verified() {
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
+# signed_by CERTIFICATE CA: whether this very CA has signed it.
+signed_by() {
+  printf '%s\n' "$2" >"$work/root.pem" && printf '%s\n' "$1" >"$work/certificate.pem" &&
+    openssl verify -no-CApath -partial_chain -CAfile "$work/root.pem" "$work/certificate.pem" >"$work/error" 2>&1
+}
+
 # unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
 unverified() {
   local reason
@@ -638,6 +656,7 @@ need_vault() {
   ((${#missing[@]} == 0)) || lacks_rights=true
   [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
+  undone=$only
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
   mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
   ((${#missing[@]} == 0)) || lacks_rights=true
@@ -719,7 +738,7 @@ say_rights() {
   if [[ $mode == check ]]; then
     words+=' --check' name+=-check
   elif [[ ${retire:-false} == true ]]; then
-    words+=' --retire'
+    words+=' --retire' name+=-retire
   elif [[ -n ${closed:-} ]]; then
     words+=" $closed" name+="-$closed"
   fi
@@ -943,6 +962,10 @@ certificate_revoked() {
   local found signer rc=0
   find_issuer "$1" "$2" || return 2
   signer=$(issuer_of "$3") || return 2
+  if ! signed_by "$ca" "$(jq -r .data.certificate <<<"$signer" | first_certificate)"; then
+    note "the CA in $3 has not signed it, so it can't stand in its list: revoke it where it was signed, by the emergency.sh of that time, or: $cli write MOUNT/revoke certificate=@FILE"
+    return 0
+  fi
   jq -e '.data.usage | contains("crl-signing")' <<<"$signer" >/dev/null ||
     note "$3 signs no list: the key usage of its CA's certificate lacks cRLSign. Vault notes the revocation, and whoever looks for a list finds none"
   found=$(get "$3/cert/$(serial_of "$ca")") || rc=$?

@@ -4,6 +4,11 @@
 # Makes the intermediate CA of cluster cluster-1 in Vault, the way in for its cert-manager, and tries both.
 # Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.
 
+[ -n "${BASH_VERSION:-}" ] || {
+  printf '%s: error: it is for Bash: bash %s\n' "$0" "$0" >&2
+  exit 2
+}
+
 readonly about='Makes the intermediate CA of cluster cluster-1 in Vault, the way in for its cert-manager, and tries both.'
 readonly cluster=cluster-1
 readonly context=cluster-1
@@ -318,6 +323,11 @@ die() {
   complain "$*"
   exit 1
 }
+# give_up WHAT: ends a step that another run would end in the same way.
+give_up() {
+  doing=false
+  die "$*"
+}
 # whether the end is for what was asked, not for what went wrong.
 refused=false
 # refuse WHAT: what was asked is wrong, and nothing was changed.
@@ -418,7 +428,8 @@ report_drift() {
     return 0
   fi
   ((${#strays[@]} == 0)) || say "beside the plan, noted above: ${#strays[@]}"
-  ((${#repairable[@]} == 0)) || way="to put one back: bash $0 --repair ${repairable[0]}"
+  ((${#repairable[@]} != 1)) || way="to put it back: bash $0 --repair ${repairable[0]}"
+  ((${#repairable[@]} <= 1)) || way="to put all of it right: bash $0; or one step, e.g.: bash $0 --repair ${repairable[0]}"
   ((${#to_do[@]} == 0)) || say "drift: ${#to_do[@]} of $step_count steps differ: ${to_do[*]}. $way"
   drifted=true
   exit 3
@@ -438,6 +449,7 @@ finish() {
   [[ $drifted == false ]] || exit 3
   [[ $refused == false ]] || exit 2
   [[ $waiting == false ]] || exit 4
+  (($1 < 128)) || complain 'stopped. Every step can be run again: run this again to go on'
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -636,6 +648,12 @@ verified() {
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
+# signed_by CERTIFICATE CA: whether this very CA has signed it.
+signed_by() {
+  printf '%s\n' "$2" >"$work/root.pem" && printf '%s\n' "$1" >"$work/certificate.pem" &&
+    openssl verify -no-CApath -partial_chain -CAfile "$work/root.pem" "$work/certificate.pem" >"$work/error" 2>&1
+}
+
 # unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
 unverified() {
   local reason
@@ -826,6 +844,7 @@ need_vault() {
   ((${#missing[@]} == 0)) || lacks_rights=true
   [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
+  undone=$only
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
   mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
   ((${#missing[@]} == 0)) || lacks_rights=true
@@ -907,7 +926,7 @@ say_rights() {
   if [[ $mode == check ]]; then
     words+=' --check' name+=-check
   elif [[ ${retire:-false} == true ]]; then
-    words+=' --retire'
+    words+=' --retire' name+=-retire
   elif [[ -n ${closed:-} ]]; then
     words+=" $closed" name+="-$closed"
   fi
@@ -1120,6 +1139,8 @@ look_at_audit() {
 repair_example=role/write
 take_over=false
 retire=false
+# steps that are done as far as they can be, and wait for something else.
+left_open=()
 options_usage=' [--take-over] [--retire]'
 options_help='  --take-over         write over what has a planned name and is of another maker
   --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
@@ -1179,7 +1200,19 @@ look_around() {
     need_own_names
   fi
   need_retirable "$rc"
+  # one step alone needs no more rights than its own.
+  [[ -n $only ]] || report_other_logins
   look_at_way_in
+}
+
+# report_other_logins: a way in that the config had before is open until somebody closes it.
+report_other_logins() {
+  local table name
+  table=$(get sys/auth) || exit 1
+  while IFS= read -r name; do
+    [[ -z $name ]] || stray "cert-manager may still log in at auth/$name, which an earlier config planned; to close it: $cli auth disable $name"
+  done < <(jq -r --arg mark "$login_mark" --arg mount "$login_mount/" '(.data // .) | to_entries[]
+    | select((.value | type) == "object" and .value.description == $mark and .key != $mount) | .key | rtrimstr("/")' <<<"$table")
 }
 
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
@@ -1243,7 +1276,10 @@ need_key_file() {
 }
 
 after_steps() {
-  ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
+  local end="cluster $cluster is ready in Vault: $trial_done trials passed"
+  ((trial_done > 0)) || end="cluster $cluster is set up in Vault, and not tried"
+  ((${#left_open[@]} == 0)) || end+="; still open, as said above: ${left_open[*]}"
+  say "$end. next: README.md beside this script"
 }
 
 # --- a CA that is made here, on a mount of its own
@@ -1359,12 +1395,12 @@ ca_present() {
   still_signs || return 2
   note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
-  [[ -z ${generation:-} ]] || report_end
+  [[ -z ${generation:-} ]] || { report_end && report_signer; }
   report_other_signers
 }
 
 # how another CA is made in the place of one; of a policy CA, whose mount holds one alone.
-another_ca='choose another mount for it in policyCas of mesh-ca.yaml, raise intermediate.generation of each cluster below it, and synthesize'
+another_ca='choose another mount for it in policyCas of mesh-ca.yaml, raise intermediate.generation of each cluster below it, synthesize, and run dist/root/setup.sh and then the setup.sh of each cluster'
 
 # still_signs: whether Vault lets the planned CA sign; says what is wrong, and the way on.
 still_signs() {
@@ -1424,7 +1460,7 @@ report_other_signers() {
     used+=" ${signer_keys[i]}"
     # of those of other generations the step issuer/retire speaks.
     [[ -z ${generation:-} ]] || ! is_own_name "${signer_names[i]}" || continue
-    stray "issuer $id can sign here too, besides the default: $(described "$(first_certificate <<<"${signer_certificates[i]}")")"
+    stray "issuer $id can sign here too, besides the default: $(described "$(first_certificate <<<"${signer_certificates[i]}")"); to remove it: $cli delete $mount/issuer/$id"
   done
   keys_of "$mount/keys" || true
   for id in "${listed[@]}"; do
@@ -1595,9 +1631,24 @@ report_end() {
   local day
   day=$(second_of_end <<<"$ca" | jq -r 'todateiso8601[:10]') || return 2
   if [[ -n $config_end && $config_end != "$day" ]]; then
-    note "intermediate.notAfter is $config_end, and it ends on $day: the timeline, and alerts of its end, count from a wrong day; write \"$day\""
+    stray "intermediate.notAfter is $config_end, and it ends on $day: the timeline, and alerts of its end, count from a wrong day; write \"$day\""
   elif [[ -z $config_end && $watched == true ]]; then
     note "no alert counts to its end yet: write intermediate.notAfter: \"$day\", and synthesize"
+  fi
+}
+
+# report_signer: it goes on signing below a CA that was revoked, or that is not the planned one any more, until the next generation.
+report_signer() {
+  local above certificate reason rc=0
+  [[ -n $signer ]] || return 0
+  above=$(issuer_of "$signer" "$signer_ref") || rc=$?
+  ((rc <= 1)) || return 2
+  ((rc == 0)) || return 0
+  certificate=$(jq -r .data.certificate <<<"$above" | first_certificate) && reason=$(unfit "$signer" "$above") || return 2
+  if ! signed_by "$ca" "$certificate"; then
+    stray "it was signed by another CA than the one in $signer, $(described "$certificate"); for one below that: $another_ca"
+  elif [[ $reason == 'is revoked' ]]; then
+    stray "the CA that signed it, $(described "$certificate") in $signer, is revoked; once there is another one in its place: $another_ca"
   fi
 }
 
@@ -1628,7 +1679,7 @@ name_issuer() {
   local other id
   pick '.data | .issuer_name // "", .issuer_id' <<<"$1"
   other=${picked[0]} id=${picked[1]}
-  [[ -z $other ]] || die "the CA in $mount is called '$other' by another maker, and who uses that name would lose it; rename it yourself: $cli patch $mount/issuer/$other issuer_name=$2"
+  [[ -z $other ]] || give_up "the CA in $mount is called '$other' by another maker, and who uses that name would lose it; rename it yourself: $cli patch $mount/issuer/$other issuer_name=$2"
   jq -n --arg name "$2" '{issuer_name: $name}' | vault patch -format=json "$mount/issuer/$id" -
   forget_signers
   read_signers
@@ -1640,9 +1691,11 @@ name_issuer() {
 default_is_planned() {
   local found id words rc=0
   find_ca "$intermediate_mount" || rc=$?
+  ((rc != 1)) || foretell
   ((rc == 0)) || return "$rc"
   id=$(jq -r .data.issuer_id <<<"$issuer") || return 2
   if [[ $default_id != "$id" || $follows_latest != false ]]; then
+    [[ $default_id == "$id" ]] || foretell
     found=$(jq -n --arg default "$(called "$default_id")" --argjson follows "$follows_latest" \
       '{data: {$default, default_follows_latest_issuer: $follows}}')
     compare "$found" "$(jq -n --arg default "$(called "$id")" '{$default, default_follows_latest_issuer: false}')" || return "$?"
@@ -1652,6 +1705,13 @@ default_is_planned() {
     note "it is not recorded yet: ${words//$'\n'/, }"
     return 1
   }
+}
+
+# foretell: a run is refused where not every workload trusts the root that is to sign, so a plan says so.
+foretell() {
+  local reason
+  [[ $mode == plan && -n $default_id ]] || return 0
+  reason=$(may_move 2>&1) || note "a run would be refused: ${reason#"$0: error: "}"
 }
 
 # called ID: prints the name of an issuer, or its ID where it has none.
@@ -1696,7 +1756,7 @@ move_default() {
   id=$(jq -r .data.issuer_id <<<"$issuer")
   if [[ $default_id != "$id" ]]; then
     try_issuer "$id" "$1"
-    may_move
+    may_move || give_up 'the default issuer is left as it is'
     record "$mount" "$issuer_name.until=" "$(called "$default_id").until="
   fi
   if [[ $default_id != "$id" || $follows_latest != false ]]; then
@@ -1708,14 +1768,16 @@ move_default() {
   ((${#words[@]} == 0)) || record "$mount" "${words[@]/%=end/=$end}"
 }
 
-# may_move: ends the script where the planned CA ends in another root than the default, and not every workload trusts that one.
+# may_move: says what is wrong where the planned CA ends in another root than the default, and not every workload trusts that one.
 may_move() {
   local before new
-  before=$(evidence_of "$mount" root)
-  new=$(root_id <<<"$root")
+  before=$(evidence_of "$mount" root) && new=$(root_id <<<"$root") || return 2
   [[ $before != "$new" ]] || return 0
-  [[ -n $before ]] || die "it is not on record which root $mount signs below: set root and intermediate.generation back to what they were, run the setup.sh of that once, and go on from there"
-  root_may_sign "$before" "$new" || die "the default issuer is left as it is"
+  if [[ -z $before ]]; then
+    complain "it is not on record which root $mount signs below: set root and intermediate.generation back to what they were, run the setup.sh of that once, and go on from there"
+    return 1
+  fi
+  root_may_sign "$before" "$new"
 }
 
 # margin: for the clocks of the servers of Vault, and for what is being signed while the default moves.
@@ -1853,6 +1915,8 @@ remove_key() {
     jq -n --arg key "$(jq -r .data.key_id <<<"$issuer")" '{default: $key}' | put "$mount/config/keys"
     vault delete "$mount/key/$key"
     say "      removed: its key"
+  elif [[ -n $key ]]; then
+    say "      kept: its key, which another CA in $mount has too"
   fi
   record "$mount" "$1.until=" "$1.key="
 }
@@ -1961,7 +2025,10 @@ istiods_know() {
 record_trust() {
   local id at
   local -a words=()
-  ((${#learned[@]} + ${#forgotten[@]} > 0)) || return 0
+  if ((${#learned[@]} + ${#forgotten[@]} == 0)); then
+    left_open+=("$step_id")
+    return 0
+  fi
   at=$(last_end)
   for id in "${forgotten[@]}"; do words+=("trusts.$id="); done
   for id in "${learned[@]}"; do
@@ -1984,7 +2051,7 @@ root_may_sign() {
   known=$(evidence_of_all) && now=$(vault_time) || return 2
   refused=$(jq -r --arg old "$1" --arg new "$2" --argjson now "$now" '[to_entries[] | select(.value.root == $old) | .value["trusts.\($new)"] as $at
     | if $at == null then "the workloads of \(.key) are not on record as trusting it: run that cluster'\''s setup.sh with it in root.alsoTrust"
-      elif ($at | fromdateiso8601) > $now then "those of \(.key) all trust it from \($at) on" else empty end] | join("; ")' <<<"$known") || return 2
+      elif ($at | fromdateiso8601) > $now then "the workloads of \(.key) all trust it from \($at) on" else empty end] | join("; ")' <<<"$known") || return 2
   [[ -n $refused ]] || return 0
   complain "the root $2 must not sign yet: $refused"
   return 1
@@ -1999,7 +2066,7 @@ root_may_go() {
       elif (.value["left.\($id)"] // "1970-01-01T00:00:00Z" | fromdateiso8601) > $now then "certificates of \(.key) live until \(.value["left.\($id)"])"
       else empty end] | join("; ")' <<<"$2") || return 2
   [[ -n $refused ]] || return 0
-  complain "the root $1 must be trusted still: $refused. name it in root.alsoTrust until then"
+  complain "the root $1 must be trusted still: $refused. name its certificate in root.alsoTrust until then"
   return 1
 }
 

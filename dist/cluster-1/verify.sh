@@ -4,6 +4,11 @@
 # Checks that Vault signs the mesh of cluster cluster-1, and that what runs there is what was planned. It changes nothing.
 # usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]
 
+[ -n "${BASH_VERSION:-}" ] || {
+  printf '%s: error: it is for Bash: bash %s\n' "$0" "$0" >&2
+  exit 2
+}
+
 readonly about='Checks that Vault signs the mesh of cluster cluster-1, and that what runs there is what was planned. It changes nothing.'
 readonly context=cluster-1
 readonly cluster_id=cluster-1

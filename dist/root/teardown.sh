@@ -4,6 +4,11 @@
 # Takes back what setup.sh made for the root CA in Vault's mount pki, the last first. What was there before stays.
 # Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.
 
+[ -n "${BASH_VERSION:-}" ] || {
+  printf '%s: error: it is for Bash: bash %s\n' "$0" "$0" >&2
+  exit 2
+}
+
 readonly about='Takes back what setup.sh made for the root CA in Vault'\''s mount pki, the last first. What was there before stays.'
 readonly server=https://vault.example.com:8200
 readonly vault_namespace=''
@@ -82,6 +87,11 @@ last_error() { tr '\n' ' ' <"$work/error"; }
 die() {
   complain "$*"
   exit 1
+}
+# give_up WHAT: ends a step that another run would end in the same way.
+give_up() {
+  doing=false
+  die "$*"
 }
 # whether the end is for what was asked, not for what went wrong.
 refused=false
@@ -183,7 +193,8 @@ report_drift() {
     return 0
   fi
   ((${#strays[@]} == 0)) || say "beside the plan, noted above: ${#strays[@]}"
-  ((${#repairable[@]} == 0)) || way="to put one back: bash $0 --repair ${repairable[0]}"
+  ((${#repairable[@]} != 1)) || way="to put it back: bash $0 --repair ${repairable[0]}"
+  ((${#repairable[@]} <= 1)) || way="to put all of it right: bash $0; or one step, e.g.: bash $0 --repair ${repairable[0]}"
   ((${#to_do[@]} == 0)) || say "drift: ${#to_do[@]} of $step_count steps differ: ${to_do[*]}. $way"
   drifted=true
   exit 3
@@ -203,6 +214,7 @@ finish() {
   [[ $drifted == false ]] || exit 3
   [[ $refused == false ]] || exit 2
   [[ $waiting == false ]] || exit 4
+  (($1 < 128)) || complain 'stopped. Every step can be run again: run this again to go on'
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -401,6 +413,12 @@ verified() {
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
+# signed_by CERTIFICATE CA: whether this very CA has signed it.
+signed_by() {
+  printf '%s\n' "$2" >"$work/root.pem" && printf '%s\n' "$1" >"$work/certificate.pem" &&
+    openssl verify -no-CApath -partial_chain -CAfile "$work/root.pem" "$work/certificate.pem" >"$work/error" 2>&1
+}
+
 # unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
 unverified() {
   local reason
@@ -591,6 +609,7 @@ need_vault() {
   ((${#missing[@]} == 0)) || lacks_rights=true
   [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
+  undone=$only
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
   mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
   ((${#missing[@]} == 0)) || lacks_rights=true
@@ -672,7 +691,7 @@ say_rights() {
   if [[ $mode == check ]]; then
     words+=' --check' name+=-check
   elif [[ ${retire:-false} == true ]]; then
-    words+=' --retire'
+    words+=' --retire' name+=-retire
   elif [[ -n ${closed:-} ]]; then
     words+=" $closed" name+="-$closed"
   fi
@@ -916,7 +935,7 @@ repair_example=
 # the names of the CAs whose keys may be lost, one a line.
 losing=
 options_usage=" [--lose-ca 'COMMON NAME']"
-options_help="  --lose-ca NAME      the common name of a CA whose key is lost with this; it is asked for at a terminal otherwise
+options_help="  --lose-ca NAME      the common name of a CA whose key is lost with this, once for each; it is asked for at a terminal otherwise
 "
 
 # option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
@@ -1030,7 +1049,7 @@ remove_ca() {
 
 # name_cas: names each CA whose key is lost, then has each name said; exit 2 where one is not, and nothing is changed.
 name_cas() {
-  local mount ca name
+  local mount ca name unnamed=''
   local -a names=()
   for mount in $ca_mounts; do
     survey "$mount" || exit 1
@@ -1041,6 +1060,10 @@ name_cas() {
     done
   done
   [[ $mode == run ]] || return 0
+  for name in "${names[@]}"; do
+    [[ $'\n'$losing == *$'\n'"$name"$'\n'* ]] || unnamed+=" --lose-ca '$name'"
+  done
+  [[ -t 0 || -z $unnamed ]] || refuse "it changes nothing until the common name of the CA is named: type it at a terminal, or$unnamed"
   for name in "${names[@]}"; do
     [[ $'\n'$losing == *$'\n'"$name"$'\n'* ]] || typed 'the common name of the CA' "$name" --lose-ca
     losing+=$name$'\n'

@@ -35,3 +35,10 @@ function renderStep({ id, title, why = [], fields, unless, run }: Step, index: n
     ...run.map(argv => `  ${words(['run', ...argv])}`),
   ];
 }
+
+/** What another shell than Bash reads first, and understands. */
+export const NEEDS_BASH = `[ -n "\${BASH_VERSION:-}" ] || {
+  printf '%s: error: it is for Bash: bash %s\\n' "$0" "$0" >&2
+  exit 2
+}
+`;

@@ -26,6 +26,10 @@ export interface Emergency {
   readonly steps: readonly Step[];
 }
 
+/** A Certificate whose renewal failed meanwhile is not asked for again in time, for an istiod that lives an hour. */
+const askAtOnce =
+  'Then have cert-manager ask for what failed meanwhile: by itself it waits an hour, and istiod may have no certificate before that. README.md beside this script has the line';
+
 /** What a cluster's emergency.sh can close. */
 export function emergencies(cluster: ClusterPlan): Emergency[] {
   const { name, auth, role, policy, intermediate } = cluster;
@@ -51,7 +55,7 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
         `${role.path} is removed: each request at ${role.signPath} is an error from now on. The CA stays, and signs at other roles of ${intermediate.mount}, where there are any.`,
         'Each request for a certificate that is made meanwhile fails for good: cert-manager asks anew for its own Certificates, istio-csr for a workload that asks again.',
       ],
-      next: `closed. To open it again: ${setup} --repair role/write`,
+      next: `closed. To open it again: ${setup} --repair role/write. ${askAtOnce}`,
       steps: at(role.path),
     },
     {
@@ -61,7 +65,7 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
         `Vault revokes the CA '${intermediate.commonName}' on its own mount ${intermediate.mount}${intermediate.signer ? `, and its certificate in the list (CRL) of the mount that signed it, ${intermediate.signer.mount}` : '. The list (CRL) of the offline root is not in Vault: revoke the certificate there too'}. It cannot be undone.`,
         'Revoking cuts nobody off: Envoy, istiod, istio-csr and cert-manager look at no CRL. Who has stolen the key of this CA can go on signing what the mesh trusts: against that, only another root helps, in every cluster that shares this one.',
       ],
-      next: `revoked. The way on is another CA beside it: raise intermediate.generation of ${name} in mesh-ca.yaml, with a key of its own (without intermediate.reuseKey), synthesize, and ${setup}`,
+      next: `revoked. The way on is another CA beside it: raise intermediate.generation of ${name} in mesh-ca.yaml, with a key of its own (without intermediate.reuseKey), synthesize, and ${setup}. ${askAtOnce}`,
       steps: revokeSteps(cluster),
     },
   ];

@@ -7,7 +7,7 @@ import { subjectText } from '../plan/subject';
 import { seconds } from '../plan/ttl';
 import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
-import { comment, constants, stepsFunction } from './bash';
+import { comment, constants, NEEDS_BASH, stepsFunction } from './bash';
 import { loginsOf, ownAuth } from './auth-steps';
 import { caConstants } from './ca-steps';
 import { generationConstants } from './generation-steps';
@@ -230,6 +230,7 @@ export function script(
     '# Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.',
     ...warnings.flatMap(({ key, message }) => comment(`WARNING: ${key}: ${message}`)),
     '',
+    NEEDS_BASH,
     ...constants({ about, ...values, step_count: String(steps.length), needs: lineByLine(needsOf(steps)) }),
     '',
     ...stepsFunction(steps),

@@ -6,7 +6,7 @@ import { aboutPermitted, caSteps, permitted, pkiMountSteps, readsRoot, urlsStep 
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
 import { generationSteps, roleFields } from './generation-steps';
-import { fieldsAt, Step } from './step';
+import { Capabilities, fieldsAt, Step } from './step';
 import { deletes, losesCa, removes } from './undo';
 
 export { policyText };
@@ -50,6 +50,7 @@ function rootCaSteps(root: RootPlan): Step[] {
       },
     ];
   }
+  const looks: Capabilities = { ...readsRoot(root), [`${mount}/issuers`]: ['list'], 'sys/mounts': ['read'] };
   // the mount may be there already, and serve others: it is never made to allow less.
   // after the root is there: Vault would write them into the root's own certificate too, which nobody revokes.
   const urls = ownUrlsStep(mount, root);
@@ -63,7 +64,7 @@ function rootCaSteps(root: RootPlan): Step[] {
         why: ['The key goes to Vault through a pipe. A mount that holds another CA ends the script.'],
         unless: ['root_present'],
         run: [['import_root']],
-        needs: { look: readsRoot(root), act: { [`${mount}/config/ca`]: ['update'] } },
+        needs: { look: looks, act: { [`${mount}/config/ca`]: ['update'] } },
         undo: losesCa(mount),
       },
       urls,
@@ -85,7 +86,7 @@ function rootCaSteps(root: RootPlan): Step[] {
       },
       unless: ['root_present'],
       run: [['generate_root']],
-      needs: { look: readsRoot(root), act: { [`${mount}/root/generate/internal`]: ['update'] } },
+      needs: { look: looks, act: { [`${mount}/root/generate/internal`]: ['update'] } },
       undo: losesCa(mount),
     },
     urls,

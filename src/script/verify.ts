@@ -4,7 +4,7 @@ import { CHART, IstioCsrPlan } from '../plan/istio-csr';
 import { IstioPlan } from '../plan/istio';
 import { ClusterPlan } from '../plan/plan';
 import { bundleTarget } from '../plan/root-ca';
-import { comment, constants } from './bash';
+import { comment, constants, NEEDS_BASH } from './bash';
 import runtime from './runtime.json';
 
 /** istio-csr's flags, and the Helm value that the chart writes each one from. */
@@ -59,6 +59,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     ...comment(about),
     ...comment('usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]'),
     '',
+    NEEDS_BASH,
     ...constants(values),
     '',
     runtime['pick.sh'],

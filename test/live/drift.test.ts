@@ -108,7 +108,7 @@ describe.each(['recommended', 'appRole'] as const)('the %s config', name => {
       const named = stdout.split('\n').flatMap(line => /^ {6}- (\w+): (.*)$/.exec(line)?.slice(1) ?? []);
       expect({ id, named }).toEqual({ id, named: changed.flatMap(field => [field, JSON.stringify(now[field])]) });
       expect(stdout.match(/^ {6}\+ \w+: /gm)).toHaveLength(changed.length);
-      expect(stdout).toContain(`drift: 1 of ${clusterSteps(world.cluster).length} steps differ: ${id}. to put one back:`);
+      expect(stdout).toContain(`drift: 1 of ${clusterSteps(world.cluster).length} steps differ: ${id}. to put it back:`);
       expect(ok(await world.script('cluster-1', ['--repair', id]))).toContain(`\n${id} is as planned\n`);
       expect((await check()).code).toBe(0);
     }

@@ -71,6 +71,14 @@ test('a workload gets leaf, issuing CA, policy CAs, then the root file; OpenSSL 
       /the CA 'mesh Mesh Policy CA', SHA-256 \S+ in pki-mesh is revoked; for another CA: choose another mount for it in policyCas/,
     ),
   ]);
+  // the cluster below it knows too.
+  const below = await world.script('chain', ['--check']);
+  expect([below.code, below.stdout]).toEqual([
+    3,
+    expect.stringMatching(
+      /note: the CA that signed it, 'mesh Mesh Policy CA', SHA-256 \S+ in pki-mesh, is revoked; [^]*\nbeside the plan, noted above: 1\n/,
+    ),
+  ]);
   const next = configOf('chain', {
     policyCas: [
       { name: 'regional', keyType: 'ec' },
@@ -80,6 +88,13 @@ test('a workload gets leaf, issuing CA, policy CAs, then the root file; OpenSSL 
   });
   const after = await makeWorld(next, vault, [kube]);
   ok(await after.script('root', rootFiles(root)));
+  // without another generation it stays below the former one, which is said.
+  const same = await makeWorld({ ...next, intermediate: {} }, vault, [kube]);
+  const stays = await same.script('chain', ['--check']);
+  expect([stays.code, stays.stdout]).toEqual([
+    3,
+    expect.stringMatching(/note: it was signed by another CA than the one in pki-mesh-2, 'mesh Mesh Policy CA', SHA-256 /),
+  ]);
   expect(ok(await after.script('chain'))).toMatch(/signed, verified to the root: a workload/);
   expect((await after.script('root', ['--check'])).stdout).toContain('no drift');
 });

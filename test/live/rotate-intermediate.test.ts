@@ -136,7 +136,8 @@ test('with a new key, then with the same key, and back; cert-manager signs at ev
     [{ monitoring: true }, day, undefined],
   ] as const) {
     change(world, { ...recommended, ...more }, vault, { generation: 2, ...(notAfter !== undefined && { notAfter }) });
-    const looked = ok(await world.script('cluster-1', ['--check']));
+    const { code, stdout: looked } = await world.script('cluster-1', ['--check']);
+    expect([notAfter, code]).toEqual([notAfter, said?.includes('wrong day') ? 3 : 0]);
     if (said === undefined) expect(looked).not.toMatch(/notAfter/);
     else expect(looked).toContain(said);
   }
@@ -182,7 +183,10 @@ test('with a new key, then with the same key, and back; cert-manager signs at ev
     /note: no certificate under cluster-1-g1 lives any more, since 2001\S+: it can be removed by --retire\n/,
   );
   expect(await look(vault)).toMatchObject({ names: back.names });
-  ok(await world.script('cluster-1', ['--retire']));
+  const retired = ok(await world.script('cluster-1', ['--retire']));
+  expect(retired).toMatch(
+    /removed: the CA cluster-1-g1\n {6}removed: the CA cluster-1-g3\n {6}removed: its key\n {6}kept: its key, which another CA in istioca-cluster-1 has too\n/,
+  );
   expect(await look(vault)).toEqual({
     ...back,
     written: expect.any(String) as string,

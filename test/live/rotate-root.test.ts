@@ -37,7 +37,9 @@ test('a root is replaced in three changes of the config; each is refused before 
 
   // both are trusted
   for (const name of ['cluster-1', 'cluster-2']) {
-    expect(ok(await mesh.script('trustBoth', name))).toContain(`not every workload is handed the root ${idB} yet: namespace `);
+    const waits = ok(await mesh.script('trustBoth', name));
+    expect(waits).toContain(`not every workload is handed the root ${idB} yet: namespace `);
+    expect(waits).toMatch(/; still open, as said above: cluster\/trust\. next: README\.md beside this script\n$/);
     expect(await mesh.roots(name)).toEqual(['Root A', 'Root B']);
   }
   await step('trustBoth');
@@ -52,17 +54,21 @@ test('a root is replaced in three changes of the config; each is refused before 
   await step('trustBoth');
 
   // the new one signs
+  const early = ok(await mesh.script('switched', 'cluster-1', ['--plan']));
+  expect(early).toContain(
+    `note: a run would be refused: the root ${idB} must not sign yet: the workloads of istioca-cluster-1 all trust it from `,
+  );
   expect(await mesh.script('switched', 'cluster-1')).toMatchObject(
     refused(
       new RegExp(
-        `the root ${idB} must not sign yet: those of istioca-cluster-1 all trust it from ${time} on; the workloads of istioca-cluster-2 are not on record as trusting it`,
+        `the root ${idB} must not sign yet: the workloads of istioca-cluster-1 all trust it from ${time} on; the workloads of istioca-cluster-2 are not on record as trusting it`,
       ),
     ),
   );
   ok(await mesh.script('trustBoth', 'cluster-2'));
   await mesh.wait('trustBoth', ['cluster-1']);
   expect(await mesh.script('switched', 'cluster-1')).toMatchObject(
-    refused(new RegExp(`the root ${idB} must not sign yet: those of istioca-cluster-2 all trust it from ${time} on\n`)),
+    refused(new RegExp(`the root ${idB} must not sign yet: the workloads of istioca-cluster-2 all trust it from ${time} on\n`)),
   );
   await mesh.wait('trustBoth');
   await mesh.connects();

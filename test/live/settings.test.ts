@@ -98,7 +98,7 @@ describe('URLs', () => {
     }
     const { code, stdout } = await world.script('root', ['--check']);
     expect(code).toBe(3);
-    expect(stdout).toContain(`differ: ${Object.keys(steps).join(' ')}. to put one back`);
+    expect(stdout).toContain(`differ: ${Object.keys(steps).join(' ')}. to put all of it right: `);
     for (const [field, value] of Object.entries(changes)) {
       const lines = `      - ${field}: ${JSON.stringify(value)}\n      + ${field}: ${JSON.stringify(none[field as keyof typeof none])}\n`;
       expect(stdout.split(lines)).toHaveLength(3);

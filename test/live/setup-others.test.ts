@@ -21,6 +21,19 @@ async function withRoot(config = appRole, options: Parameters<typeof devVault>[0
 const secretOf = () => kube().get(['secret', 'cert-manager-vault-approle', '-n', 'istio-system']);
 const refusal = (message: string) => ({ code: 1, stderr: expect.stringContaining(message) as string });
 
+test('a way in that the config had before is named, with what closes it', async () => {
+  const { vault, world } = await withRoot(configs.recommended);
+  ok(await world.script('cluster-1'));
+  const other = await makeWorld(appRole, vault, [kube()]);
+  ok(await other.script('cluster-1'));
+  const { code, stdout } = await other.script('cluster-1', ['--check']);
+  expect(code).toBe(3);
+  const [, words = ''] =
+    /may still log in at auth\/jwt-cluster-1, which an earlier config planned; to close it: vault (.*)\n/.exec(stdout) ?? [];
+  ok(await vault.vault(words.split(' ')));
+  expect(ok(await other.script('cluster-1', ['--check']))).toContain('no drift');
+});
+
 describe('what is there already and of another maker', () => {
   const role = { allowed_domains: 'example.com' };
   const config = {

@@ -185,6 +185,41 @@ describe('the root', () => {
     expect(statSync(join(world.folder, 'root.pem')).mode & 0o777).toBe(0o644);
   });
 
+  test('is generated once by two runs at the same time; the other one says that the name is taken, and finds it when run again', async () => {
+    const vault = await devVault();
+    const world = await makeWorld({ ...configs.recommended, root: { source: 'generate' } }, vault, [kube]);
+    // both are past their look when the first one writes.
+    ok(await vault.vault(['secrets', 'enable', '-path=pki', '-description=cdk8s-mesh-ca: the root CA', '-max-lease-ttl=87600h', 'pki']));
+    const runs = await Promise.all([world.script('root'), world.script('root')]);
+    for (const { code, stderr } of runs) {
+      if (code !== 0) expect(stderr).toMatch(/issuer name already in use|another CA than pki holds|run this again/);
+    }
+    expect(ok(await world.script('root', ['--check']))).toContain('no drift');
+    const { keys } = dataOf((await vault.request('LIST', 'pki/issuers')).body) as { keys: string[] };
+    expect(keys).toHaveLength(1);
+    // one that another maker has left beside it is named, with what removes it.
+    await vault.request('POST', 'pki/root/generate/internal', { common_name: 'Twin', ttl: '24h' });
+    await vault.request('POST', 'pki/config/issuers', { default: keys[0] });
+    const { code, stdout } = await world.script('root', ['--check']);
+    expect(code).toBe(3);
+    const [, issuer = '', key = ''] =
+      /can sign here too, besides the default: 'Twin', .*; to remove it: vault delete (\S+), then vault delete (\S+)\n/.exec(stdout) ?? [];
+    for (const path of [issuer, key]) ok(await vault.vault(['delete', path]));
+    expect(ok(await world.script('root', ['--check']))).toContain('no drift');
+  });
+
+  test('fails if one is to be generated where another one is known, before it is made', async () => {
+    const vault = await devVault();
+    const world = await makeWorld({ ...configs.recommended, root: { source: 'generate' } }, vault, [kube]);
+    writeFileSync(join(world.folder, 'root.pem'), (await makeRoot(world.folder)).pem);
+    expect(await world.script('root')).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/error: \.\/root\.pem is there \('Test Root CA', SHA-256 \S+\), and pki holds no CA: /) as string,
+    });
+    expect(dataOf((await vault.request('GET', 'sys/mounts')).body)).not.toHaveProperty(['pki/']);
+  });
+
   test('fails if the files are no CA, no pair, encrypted, another CA than the known one, or end too early; Vault is untouched', async () => {
     const vault = await devVault();
     const world = await makeWorld(configs.recommended, vault, [kube]);
@@ -211,8 +246,11 @@ describe('the root', () => {
       [[], 'the root certificate: --root-cert FILE'],
       [['--root-cert', cert], 'the key of the root: --root-key FILE'],
       [['--root-cert', at('leaf.crt'), '--root-key', at('leaf.key')], 'is no CA certificate'],
-      [['--root-cert', cert, '--root-key', other.key], '--root-key is not the unencrypted private key of --root-cert'],
-      [['--root-cert', cert, '--root-key', at('encrypted.key')], '--root-key is not the unencrypted private key of --root-cert'],
+      [['--root-cert', cert, '--root-key', other.key], '--root-key is the key of another certificate than --root-cert'],
+      [
+        ['--root-cert', cert, '--root-key', at('encrypted.key')],
+        '--root-key is no private key that is not encrypted; for an encrypted one: openssl pkey',
+      ],
       [['--root-cert', cert, '--root-key', '/dev/null'], '--root-key: /dev/null is empty; where a program was to write the key there'],
       [['--root-cert', at('short.crt'), '--root-key', at('short.key')], 'before what it is to sign for 157680000 s would'],
     ];
@@ -278,7 +316,7 @@ describe('before the first step', () => {
     for (const [args, words, name] of [
       [[], '', ''],
       [['--check'], ' --check', '-check'],
-      [['--retire'], ' --retire', ''],
+      [['--retire'], ' --retire', '-retire'],
     ] as const) {
       const { code, stdout, stderr } = await world.script('cluster-1', args, nobody);
       const [, write = '', create = ''] = /\n {4}(bash .*)\n.*\n {4}(vault .*)\n$/.exec(stderr) ?? [];

@@ -150,8 +150,8 @@ export const mutations = [
   {
     name: 'need_root_files: any key will do',
     file: 'src/script/runtime/root.sh',
-    from: '[[ $(printf \'%s\\n\' "$root_key" |',
-    to: '[[ 1 == 1 || $(printf \'%s\\n\' "$root_key" |',
+    from: '[[ $public == "$(openssl x509 -noout -pubkey',
+    to: '[[ 1 == 1 || $public == "$(openssl x509 -noout -pubkey',
     ...SETUP,
     red: 'fails if the files are no CA, no pair',
   },
@@ -207,8 +207,8 @@ export const mutations = [
   {
     name: 'root rotation: a recorded time that is still to come will do',
     file: 'src/script/runtime/roots.sh',
-    from: 'elif ($at | fromdateiso8601) > $now then "those of',
-    to: 'elif false then "those of',
+    from: 'elif ($at | fromdateiso8601) > $now then "the workloads of',
+    to: 'elif false then "the workloads of',
     ...ROOTS,
   },
   {

@@ -111,12 +111,12 @@ ca_present() {
   still_signs || return 2
   note "the CA is $(described "$ca"), until $(end_of <<<"$ca")"
   report_differences
-  [[ -z ${generation:-} ]] || report_end
+  [[ -z ${generation:-} ]] || { report_end && report_signer; }
   report_other_signers
 }
 
 # how another CA is made in the place of one; of a policy CA, whose mount holds one alone.
-another_ca='choose another mount for it in policyCas of mesh-ca.yaml, raise intermediate.generation of each cluster below it, and synthesize'
+another_ca='choose another mount for it in policyCas of mesh-ca.yaml, raise intermediate.generation of each cluster below it, synthesize, and run dist/root/setup.sh and then the setup.sh of each cluster'
 
 # still_signs: whether Vault lets the planned CA sign; says what is wrong, and the way on.
 still_signs() {
@@ -176,7 +176,7 @@ report_other_signers() {
     used+=" ${signer_keys[i]}"
     # of those of other generations the step issuer/retire speaks.
     [[ -z ${generation:-} ]] || ! is_own_name "${signer_names[i]}" || continue
-    stray "issuer $id can sign here too, besides the default: $(described "$(first_certificate <<<"${signer_certificates[i]}")")"
+    stray "issuer $id can sign here too, besides the default: $(described "$(first_certificate <<<"${signer_certificates[i]}")"); to remove it: $cli delete $mount/issuer/$id"
   done
   keys_of "$mount/keys" || true
   for id in "${listed[@]}"; do

@@ -3,6 +3,8 @@
 repair_example=role/write
 take_over=false
 retire=false
+# steps that are done as far as they can be, and wait for something else.
+left_open=()
 options_usage=' [--take-over] [--retire]'
 options_help='  --take-over         write over what has a planned name and is of another maker
   --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
@@ -62,7 +64,19 @@ look_around() {
     need_own_names
   fi
   need_retirable "$rc"
+  # one step alone needs no more rights than its own.
+  [[ -n $only ]] || report_other_logins
   look_at_way_in
+}
+
+# report_other_logins: a way in that the config had before is open until somebody closes it.
+report_other_logins() {
+  local table name
+  table=$(get sys/auth) || exit 1
+  while IFS= read -r name; do
+    [[ -z $name ]] || stray "cert-manager may still log in at auth/$name, which an earlier config planned; to close it: $cli auth disable $name"
+  done < <(jq -r --arg mark "$login_mark" --arg mount "$login_mount/" '(.data // .) | to_entries[]
+    | select((.value | type) == "object" and .value.description == $mark and .key != $mount) | .key | rtrimstr("/")' <<<"$table")
 }
 
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
@@ -126,5 +140,8 @@ need_key_file() {
 }
 
 after_steps() {
-  ((trial_done == 0)) || say "cluster $cluster is ready in Vault: $trial_done trials passed. next: README.md beside this script"
+  local end="cluster $cluster is ready in Vault: $trial_done trials passed"
+  ((trial_done > 0)) || end="cluster $cluster is set up in Vault, and not tried"
+  ((${#left_open[@]} == 0)) || end+="; still open, as said above: ${left_open[*]}"
+  say "$end. next: README.md beside this script"
 }

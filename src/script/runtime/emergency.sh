@@ -87,6 +87,10 @@ certificate_revoked() {
   local found signer rc=0
   find_issuer "$1" "$2" || return 2
   signer=$(issuer_of "$3") || return 2
+  if ! signed_by "$ca" "$(jq -r .data.certificate <<<"$signer" | first_certificate)"; then
+    note "the CA in $3 has not signed it, so it can't stand in its list: revoke it where it was signed, by the emergency.sh of that time, or: $cli write MOUNT/revoke certificate=@FILE"
+    return 0
+  fi
   jq -e '.data.usage | contains("crl-signing")' <<<"$signer" >/dev/null ||
     note "$3 signs no list: the key usage of its CA's certificate lacks cRLSign. Vault notes the revocation, and whoever looks for a list finds none"
   found=$(get "$3/cert/$(serial_of "$ca")") || rc=$?

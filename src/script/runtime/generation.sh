@@ -78,9 +78,24 @@ report_end() {
   local day
   day=$(second_of_end <<<"$ca" | jq -r 'todateiso8601[:10]') || return 2
   if [[ -n $config_end && $config_end != "$day" ]]; then
-    note "intermediate.notAfter is $config_end, and it ends on $day: the timeline, and alerts of its end, count from a wrong day; write \"$day\""
+    stray "intermediate.notAfter is $config_end, and it ends on $day: the timeline, and alerts of its end, count from a wrong day; write \"$day\""
   elif [[ -z $config_end && $watched == true ]]; then
     note "no alert counts to its end yet: write intermediate.notAfter: \"$day\", and synthesize"
+  fi
+}
+
+# report_signer: it goes on signing below a CA that was revoked, or that is not the planned one any more, until the next generation.
+report_signer() {
+  local above certificate reason rc=0
+  [[ -n $signer ]] || return 0
+  above=$(issuer_of "$signer" "$signer_ref") || rc=$?
+  ((rc <= 1)) || return 2
+  ((rc == 0)) || return 0
+  certificate=$(jq -r .data.certificate <<<"$above" | first_certificate) && reason=$(unfit "$signer" "$above") || return 2
+  if ! signed_by "$ca" "$certificate"; then
+    stray "it was signed by another CA than the one in $signer, $(described "$certificate"); for one below that: $another_ca"
+  elif [[ $reason == 'is revoked' ]]; then
+    stray "the CA that signed it, $(described "$certificate") in $signer, is revoked; once there is another one in its place: $another_ca"
   fi
 }
 
@@ -111,7 +126,7 @@ name_issuer() {
   local other id
   pick '.data | .issuer_name // "", .issuer_id' <<<"$1"
   other=${picked[0]} id=${picked[1]}
-  [[ -z $other ]] || die "the CA in $mount is called '$other' by another maker, and who uses that name would lose it; rename it yourself: $cli patch $mount/issuer/$other issuer_name=$2"
+  [[ -z $other ]] || give_up "the CA in $mount is called '$other' by another maker, and who uses that name would lose it; rename it yourself: $cli patch $mount/issuer/$other issuer_name=$2"
   jq -n --arg name "$2" '{issuer_name: $name}' | vault patch -format=json "$mount/issuer/$id" -
   forget_signers
   read_signers
@@ -123,9 +138,11 @@ name_issuer() {
 default_is_planned() {
   local found id words rc=0
   find_ca "$intermediate_mount" || rc=$?
+  ((rc != 1)) || foretell
   ((rc == 0)) || return "$rc"
   id=$(jq -r .data.issuer_id <<<"$issuer") || return 2
   if [[ $default_id != "$id" || $follows_latest != false ]]; then
+    [[ $default_id == "$id" ]] || foretell
     found=$(jq -n --arg default "$(called "$default_id")" --argjson follows "$follows_latest" \
       '{data: {$default, default_follows_latest_issuer: $follows}}')
     compare "$found" "$(jq -n --arg default "$(called "$id")" '{$default, default_follows_latest_issuer: false}')" || return "$?"
@@ -135,6 +152,13 @@ default_is_planned() {
     note "it is not recorded yet: ${words//$'\n'/, }"
     return 1
   }
+}
+
+# foretell: a run is refused where not every workload trusts the root that is to sign, so a plan says so.
+foretell() {
+  local reason
+  [[ $mode == plan && -n $default_id ]] || return 0
+  reason=$(may_move 2>&1) || note "a run would be refused: ${reason#"$0: error: "}"
 }
 
 # called ID: prints the name of an issuer, or its ID where it has none.
@@ -179,7 +203,7 @@ move_default() {
   id=$(jq -r .data.issuer_id <<<"$issuer")
   if [[ $default_id != "$id" ]]; then
     try_issuer "$id" "$1"
-    may_move
+    may_move || give_up 'the default issuer is left as it is'
     record "$mount" "$issuer_name.until=" "$(called "$default_id").until="
   fi
   if [[ $default_id != "$id" || $follows_latest != false ]]; then
@@ -191,14 +215,16 @@ move_default() {
   ((${#words[@]} == 0)) || record "$mount" "${words[@]/%=end/=$end}"
 }
 
-# may_move: ends the script where the planned CA ends in another root than the default, and not every workload trusts that one.
+# may_move: says what is wrong where the planned CA ends in another root than the default, and not every workload trusts that one.
 may_move() {
   local before new
-  before=$(evidence_of "$mount" root)
-  new=$(root_id <<<"$root")
+  before=$(evidence_of "$mount" root) && new=$(root_id <<<"$root") || return 2
   [[ $before != "$new" ]] || return 0
-  [[ -n $before ]] || die "it is not on record which root $mount signs below: set root and intermediate.generation back to what they were, run the setup.sh of that once, and go on from there"
-  root_may_sign "$before" "$new" || die "the default issuer is left as it is"
+  if [[ -z $before ]]; then
+    complain "it is not on record which root $mount signs below: set root and intermediate.generation back to what they were, run the setup.sh of that once, and go on from there"
+    return 1
+  fi
+  root_may_sign "$before" "$new"
 }
 
 # margin: for the clocks of the servers of Vault, and for what is being signed while the default moves.
@@ -336,6 +362,8 @@ remove_key() {
     jq -n --arg key "$(jq -r .data.key_id <<<"$issuer")" '{default: $key}' | put "$mount/config/keys"
     vault delete "$mount/key/$key"
     say "      removed: its key"
+  elif [[ -n $key ]]; then
+    say "      kept: its key, which another CA in $mount has too"
   fi
   record "$mount" "$1.until=" "$1.key="
 }

@@ -7,7 +7,7 @@ root_key_file=
 root_key=
 options_usage=
 options_help=
-[[ $root_source == existing || $root_source == offline ]] || options_usage=' [--root-cert FILE --root-key FILE]'
+[[ $root_source != import ]] || options_usage=' [--root-cert FILE --root-key FILE]'
 [[ -z $options_usage ]] || options_help='  --root-cert FILE    the root certificate to import, PEM; needed once
   --root-key FILE     its key, PEM, unencrypted; read once, so it can be /dev/stdin; needed once
 '
@@ -67,6 +67,7 @@ look_around() {
     1)
       case $root_source in
         import) need_root_files ;;
+        generate) [[ -z $known_root || $mode == check ]] || die "$known_root_source is there ($(described "$known_root")), and $root_mount holds no CA: one that is generated now would be another. Move it away, or run this where its config lies" ;;
         existing) missing+=("the root CA in Vault's mount $root_mount, issuer $root_ref: root.source is existing, and there is none") ;;
       esac
       ;;
@@ -91,7 +92,7 @@ look_at_policy_cas() {
 not_ours() { missing+=("another name than $1, which is there already and not of this CA: set $2 in the config"); }
 
 need_root_files() {
-  local certificate
+  local certificate public
   [[ -n $known_root ]] || missing+=('the root certificate: --root-cert FILE')
   [[ -n $root_key ]] || missing+=('the key of the root: --root-key FILE')
   if ((${#missing[@]} > 0)); then
@@ -104,8 +105,9 @@ need_root_files() {
   is_root "$certificate" "$known_root_source" || exit 1
   lives_for "$longest_below" "$certificate" "$known_root_source" || exit 1
   # the key is compared by its public half; it goes through pipes only, and an encrypted one is refused, not asked for.
-  [[ $(printf '%s\n' "$root_key" | openssl pkey -pubout -passin pass: 2>/dev/null) == "$(openssl x509 -noout -pubkey <<<"$certificate")" ]] ||
-    die "--root-key is not the unencrypted private key of $known_root_source; for an encrypted one: openssl pkey -in ca.key | bash $0 … --root-key /dev/stdin"
+  public=$(printf '%s\n' "$root_key" | openssl pkey -pubout -passin pass: 2>/dev/null) ||
+    die "--root-key is no private key that is not encrypted; for an encrypted one: openssl pkey -in ca.key | bash $0 … --root-key /dev/stdin"
+  [[ $public == "$(openssl x509 -noout -pubkey <<<"$certificate")" ]] || die "--root-key is the key of another certificate than $known_root_source"
 }
 
 # root_present: whether the mount holds the planned root.
@@ -117,8 +119,25 @@ root_present() {
   root=$certificate
   note "the root is $(described "$certificate"), until $(end_of <<<"$certificate")"
   [[ $root_source != generate ]] || report_subject "$certificate" "$root_subject"
+  report_other_roots || return 2
   lives_for "$longest_below" "$certificate" 'the root' 2>/dev/null ||
     note "it ends before a CA below it that is made now would: no further one can be made as planned"
+}
+
+# report_other_roots: what else the mount can sign with, where it is ours alone: two runs at once have each made a root.
+report_other_roots() {
+  local id other default rc=0
+  is_marked sys/mounts "$root_mount" || rc=$?
+  ((rc <= 1)) || return 2
+  ((rc == 0)) || return 0
+  default=$(get "$root_mount/config/issuers" | jq -r .data.default) || return 2
+  keys_of "$root_mount/issuers" || true
+  for id in "${listed[@]}"; do
+    [[ $id != "$default" ]] || continue
+    other=$(get "$root_mount/issuer/$id") || return 2
+    [[ -n $(jq -r '.data.key_id // ""' <<<"$other") ]] || continue
+    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)"); to remove it: $cli delete $root_mount/issuer/$id, then $cli delete $root_mount/key/$(jq -r .data.key_id <<<"$other")"
+  done
 }
 
 # root_fits: whether a root that is not ours to make is there, and may sign what is below it.
@@ -150,7 +169,8 @@ import_root() {
 }
 
 generate_root() {
-  put "$root_mount/root/generate/internal" <<<"$wanted"
+  # by a name, which Vault gives once: of two runs at once, one makes the root.
+  jq '. + {issuer_name: "mesh-ca-root"}' <<<"$wanted" | put "$root_mount/root/generate/internal"
   root_present || die "the CA generated in $root_mount is not its default issuer"
 }
 

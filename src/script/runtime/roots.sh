@@ -102,7 +102,10 @@ istiods_know() {
 record_trust() {
   local id at
   local -a words=()
-  ((${#learned[@]} + ${#forgotten[@]} > 0)) || return 0
+  if ((${#learned[@]} + ${#forgotten[@]} == 0)); then
+    left_open+=("$step_id")
+    return 0
+  fi
   at=$(last_end)
   for id in "${forgotten[@]}"; do words+=("trusts.$id="); done
   for id in "${learned[@]}"; do
@@ -125,7 +128,7 @@ root_may_sign() {
   known=$(evidence_of_all) && now=$(vault_time) || return 2
   refused=$(jq -r --arg old "$1" --arg new "$2" --argjson now "$now" '[to_entries[] | select(.value.root == $old) | .value["trusts.\($new)"] as $at
     | if $at == null then "the workloads of \(.key) are not on record as trusting it: run that cluster'\''s setup.sh with it in root.alsoTrust"
-      elif ($at | fromdateiso8601) > $now then "those of \(.key) all trust it from \($at) on" else empty end] | join("; ")' <<<"$known") || return 2
+      elif ($at | fromdateiso8601) > $now then "the workloads of \(.key) all trust it from \($at) on" else empty end] | join("; ")' <<<"$known") || return 2
   [[ -n $refused ]] || return 0
   complain "the root $2 must not sign yet: $refused"
   return 1
@@ -140,7 +143,7 @@ root_may_go() {
       elif (.value["left.\($id)"] // "1970-01-01T00:00:00Z" | fromdateiso8601) > $now then "certificates of \(.key) live until \(.value["left.\($id)"])"
       else empty end] | join("; ")' <<<"$2") || return 2
   [[ -n $refused ]] || return 0
-  complain "the root $1 must be trusted still: $refused. name it in root.alsoTrust until then"
+  complain "the root $1 must be trusted still: $refused. name its certificate in root.alsoTrust until then"
   return 1
 }
 

@@ -4,7 +4,7 @@ repair_example=
 # the names of the CAs whose keys may be lost, one a line.
 losing=
 options_usage=" [--lose-ca 'COMMON NAME']"
-options_help="  --lose-ca NAME      the common name of a CA whose key is lost with this; it is asked for at a terminal otherwise
+options_help="  --lose-ca NAME      the common name of a CA whose key is lost with this, once for each; it is asked for at a terminal otherwise
 "
 
 # option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
@@ -118,7 +118,7 @@ remove_ca() {
 
 # name_cas: names each CA whose key is lost, then has each name said; exit 2 where one is not, and nothing is changed.
 name_cas() {
-  local mount ca name
+  local mount ca name unnamed=''
   local -a names=()
   for mount in $ca_mounts; do
     survey "$mount" || exit 1
@@ -129,6 +129,10 @@ name_cas() {
     done
   done
   [[ $mode == run ]] || return 0
+  for name in "${names[@]}"; do
+    [[ $'\n'$losing == *$'\n'"$name"$'\n'* ]] || unnamed+=" --lose-ca '$name'"
+  done
+  [[ -t 0 || -z $unnamed ]] || refuse "it changes nothing until the common name of the CA is named: type it at a terminal, or$unnamed"
   for name in "${names[@]}"; do
     [[ $'\n'$losing == *$'\n'"$name"$'\n'* ]] || typed 'the common name of the CA' "$name" --lose-ca
     losing+=$name$'\n'

@@ -4,6 +4,11 @@
 # Replaces the secret ID of cluster cluster-1 by a new one, and then destroys the one before.
 # Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.
 
+[ -n "${BASH_VERSION:-}" ] || {
+  printf '%s: error: it is for Bash: bash %s\n' "$0" "$0" >&2
+  exit 2
+}
+
 readonly about='Replaces the secret ID of cluster cluster-1 by a new one, and then destroys the one before.'
 readonly cluster=cluster-1
 readonly context=cluster-1
@@ -103,6 +108,11 @@ last_error() { tr '\n' ' ' <"$work/error"; }
 die() {
   complain "$*"
   exit 1
+}
+# give_up WHAT: ends a step that another run would end in the same way.
+give_up() {
+  doing=false
+  die "$*"
 }
 # whether the end is for what was asked, not for what went wrong.
 refused=false
@@ -204,7 +214,8 @@ report_drift() {
     return 0
   fi
   ((${#strays[@]} == 0)) || say "beside the plan, noted above: ${#strays[@]}"
-  ((${#repairable[@]} == 0)) || way="to put one back: bash $0 --repair ${repairable[0]}"
+  ((${#repairable[@]} != 1)) || way="to put it back: bash $0 --repair ${repairable[0]}"
+  ((${#repairable[@]} <= 1)) || way="to put all of it right: bash $0; or one step, e.g.: bash $0 --repair ${repairable[0]}"
   ((${#to_do[@]} == 0)) || say "drift: ${#to_do[@]} of $step_count steps differ: ${to_do[*]}. $way"
   drifted=true
   exit 3
@@ -224,6 +235,7 @@ finish() {
   [[ $drifted == false ]] || exit 3
   [[ $refused == false ]] || exit 2
   [[ $waiting == false ]] || exit 4
+  (($1 < 128)) || complain 'stopped. Every step can be run again: run this again to go on'
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -422,6 +434,12 @@ verified() {
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
+# signed_by CERTIFICATE CA: whether this very CA has signed it.
+signed_by() {
+  printf '%s\n' "$2" >"$work/root.pem" && printf '%s\n' "$1" >"$work/certificate.pem" &&
+    openssl verify -no-CApath -partial_chain -CAfile "$work/root.pem" "$work/certificate.pem" >"$work/error" 2>&1
+}
+
 # unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
 unverified() {
   local reason
@@ -612,6 +630,7 @@ need_vault() {
   ((${#missing[@]} == 0)) || lacks_rights=true
   [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
+  undone=$only
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
   mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
   ((${#missing[@]} == 0)) || lacks_rights=true
@@ -693,7 +712,7 @@ say_rights() {
   if [[ $mode == check ]]; then
     words+=' --check' name+=-check
   elif [[ ${retire:-false} == true ]]; then
-    words+=' --retire'
+    words+=' --retire' name+=-retire
   elif [[ -n ${closed:-} ]]; then
     words+=" $closed" name+="-$closed"
   fi

@@ -4,6 +4,11 @@
 # Brings the root CA into Vault's mount pki.
 # Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.
 
+[ -n "${BASH_VERSION:-}" ] || {
+  printf '%s: error: it is for Bash: bash %s\n' "$0" "$0" >&2
+  exit 2
+}
+
 readonly about='Brings the root CA into Vault'\''s mount pki.'
 readonly server=https://vault.example.com:8200
 readonly vault_namespace=''
@@ -22,7 +27,7 @@ readonly step_count=5
 readonly needs='{
   "root/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki":["create","update"]}},
   "root/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki/tune":["create","update"]}},
-  "root/import": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"]},"act":{"pki/config/ca":["update"]}},
+  "root/import": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/issuers":["list"],"sys/mounts":["read"]},"act":{"pki/config/ca":["update"]}},
   "root/urls": {"look":{"pki/config/urls":["read"],"sys/mounts":["read"]},"act":{"pki/config/urls":["create","update"]}},
   "root/write": {}
 }'
@@ -100,6 +105,11 @@ last_error() { tr '\n' ' ' <"$work/error"; }
 die() {
   complain "$*"
   exit 1
+}
+# give_up WHAT: ends a step that another run would end in the same way.
+give_up() {
+  doing=false
+  die "$*"
 }
 # whether the end is for what was asked, not for what went wrong.
 refused=false
@@ -201,7 +211,8 @@ report_drift() {
     return 0
   fi
   ((${#strays[@]} == 0)) || say "beside the plan, noted above: ${#strays[@]}"
-  ((${#repairable[@]} == 0)) || way="to put one back: bash $0 --repair ${repairable[0]}"
+  ((${#repairable[@]} != 1)) || way="to put it back: bash $0 --repair ${repairable[0]}"
+  ((${#repairable[@]} <= 1)) || way="to put all of it right: bash $0; or one step, e.g.: bash $0 --repair ${repairable[0]}"
   ((${#to_do[@]} == 0)) || say "drift: ${#to_do[@]} of $step_count steps differ: ${to_do[*]}. $way"
   drifted=true
   exit 3
@@ -221,6 +232,7 @@ finish() {
   [[ $drifted == false ]] || exit 3
   [[ $refused == false ]] || exit 2
   [[ $waiting == false ]] || exit 4
+  (($1 < 128)) || complain 'stopped. Every step can be run again: run this again to go on'
   (($1 > 0 && $1 < 128)) || exit "$1"
   [[ $doing == false ]] || complain "step $step_number ($step_id) did not get through. Every step can be run again: run this again"
   exit 1
@@ -419,6 +431,12 @@ verified() {
     openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
+# signed_by CERTIFICATE CA: whether this very CA has signed it.
+signed_by() {
+  printf '%s\n' "$2" >"$work/root.pem" && printf '%s\n' "$1" >"$work/certificate.pem" &&
+    openssl verify -no-CApath -partial_chain -CAfile "$work/root.pem" "$work/certificate.pem" >"$work/error" 2>&1
+}
+
 # unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
 unverified() {
   local reason
@@ -609,6 +627,7 @@ need_vault() {
   ((${#missing[@]} == 0)) || lacks_rights=true
   [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
+  undone=$only
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
   mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
   ((${#missing[@]} == 0)) || lacks_rights=true
@@ -690,7 +709,7 @@ say_rights() {
   if [[ $mode == check ]]; then
     words+=' --check' name+=-check
   elif [[ ${retire:-false} == true ]]; then
-    words+=' --retire'
+    words+=' --retire' name+=-retire
   elif [[ -n ${closed:-} ]]; then
     words+=" $closed" name+="-$closed"
   fi
@@ -907,7 +926,7 @@ root_key_file=
 root_key=
 options_usage=
 options_help=
-[[ $root_source == existing || $root_source == offline ]] || options_usage=' [--root-cert FILE --root-key FILE]'
+[[ $root_source != import ]] || options_usage=' [--root-cert FILE --root-key FILE]'
 [[ -z $options_usage ]] || options_help='  --root-cert FILE    the root certificate to import, PEM; needed once
   --root-key FILE     its key, PEM, unencrypted; read once, so it can be /dev/stdin; needed once
 '
@@ -967,6 +986,7 @@ look_around() {
     1)
       case $root_source in
         import) need_root_files ;;
+        generate) [[ -z $known_root || $mode == check ]] || die "$known_root_source is there ($(described "$known_root")), and $root_mount holds no CA: one that is generated now would be another. Move it away, or run this where its config lies" ;;
         existing) missing+=("the root CA in Vault's mount $root_mount, issuer $root_ref: root.source is existing, and there is none") ;;
       esac
       ;;
@@ -991,7 +1011,7 @@ look_at_policy_cas() {
 not_ours() { missing+=("another name than $1, which is there already and not of this CA: set $2 in the config"); }
 
 need_root_files() {
-  local certificate
+  local certificate public
   [[ -n $known_root ]] || missing+=('the root certificate: --root-cert FILE')
   [[ -n $root_key ]] || missing+=('the key of the root: --root-key FILE')
   if ((${#missing[@]} > 0)); then
@@ -1004,8 +1024,9 @@ need_root_files() {
   is_root "$certificate" "$known_root_source" || exit 1
   lives_for "$longest_below" "$certificate" "$known_root_source" || exit 1
   # the key is compared by its public half; it goes through pipes only, and an encrypted one is refused, not asked for.
-  [[ $(printf '%s\n' "$root_key" | openssl pkey -pubout -passin pass: 2>/dev/null) == "$(openssl x509 -noout -pubkey <<<"$certificate")" ]] ||
-    die "--root-key is not the unencrypted private key of $known_root_source; for an encrypted one: openssl pkey -in ca.key | bash $0 … --root-key /dev/stdin"
+  public=$(printf '%s\n' "$root_key" | openssl pkey -pubout -passin pass: 2>/dev/null) ||
+    die "--root-key is no private key that is not encrypted; for an encrypted one: openssl pkey -in ca.key | bash $0 … --root-key /dev/stdin"
+  [[ $public == "$(openssl x509 -noout -pubkey <<<"$certificate")" ]] || die "--root-key is the key of another certificate than $known_root_source"
 }
 
 # root_present: whether the mount holds the planned root.
@@ -1017,8 +1038,25 @@ root_present() {
   root=$certificate
   note "the root is $(described "$certificate"), until $(end_of <<<"$certificate")"
   [[ $root_source != generate ]] || report_subject "$certificate" "$root_subject"
+  report_other_roots || return 2
   lives_for "$longest_below" "$certificate" 'the root' 2>/dev/null ||
     note "it ends before a CA below it that is made now would: no further one can be made as planned"
+}
+
+# report_other_roots: what else the mount can sign with, where it is ours alone: two runs at once have each made a root.
+report_other_roots() {
+  local id other default rc=0
+  is_marked sys/mounts "$root_mount" || rc=$?
+  ((rc <= 1)) || return 2
+  ((rc == 0)) || return 0
+  default=$(get "$root_mount/config/issuers" | jq -r .data.default) || return 2
+  keys_of "$root_mount/issuers" || true
+  for id in "${listed[@]}"; do
+    [[ $id != "$default" ]] || continue
+    other=$(get "$root_mount/issuer/$id") || return 2
+    [[ -n $(jq -r '.data.key_id // ""' <<<"$other") ]] || continue
+    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)"); to remove it: $cli delete $root_mount/issuer/$id, then $cli delete $root_mount/key/$(jq -r .data.key_id <<<"$other")"
+  done
 }
 
 # root_fits: whether a root that is not ours to make is there, and may sign what is below it.
@@ -1050,7 +1088,8 @@ import_root() {
 }
 
 generate_root() {
-  put "$root_mount/root/generate/internal" <<<"$wanted"
+  # by a name, which Vault gives once: of two runs at once, one makes the root.
+  jq '. + {issuer_name: "mesh-ca-root"}' <<<"$wanted" | put "$root_mount/root/generate/internal"
   root_present || die "the CA generated in $root_mount is not its default issuer"
 }
 
