@@ -73,7 +73,7 @@ usage() {
   printf '%s' "$options_help"
   printf '  --help              print this\n\n'
   printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
-  printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again.\n'
+  printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again, by one run at a time.\n'
 }
 
 # what a server says goes to the terminal without control characters.
