@@ -42,7 +42,7 @@ export const mutations = [
   {
     name: 'hostile: a quote in a word is not escaped',
     file: 'src/script/bash.ts',
-    from: 'word.replaceAll("\'", `\'\\\\\'\'`)',
+    from: "word.replaceAll(\"'\", `'\\\\''`)",
     to: 'word',
     test: 'test/hostile.test.ts',
     red: 'root.subject.organization: a hostile value is refused at its place, or comes out exactly',
