@@ -108,12 +108,21 @@ test('no source file is longer than 300 lines, but the config’s keys', () => {
 
 test('the live tests that take longest are run first, and the seconds that are known are of tests that are there', () => {
   const known = JSON.parse(readFileSync(path.join(root, 'test/live/seconds.json'), 'utf8')) as Record<string, number>;
-  const there = readdirSync(path.join(root, 'test/live')).filter(name => name.endsWith('.test.ts'));
-  // as on a machine that has run none of them yet.
-  const context = { config: { cache: false }, hasteFS: { getSize: () => 1 } };
-  const tests = there.map(name => ({ path: path.join(root, 'test/live', name), context }));
+  const there = ['test/live', 'test/verify'].flatMap(folder =>
+    readdirSync(path.join(root, folder))
+      .filter(name => name.endsWith('.test.ts'))
+      .map(name => path.join(root, folder, name)),
+  );
+  // as on a machine that has run none of them yet; jest would begin with the larger ones.
+  const context = { config: { cache: false }, hasteFS: { getSize: (file: string) => (file.includes('/verify/') ? 1 : 2) } };
+  const tests = there.map(file => ({ path: file, context }));
   const Sequencer = jest.requireActual<new (options: object) => { sort(all: object[]): { path: string }[] }>('./sequencer.js');
-  const order = new Sequencer({}).sort(tests).map(one => path.basename(one.path, '.test.ts'));
+  const order = new Sequencer({}).sort(tests).map(one => one.path);
   const longest = Object.values(known).sort((one, other) => other - one);
-  expect(order.slice(0, longest.length).map(name => known[name])).toStrictEqual(longest);
+  const first = order.slice(0, longest.length);
+  expect(first.map(file => path.dirname(file) === path.join(root, 'test/live') && known[path.basename(file, '.test.ts')])).toStrictEqual(
+    longest,
+  );
+  const verify = there.filter(file => path.basename(path.dirname(file)) === 'verify');
+  expect(order.slice(longest.length, longest.length + verify.length).sort()).toStrictEqual(verify.sort());
 });
