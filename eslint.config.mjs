@@ -36,6 +36,13 @@ export default tseslint.config(
     },
   },
   {
+    files: ['src/**/*.ts', 'imports/**/*.ts'],
+    rules: {
+      // their types are known beside the tests; `npm run build` knows Node's alone.
+      'no-restricted-globals': ['error', 'jest', 'describe', 'test', 'it', 'expect', 'beforeAll', 'beforeEach', 'afterAll', 'afterEach'],
+    },
+  },
+  {
     files: ['src/constructs/**/*.ts', 'src/charts/**/*.ts', 'test/**/*.ts'],
     // a construct is made for its effect on the tree.
     rules: { 'no-new': 'off' },

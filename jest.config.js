@@ -12,9 +12,8 @@ const shared = {
 };
 
 /**
- * `unit` needs no program but node and bash. `verify` runs verify.sh with stand-ins for kubectl and istioctl, and wants openssl, jq and
- * shellcheck. `live` runs the real servers, and `bench`
- * measures them: by hand alone.
+ * `unit` needs no program but node and bash. `verify` runs verify.sh with stand-ins for kubectl and istioctl, has ShellCheck read every
+ * script, and wants openssl, jq and shellcheck. `live` runs the real servers, and `bench` measures them: by hand alone.
  *
  * @type {import('jest').Config}
  */

@@ -19,6 +19,10 @@ function pack(): string {
     fs.cpSync(path.join(root, name), path.join(clone, name), { recursive: true });
   }
   fs.symlinkSync(path.join(root, 'node_modules'), path.join(clone, 'node_modules'));
+  // what the sources' types are is checked by scripts/check-types.mjs; here it would take as long again.
+  const config = path.join(clone, 'tsconfig.build.json');
+  const { compilerOptions, ...rest } = JSON.parse(fs.readFileSync(config, 'utf8')) as { compilerOptions: object };
+  fs.writeFileSync(config, JSON.stringify({ ...rest, compilerOptions: { ...compilerOptions, noCheck: true } }));
   const tarball = run('npm', ['pack', '--silent', '--pack-destination', work], clone).trim();
   return path.join(work, tarball);
 }

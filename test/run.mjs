@@ -1,5 +1,5 @@
 // The test command: checks that need Node alone, then the live part on the real programs. Its last line counts all of it.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,25 +11,38 @@ const only = process.argv[2]; // unit | live; none: both
 /** A program of a development dependency; npx would read its options as its own. */
 const bin = name => join('node_modules', '.bin', name);
 
+/** Runs a program to its end; gives its exit code, none where it did not start, and what it said. */
+function run(command, args, stdio = 'pipe') {
+  return new Promise(resolve => {
+    const child = spawn(command, args, { stdio: ['ignore', ...[stdio].flat()] });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', text => (said += text));
+    child.on('error', error => resolve({ said: String(error) }));
+    child.on('close', status => resolve({ status, said }));
+  });
+}
+
 /** Runs a check; it passes where the program succeeds. Its output is shown where it does not. */
-function check(name, command, ...args) {
+async function check(name, command, ...args) {
   const started = Date.now();
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 28 });
+  const { status, said } = await run(command, args);
   const ok = status === 0;
   count[ok ? 'passed' : 'failed']++;
-  console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
-  if (!ok) console.log(stdout, stderr, error ?? '');
+  // in one piece, since others run beside it.
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)${ok ? '' : `\n${said}`}`);
   return ok;
 }
 
-/** Runs a jest project and adds its count. */
-function jest(project, ...args) {
+/** Runs jest projects and adds their count. */
+async function jest(projects, ...args) {
   const folder = mkdtempSync(join(tmpdir(), 'mesh-ca-jest-'));
   const file = join(folder, 'result.json');
-  const { status } = spawnSync(bin('jest'), ['--selectProjects', project, '--json', '--outputFile', file, ...args], {
-    // the JSON goes to the file; jest's own report goes to standard error.
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  // the JSON goes to the file; jest's own report goes to standard error.
+  const { status } = await run(
+    bin('jest'),
+    ['--selectProjects', ...projects, '--json', '--outputFile', file, ...args],
+    ['ignore', 'inherit'],
+  );
   if (existsSync(file)) {
     const result = JSON.parse(readFileSync(file, 'utf8'));
     count.passed += result.numPassedTests;
@@ -50,23 +63,24 @@ function missingPrograms() {
 }
 
 if (only !== 'live') {
-  const built = check('build', bin('tsc'), '-p', 'tsconfig.build.json');
-  check('types', bin('tsc'), '--noEmit', '-p', 'tsconfig.json');
-  check('lint', bin('eslint'), '.');
-  check('format', bin('prettier'), '--check', '.');
-  check('generated: schema', process.execPath, 'scripts/generate.mjs', '--check');
-  check('generated: runtime', process.execPath, 'scripts/generate-runtime.mjs', '--check');
-  check('package', bin('publint'), '--strict');
-  if (built) check('generated: dist', process.execPath, 'scripts/check-dist.mjs');
-  // by itself jest leaves one core idle.
-  jest('unit', '--maxWorkers', '2');
+  const ofLib = async () => {
+    const built = await check('types, lint and build', process.execPath, 'scripts/check-types.mjs');
+    await check('package', bin('publint'), '--strict');
+    if (built) await check('generated: dist', process.execPath, 'scripts/check-dist.mjs');
+  };
+  const ofTexts = async () => {
+    await check('generated: runtime', process.execPath, 'scripts/generate-runtime.mjs', '--check');
+    await check('format', bin('prettier'), '--check', '.');
+    await jest(['unit'], '--maxWorkers', '2');
+  };
+  // each of them uses one core most of the time, and by itself jest leaves one idle.
+  await Promise.all([ofLib(), ofTexts()]);
 }
 if (only !== 'unit') {
   const missing = missingPrograms();
   if (missing.length === 0) {
-    check('generated: imports', process.execPath, 'scripts/import-crds.mjs', '--check');
-    jest('verify');
-    jest('live', '--maxWorkers', '2');
+    await check('generated: imports', process.execPath, 'scripts/import-crds.mjs', '--check');
+    await jest(['verify', 'live'], '--maxWorkers', '2');
   } else {
     const files = ['test/verify', 'test/live']
       .flatMap(folder => readdirSync(folder).map(name => join(folder, name)))

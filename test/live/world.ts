@@ -116,8 +116,7 @@ export async function makeWorld(config: MeshCaConfig, vault: Vault, kubes: reado
 
   const { kubectl } = await buildPrograms(['kubectl']);
   const path = [dirname(vault.bin), dirname(kubectl), process.env.PATH].join(delimiter);
-  // a call of Vault's CLI lives for a tenth of a second, half of which its collector of garbage takes.
-  const env = { ...vault.env, KUBECONFIG: kubes.map(kube => kube.kubeconfig).join(delimiter), PATH: path, GOGC: 'off' };
+  const env = { ...vault.env, KUBECONFIG: kubes.map(kube => kube.kubeconfig).join(delimiter), PATH: path };
   return {
     folder,
     plan,

@@ -38,6 +38,24 @@ export const mutations = [
     red: 'no line break ends a comment',
   },
 
+  // hostile values
+  {
+    name: 'hostile: a quote in a word is not escaped',
+    file: 'src/script/bash.ts',
+    from: "word.replaceAll(\"'\", `'\\\\''`)",
+    to: 'word',
+    test: 'test/hostile.test.ts',
+    red: 'root.subject.organization: a hostile value is refused at its place, or comes out exactly',
+  },
+  {
+    name: 'hostile: what YAML readers differ in is not quoted',
+    file: 'src/constructs/yaml-text.ts',
+    from: 'customTags: quoteWhatReadersDiffer, ',
+    to: '',
+    test: 'test/hostile.test.ts',
+    red: 'a hostile key of Helm values is refused, or comes out exactly',
+  },
+
   // order of steps
   {
     name: 'steps: the role before the CA',

@@ -1,13 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
-import { IstioCsrConfig, MeshCaConfig } from '../../src/config/config';
-import { planMeshCa } from '../../src/plan/plan';
+import { IstioCsrConfig } from '../../src/config/config';
 import { adoptScripts, adoptSteps, undoSteps } from '../../src/script/adopt';
+import { adopting, load } from './scripts';
 
-const clusterOf = (istioCsr: IstioCsrConfig = {}) =>
-  planMeshCa({ ...(parse(readFileSync('mesh-ca.yaml', 'utf8')) as MeshCaConfig), istioCsr }).clusters[0]!;
-const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+const clusterOf = (istioCsr: IstioCsrConfig = {}) => load('mesh-ca.yaml', { istioCsr }).clusters[0]!;
 
 test('both roots are trusted and every certificate renewed before anything is looked for that signs by the new one', () => {
   expect(adoptSteps(clusterOf()).map(({ id }) => id)).toEqual([
@@ -27,17 +23,9 @@ test("there are no such scripts where istio-csr hands out the guide's intermedia
   expect(adoptScripts(clusterOf({ rootFile: 'intermediate' }))).toEqual([]);
 });
 
-describe.each(
-  (['secret', 'configMap', 'bundle'] as const).flatMap(rootCarrier =>
-    adoptScripts(clusterOf({ rootCarrier })).map(({ file, content }) => ({ rootCarrier, file, content })),
-  ),
-)('$file ($rootCarrier)', ({ content: input }) => {
+describe.each(adopting)('the script of %s', (_name, input) => {
   test('is Bash', () => {
     expect(spawnSync('bash', ['-n'], { input, encoding: 'utf8' })).toMatchObject({ status: 0, stderr: '' });
-  });
-
-  (has('shellcheck') || process.env.CI === 'true' ? test : test.skip)('is clean for ShellCheck', () => {
-    expect(spawnSync('shellcheck', ['-'], { input, encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '' });
   });
 
   test('names the context in every call of the cluster, and takes no step that it does not know', () => {

@@ -1,46 +1,15 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
-import { MeshCaConfig } from '../../src/config/config';
-import { ClusterPlan, planMeshCa } from '../../src/plan/plan';
+import { ClusterPlan } from '../../src/plan/plan';
 import { RootCarrier } from '../../src/plan/root-ca';
 import { caConstants } from '../../src/script/ca-steps';
-import { emergencyScript } from '../../src/script/emergency';
-import { rootTeardownScript, teardownScript } from '../../src/script/teardown';
-import { clusterScript, rootScript } from '../../src/script/setup';
+import { clusterScript } from '../../src/script/setup';
 import { clusterSteps, policyText, rootSteps } from '../../src/script/steps';
 import { trialCommands } from '../../src/script/trial';
 import { rootPem } from '../config/certificates';
+import { clusterOf, load, names, plans, scripts } from './scripts';
 
-const load = (file: string, more: Partial<MeshCaConfig> = {}) =>
-  planMeshCa({ ...(parse(readFileSync(file, 'utf8')) as MeshCaConfig), ...more });
-const plans = {
-  recommended: load('mesh-ca.yaml'),
-  discovery: load('mesh-ca.yaml', { jwt: { discoveryUrl: 'https://keys.example.com' } }),
-  kubernetes: load('mesh-ca.yaml', { auth: 'kubernetes' }),
-  outside: load('mesh-ca.yaml', { auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } }),
-  appRole: load('mesh-ca.yaml', { auth: 'appRole' }),
-  clientCertificate: load('mesh-ca.yaml', {
-    auth: 'clientCertificate',
-    clientCertificate: { certificate: rootPem, allowedNames: ['cert-manager.example.com'] },
-  }),
-  aws: load('mesh-ca.yaml', { auth: 'aws', aws: { iamRoleArn: 'arn:aws:iam::123456789012:role/mesh-ca', region: 'eu-central-1' } }),
-  bundle: load('mesh-ca.yaml', { istioCsr: { rootCarrier: 'bundle' } }),
-  offline: load('mesh-ca.yaml', { root: { source: 'offline', certificate: rootPem } }),
-  policyCas: load('mesh-ca.yaml', {
-    root: { source: 'offline', certificate: rootPem },
-    policyCas: [{ name: 'regional' }, { name: 'mesh' }],
-  }),
-  guide: load('examples/guide/mesh-ca.yaml'),
-};
-const names = Object.keys(plans) as (keyof typeof plans)[];
 const generated = load('mesh-ca.yaml');
-const clusterOf = (name: keyof typeof plans) => {
-  const [cluster] = plans[name].clusters;
-  if (!cluster) throw new Error('no cluster');
-  return cluster;
-};
-const has = (program: string) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 
 test('the root comes before its trial by its users: mount, bound, import, URLs, write', () => {
   expect(rootSteps(generated).map(step => step.id)).toEqual(['root/mount', 'root/tune', 'root/import', 'root/urls', 'root/write']);
@@ -223,19 +192,9 @@ test('the trial has the names that the mesh asks for, and each name that must be
   ]);
 });
 
-describe.each([
-  ...(['recommended', 'policyCas', 'guide'] as const).map(name => [`root (${name})`, rootScript(plans[name])] as const),
-  ...names.map(name => [`cluster (${name})`, clusterScript(clusterOf(name))] as const),
-  ...names.map(name => [`emergency (${name})`, emergencyScript(clusterOf(name))] as const),
-  ...names.map(name => [`teardown (${name})`, teardownScript(clusterOf(name))] as const),
-  ['teardown of the root', rootTeardownScript(plans.recommended)] as const,
-])('the script of the %s', (_name, input) => {
+describe.each(scripts)('the script of the %s', (_name, input) => {
   test('is Bash', () => {
     execFileSync('bash', ['-n'], { input });
-  });
-
-  (has('shellcheck') || process.env.CI === 'true' ? test : test.skip)('is clean for ShellCheck', () => {
-    expect(spawnSync('shellcheck', ['-'], { input, encoding: 'utf8' })).toMatchObject({ status: 0, stdout: '' });
   });
 });
 

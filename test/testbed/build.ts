@@ -148,6 +148,15 @@ function cacheFolder(): string {
   return join(cache, 'cdk8s-mesh-ca-testbed');
 }
 
+const goVersions = new Map<string, string>();
+
+/** Which Go builds a module: its go.mod may name another one than the machine's. Most programs share a module. */
+function goOf(folder: string): string {
+  const version = goVersions.get(folder) ?? spawnSync('go', ['version'], { cwd: folder, env: process.env, encoding: 'utf8' }).stdout;
+  goVersions.set(folder, version);
+  return version;
+}
+
 /** All that decides a program's bytes: its pinned modules, its own sources, how it is built, and with which Go. */
 function hashOf(program: Program): string {
   const folder = join(__dirname, program.module);
@@ -160,7 +169,7 @@ function hashOf(program: Program): string {
           .map(x => join(own, x));
   const hash = createHash('sha256');
   hash.update(JSON.stringify(goBuild(program)));
-  hash.update(spawnSync('go', ['version'], { cwd: folder, env: process.env, encoding: 'utf8' }).stdout);
+  hash.update(goOf(folder));
   for (const file of [join(folder, 'go.mod'), join(folder, 'go.sum'), ...sources]) hash.update(readFileSync(file)).update('\0');
   return hash.digest('hex').slice(0, 16);
 }

@@ -537,8 +537,9 @@ same_as_known() {
 }
 
 # root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
-# offline root stands in the config.
-root_from_vault() {
+# offline root stands in the config. It takes a dozen processes, so what it printed is kept.
+root_from_vault() { kept root "$root_mount" compared_root; }
+compared_root() {
   local issuer certificate rc=0
   if [[ -z $root_mount ]]; then
     certificate=$(first_certificate <<<"$known_root") || return 2
