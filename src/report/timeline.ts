@@ -3,7 +3,7 @@ import { MADE_BY, OutputFile } from '../output';
 import { AuthPlan } from '../plan/auth';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { intermediateDue } from '../plan/pki';
-import { seconds } from '../plan/ttl';
+import { days, seconds } from '../plan/ttl';
 import { code, table } from './markdown';
 import { POLICY_CA_CHANGE } from './policy-cas';
 
@@ -113,6 +113,3 @@ function authRows(auth: AuthPlan): [what: string, ends: string, begun: string][]
   }
   return [];
 }
-
-/** A duration in days, or in hours where it is short. */
-const days = (duration: number) => (duration >= 2 * DAY ? `${Math.floor(duration / DAY)} days` : `${Math.floor(duration / 3600)} hours`);
