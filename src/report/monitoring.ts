@@ -67,7 +67,7 @@ export function certManagerThere(cluster: ClusterPlan): string[] {
     ? ` By itself it ${limit}; this lets it sign ${load.signRate} a second. Its flags take the place of its other ${code('extraArgs')}: add those.`
     : '';
   return [
-    `Only where cert-manager was there before: it needs the same options.${why} It stays at its version, which the first line shows (${code('CHART')}; write it in the place of ${code('YOURS')}, or the second line upgrades it), and so are the names of its release and namespace, where they are not those of the second line:`,
+    `Only where cert-manager was there before: it needs the same options.${why} It keeps its version: write the one that the first line shows in the place of ${code('YOURS')}, and its release and namespace, where they are called otherwise:`,
     '',
     ...shell(
       words(['helm', '--kube-context', context, 'list', '--all-namespaces', '--filter', 'cert-manager']),

@@ -23,6 +23,7 @@ export function policyCaChange(plan: MeshCaPlan): string[] {
     '',
     `Before it ends (dist/timeline.md has the days), or at once where it was revoked. ${code('policyCas')} is a chain, a second entry stands below the first: so what follows a policy CA is no further entry, it is the same one in another mount${isChain ? ', and so is each one below it. Where one further down is replaced, those above it stay as they are, in each step' : ''}. The root stays, so no workload has to learn anything, and nothing is restarted. Do not begin while a change of the root is under way.`,
     '',
+    ...trustTheirOwn(plan),
     'Synthesis writes this file anew, and then it is about the change after this one. So follow a copy, and keep the certificate of what goes:',
     '',
     ...shell(`cp dist/README.md ${COPY}`, ...keepPolicyCas(plan)),
@@ -40,6 +41,16 @@ export function policyCaChange(plan: MeshCaPlan): string[] {
     `See: of each cluster ${code(`removed: the CA ${prefix}${number}`)} or the like. Nothing is below the former one then. This takes it away, with its key, where the mount holds that one and no other; an administrator runs it, since no policy of ours allows it:`,
     '',
     ...shell(...policyCasGo(plan)),
+  ];
+}
+
+/** Clusters whose workloads would refuse what another intermediate signs. */
+function trustTheirOwn({ clusters }: MeshCaPlan): string[] {
+  const names = clusters.filter(({ istioCsr }) => istioCsr.rootFile === 'intermediate').map(({ name }) => code(name));
+  if (names.length === 0) return [];
+  return [
+    `**Not so where the workloads trust the intermediate itself (${code('istioCsr.rootFile: intermediate')}), as those of ${names.join(', ')} do:** change that first, as the section "The next intermediate" of the cluster's runbook says.`,
+    '',
   ];
 }
 

@@ -104,7 +104,7 @@ function made(plan: MeshCaPlan): string[] {
       ];
     case 'generate':
       return [
-        `${begin} Vault makes this one too, by the same script; in a folder of its own, since it writes a root.pem, and looks for one. Copy mesh-ca.yaml to ${code(`${next.folder}.yaml`)}, and change in the copy${manifests(plan) ? ` (and take ${code('certificate')} out)` : ''}:`,
+        `${begin} Vault makes this one too, by the same script; in a folder of its own, since it writes a root.pem, and looks for one. A token with the least policy needs that of this script (${code(`bash ${next.folder}-dist/root/setup.sh --print-policy`)}). Copy mesh-ca.yaml to ${code(`${next.folder}.yaml`)}, and change in the copy${manifests(plan) ? ` (and take ${code('certificate')} out)` : ''}:`,
         '',
         ...yaml('root:', `  mount: ${mount}`, `  commonName: ${next.commonName}`, ...nextMounts(plan)),
         ...shell(

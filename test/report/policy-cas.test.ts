@@ -40,6 +40,12 @@ test('of a chain, those below the one that is replaced are replaced with it', ()
   expect(said).toContain('See: `the CA of pki-mesh-2` among the steps of the first one');
 });
 
+test('where workloads trust the intermediate itself, that has to end first', () => {
+  const clusters = [{ name: 'east', istioCsr: { rootFile: 'intermediate' } }, { name: 'west' }] as const;
+  expect(text({ policyCas: [{ name: 'mesh' }], clusters })).toContain('as those of `east` do:** change that first');
+  expect(text({ policyCas: [{ name: 'mesh' }] })).not.toContain('rootFile');
+});
+
 test('nothing is said of policy CAs where there are none', () => {
   expect(text({})).toBe('');
 });
