@@ -4,6 +4,7 @@ import { IssuerPlan } from './issuer';
 import { IstioPlan } from './istio';
 import { IstioCsrPlan } from './istio-csr';
 import { LoadPlan } from './load';
+import { PolicyCaPlan } from './policy-cas';
 import { intermediateDue, IntermediatePlan, RootPlan } from './pki';
 import { seconds } from './ttl';
 
@@ -38,6 +39,9 @@ export interface AlertFacts {
 
   /** The root CA. */
   readonly root: RootPlan;
+
+  /** The policy CAs, from the root downwards. */
+  readonly policyCas: readonly PolicyCaPlan[];
 
   /** The intermediate CA. */
   readonly intermediate: IntermediatePlan;

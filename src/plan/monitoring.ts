@@ -1,6 +1,6 @@
 import { AlertPlan, alertsOf, AlertFacts } from './alerts';
 import { Settings } from './settings';
-import { seconds } from './ttl';
+import { days, seconds } from './ttl';
 
 /** Metrics and alerts. */
 export interface MonitoringPlan {
@@ -52,15 +52,19 @@ const labelsOf = (labels: readonly string[] = []) =>
   Object.fromEntries(labels.map(label => [label.slice(0, label.indexOf('=')), label.slice(label.indexOf('=') + 1)]));
 
 /** A plan has no clock: of what Vault will make, and has no metric of, no end is known. */
-function unwatched({ name, root, intermediate, hasIssuerMetric }: AlertFacts): string[] {
-  const from = `counted from the run of setup.sh (dist/timeline.md has the days; ${name}/setup.sh prints the end)`;
+function unwatched({ name, root, policyCas, intermediate, hasIssuerMetric }: AlertFacts): string[] {
+  const from = (of: string) =>
+    `counted from the run of setup.sh (dist/timeline.md has the days; ${of}/setup.sh prints the end), and Vault has no metric of it`;
   return [
     ...(root.certificate === undefined
       ? ['the end of the root: its certificate is not in the config (root.certificate), and Vault has no metric of it']
       : []),
+    ...policyCas.map(
+      ({ commonName, mount, ttl }) => `the end of the policy CA ${commonName} in ${mount}: ${days(seconds(ttl))}, ${from('root')}`,
+    ),
     ...(intermediate.end === undefined
       ? [
-          `the end of the intermediate CA ${intermediate.commonName}: ${seconds(intermediate.ttl) / 86_400} days, ${from}, and Vault has no metric of it; write the day as intermediate.notAfter`,
+          `the end of the intermediate CA ${intermediate.commonName}: ${days(seconds(intermediate.ttl))}, ${from(name)}; write the day as intermediate.notAfter`,
         ]
       : []),
     ...(hasIssuerMetric ? [] : [`the Issuer: cert-manager has a metric of it from ${ISSUER_METRIC} on`]),

@@ -209,6 +209,7 @@ function planCluster(
       name,
       context,
       root,
+      policyCas,
       intermediate,
       certificates,
       istio,

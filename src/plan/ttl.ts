@@ -11,5 +11,8 @@ export function longest(durations: readonly string[]): string {
   return durations.reduce((a, b) => (seconds(b) > seconds(a) ? b : a));
 }
 
+/** A duration in seconds as days, or as hours where it is short. */
+export const days = (count: number) => (count >= 2 * 86_400 ? `${Math.floor(count / 86_400)} days` : `${Math.floor(count / 3600)} hours`);
+
 /** A duration of whole hours, at least one, that is at most so many seconds. */
 export const hours = (count: number) => `${Math.max(1, Math.floor(count / 3600))}h`;

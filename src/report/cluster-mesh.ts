@@ -113,7 +113,7 @@ export function proof({ cluster, at, kube }: ClusterContext): string[] {
 }
 
 /** Has cert-manager ask again for istiod's certificate: what it waits for is counted from the time of the last failure. */
-const askAnew = ({ cluster: { istio }, kube }: ClusterContext) =>
+export const askAnew = ({ cluster: { istio }, kube }: Pick<ClusterContext, 'cluster' | 'kube'>) =>
   kube('patch', 'certificate', 'istiod', '-n', istio.namespace, '--subresource=status', '--type=json', '-p', FORGET_FAILURE);
 const FORGET_FAILURE = JSON.stringify([{ op: 'remove', path: '/status/lastFailureTime' }]);
 

@@ -6,9 +6,10 @@ import { canarySection } from './canary';
 import { istiod } from './istiod';
 import { beginning, issuer, vault } from './cluster-vault';
 import { loadSection } from './load';
-import { code } from './markdown';
+import { anchor, code } from './markdown';
 import { monitoringSection } from './monitoring';
 import { ClusterContext, fileTable, warningList } from './parts';
+import { rootTitle } from './root';
 import { emergency, teardown } from './taking-back';
 
 /**
@@ -16,7 +17,11 @@ import { emergency, teardown } from './taking-back';
  *
  * @param files the cluster's files, in the order in which they are used
  */
-export function clusterRunbook(cluster: ClusterPlan, { root }: Pick<MeshCaPlan, 'root'>, files: readonly FileEntry[]): string {
+export function clusterRunbook(
+  cluster: ClusterPlan,
+  { root, policyCas }: Pick<MeshCaPlan, 'root' | 'policyCas'>,
+  files: readonly FileEntry[],
+): string {
   const context: ClusterContext = {
     cluster,
     files,
@@ -28,7 +33,7 @@ export function clusterRunbook(cluster: ClusterPlan, { root }: Pick<MeshCaPlan, 
     '',
     `<!-- ${MADE_BY} -->`,
     '',
-    `Run everything from the folder of mesh-ca.yaml, after [the root CA](../README.md#3-the-root-ca) is in Vault, in the shell that section 1 there set up. Every kubectl, helm and istioctl call names the context ${code(cluster.context)}. Every step can be run again.`,
+    `Run everything from the folder of mesh-ca.yaml, after [the root CA](../README.md${anchor(rootTitle({ policyCas }))}) is in Vault, in the shell that section 1 there set up. Every kubectl, helm and istioctl call names the context ${code(cluster.context)}. Every step can be run again.`,
     '',
     ...(files.some(({ path }) => path.endsWith('/adopt.md'))
       ? ['**Does a mesh run here already, on another CA?** Then begin with [adopt.md](adopt.md).', '']

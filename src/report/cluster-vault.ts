@@ -7,7 +7,7 @@ import { tokenPolicy } from '../script/policy-text';
 import { clusterSteps } from '../script/steps';
 import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
-import { certManagerOptions, certManagerThere } from './monitoring';
+import { certManagerOptions, certManagerThere, prometheusOperator } from './monitoring';
 import { ClusterContext, dataAt, leastPolicy } from './parts';
 import { signing } from './root';
 import { approverAlone, approverPolicy, vaultNetwork } from './optional';
@@ -32,6 +32,7 @@ export function beginning({ cluster, kube }: ClusterContext): string[] {
     ),
     'See: the address of the right cluster, `namespace/… created` (or `configured`, `unchanged`), then `"jetstack" has been added to your repositories`: istio-csr comes from there, as cert-manager does.',
     '',
+    ...prometheusOperator(cluster, kube),
     'If cert-manager runs here already, keep it; this lists it:',
     '',
     ...shell(kube('get', 'deployments', '-A', '-l', 'app.kubernetes.io/name=cert-manager')),
@@ -61,7 +62,7 @@ export function vault(context: ClusterContext): string[] {
     '## 2. Vault: the intermediate CA and the way in',
     '',
     ...wayIn(context),
-    ...leastPolicy(at('setup.sh'), tokenPolicy('setup', cluster.name)),
+    ...leastPolicy(at('setup.sh'), tokenPolicy('setup', cluster.name), cluster.vault),
     'First look, then do. The token needs what the script asks for; it names all that is missing and changes nothing.',
     '',
     ...shell(words(['bash', at('setup.sh'), '--plan']), words(['bash', at('setup.sh'), ...exported])),

@@ -12,6 +12,13 @@ export function code(text: string): string {
 /** Writes text between other text: nothing in it is read as Markdown or HTML. */
 export const plain = (text: string) => text.replaceAll(/[\\`*_[\]<>|#&]/g, '\\$&').replaceAll(/[\r\n\u0085\u2028\u2029]+/g, ' ');
 
+/** What a link to a heading ends in: in small letters, a hyphen for each space, and without what is neither letter, digit nor hyphen. */
+export const anchor = (heading: string) =>
+  `#${heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+    .replaceAll(' ', '-')}`;
+
 /** Writes commands to type, each line as it is. */
 export const shell = (...lines: readonly string[]) => ['```sh', ...lines, '```', ''];
 

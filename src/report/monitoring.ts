@@ -1,4 +1,5 @@
 import { ClusterPlan } from '../plan/plan';
+import { words } from '../script/bash';
 import { code, command, plain, shell, table } from './markdown';
 import { ClusterContext } from './parts';
 
@@ -9,7 +10,7 @@ export function monitoringSection({ cluster, at, kube }: ClusterContext): string
   return [
     '## Metrics and alerts',
     '',
-    "They need the Prometheus operator, cert-manager's metrics (its chart: `prometheus.servicemonitor.enabled=true`) and istio-csr's, which the values of step 4 turn on:",
+    "They need the Prometheus operator and cert-manager's metrics, both of step 1, and istio-csr's, which the values of step 4 turn on:",
     '',
     ...shell(
       kube('apply', '-f', at('manifests/4-monitoring')),
@@ -43,6 +44,17 @@ export function certManagerOptions({ certManager: { size }, monitoring }: Cluste
   ];
 }
 
+/** What the options and the values that turn metrics on need, before helm is given the first of them. */
+export function prometheusOperator({ monitoring }: ClusterPlan, kube: ClusterContext['kube']): string[] {
+  if (monitoring === undefined) return [];
+  const kinds = ['servicemonitors', 'prometheusrules'].map(kind => `${kind}.monitoring.coreos.com`);
+  return [
+    'Each chart below brings a ServiceMonitor for its metrics, which is of a kind of the Prometheus operator. So the operator, or at least its CRDs, must be there first; these two:',
+    '',
+    ...shell(kube('get', 'crds', ...kinds)),
+  ];
+}
+
 /** What a cert-manager that is there already needs. */
 export function certManagerThere(cluster: ClusterPlan): string[] {
   const { certManager, context, load } = cluster;
@@ -55,12 +67,13 @@ export function certManagerThere(cluster: ClusterPlan): string[] {
     ? ` By itself it ${limit}; this lets it sign ${load.signRate} a second. Its flags take the place of its other ${code('extraArgs')}: add those.`
     : '';
   return [
-    `One that is there needs the same options.${why}`,
+    `Only where cert-manager was there before: it needs the same options.${why} It keeps its version: write the one that the first line shows in the place of ${code('YOURS')}, and its release and namespace, where they are called otherwise:`,
     '',
     ...shell(
+      words(['helm', '--kube-context', context, 'list', '--all-namespaces', '--filter', 'cert-manager']),
       command(
         ['helm', '--kube-context', context, 'upgrade', 'cert-manager', 'jetstack/cert-manager', '--namespace', certManager.namespace],
-        ['--version', certManager.version, '--reuse-values'],
+        ['--version', 'YOURS', '--reuse-values'],
         ...options,
         ['--wait', '--timeout', '5m'],
       ),

@@ -1,5 +1,6 @@
 import { FileEntry } from '../output';
 import { ClusterPlan } from '../plan/plan';
+import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
 import { words } from '../script/bash';
 import { code, plain, shell, table } from './markdown';
@@ -36,11 +37,24 @@ export function warningList(warnings: readonly Warning[]): string[] {
 export const dataAt = (key: string) => ['-o', `jsonpath={.data.${key.replaceAll('.', '\\.')}}`];
 
 /** How a token that may run a script, and no more, is had. */
-export function leastPolicy(script: string, name: string): string[] {
+export function leastPolicy(script: string, name: string, vault: Pick<VaultPlan, 'namespace'>): string[] {
   return [
-    `It needs no root token: this gives an administrator the least policy for a token that runs it. Whoever holds it writes policies and logins, so trust him as an administrator, and let the token end soon:`,
+    `It needs no root token: by this an administrator writes the least policy for a token that runs it, and makes one. Whoever holds it writes policies and logins, so trust him as an administrator, and let the token end soon:`,
     '',
-    ...shell(`${words(['bash', script, '--print-policy'])} | ${words(['vault', 'policy', 'write', name, '-'])}`),
+    ...shell(...leastToken(script, name, vault)),
+    `The script takes that token from ${code('VAULT_TOKEN')}. To look alone (${code('--plan')}, ${code('--check')}), one with the policy that ${code('--print-policy --check')} prints is enough; call it ${code(`${name}-check`)}.`,
+    '',
+  ];
+}
+
+/** Writes the least policy of a script, and makes a token with it. A policy for what an option asks for has a name of its own. */
+export function leastToken(script: string, name: string, { namespace }: Pick<VaultPlan, 'namespace'>, option?: 'retire'): string[] {
+  const within = namespace === undefined ? [] : [`-namespace=${namespace}`];
+  const policy = option === undefined ? name : `${name}-${option}`;
+  const print = ['bash', script, '--print-policy', ...(option === undefined ? [] : [`--${option}`])];
+  return [
+    `${words(print)} | ${words(['vault', 'policy', 'write', ...within, policy, '-'])}`,
+    words(['vault', 'token', 'create', ...within, `-policy=${policy}`, '-ttl=1h']),
   ];
 }
 

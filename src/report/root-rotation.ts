@@ -3,6 +3,7 @@ import { isPem } from '../config/pem';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { words } from '../script/bash';
 import { code, shell, yaml } from './markdown';
+import { keepPolicyCas, mountAfter, mountGoes, nextGenerations, nextMounts, policyCasGo } from './policy-cas';
 import { makeRoot, readCertificate, runRoot } from './root';
 
 /** Files of the change, beside mesh-ca.yaml: the root that was, and this text as it stood before the change. */
@@ -58,21 +59,24 @@ const certificatesOf = (pem: string) =>
 /** Whether the roots stand in the manifests, as `root.certificate` has them; else setup.sh delivers them, as root.pem has them. */
 const manifests = ({ root }: MeshCaPlan) => root.certificate !== undefined;
 
-/** The name after this one: `pki`, `pki-2`, `pki-3`. */
-const after = (name: string, between: string) => {
-  const [, stem = name, number = '1'] = new RegExp(`^(.*)${between}([1-9][0-9]{0,3})$`).exec(name) ?? [];
-  return `${stem}${between}${Number(number) + 1}`;
-};
-const mountAfter = (mount: string) => after(mount, '-');
+/** What the next root is called, and its files. */
+interface NextRoot {
+  readonly commonName: string;
+  readonly key: string;
+  readonly certificate: string;
 
-/** What the next root is called, and its files: by numbers, so that no change takes the name, the key or the certificate of the one before. */
-function nextRoot({ root }: MeshCaPlan): { readonly commonName: string; readonly key: string; readonly certificate: string } {
+  /** Where Vault's script makes it, and the beginning of what is laid beside that folder. */
+  readonly folder: string;
+}
+
+/** By numbers, so that no change takes the name, the key, the certificate or the folder of the one before. */
+function nextRoot({ root }: MeshCaPlan): NextRoot {
   const known = root.certificate && /^CN=(.*)$/m.exec(new X509Certificate(root.certificate).subject)?.[1];
   const numberOf = (name: string) => Number(/[- ]([1-9][0-9]{0,3})$/.exec(name)?.[1] ?? 1);
   const present = root.source === 'generate' ? root.generate.commonName : (known ?? 'Mesh Root CA');
   const number = Math.max(numberOf(root.mount ?? ''), numberOf(present)) + 1;
   const commonName = `${present.replace(/ [1-9][0-9]{0,3}$/, '')} ${number}`;
-  return { commonName, key: `root-${number}.key`, certificate: `root-${number}.pem` };
+  return { commonName, key: `root-${number}.key`, certificate: `root-${number}.pem`, folder: `next-${number}` };
 }
 
 /** The next root, before anybody trusts it. */
@@ -100,13 +104,13 @@ function made(plan: MeshCaPlan): string[] {
       ];
     case 'generate':
       return [
-        `${begin} Vault makes this one too, by the same script; in a folder of its own, since it writes a root.pem, and looks for one. Copy mesh-ca.yaml to next.yaml, and change in the copy${manifests(plan) ? ` (and take ${code('certificate')} out)` : ''}:`,
+        `${begin} Vault makes this one too, by the same script; in a folder of its own, since it writes a root.pem, and looks for one. A token with the least policy needs that of this script (${code(`bash ${next.folder}-dist/root/setup.sh --print-policy`)}). Copy mesh-ca.yaml to ${code(`${next.folder}.yaml`)}, and change in the copy${manifests(plan) ? ` (and take ${code('certificate')} out)` : ''}:`,
         '',
-        ...yaml('root:', `  mount: ${mount}`, `  commonName: ${next.commonName}`),
+        ...yaml('root:', `  mount: ${mount}`, `  commonName: ${next.commonName}`, ...nextMounts(plan)),
         ...shell(
-          'mesh-ca synth --config next.yaml --out next-dist',
-          'mkdir -p next && (cd next && bash ../next-dist/root/setup.sh)',
-          `cp next/root.pem ${next.certificate}`,
+          `npx mesh-ca synth --config ${next.folder}.yaml --out ${next.folder}-dist`,
+          `mkdir -p ${next.folder} && (cd ${next.folder} && bash ../${next.folder}-dist/root/setup.sh)`,
+          `cp ${next.folder}/root.pem ${next.certificate}`,
           look,
         ),
       ];
@@ -144,21 +148,12 @@ function nextSigns(plan: MeshCaPlan, { intermediate }: ClusterPlan, setup: strin
   const next = nextRoot(plan);
   const commonName = root.source === 'generate' ? [`  commonName: ${next.commonName}`] : [];
   const certificates = [...(named ? [`  certificate: ${next.certificate}`] : []), `  alsoTrust: [${FORMER}]`];
-  const between = policyCas.flatMap(({ name, mount }) => [`  - name: ${name}`, `    mount: ${mountAfter(mount)}`]);
   const imports = `openssl pkey -in ${next.key} | ${runRoot('--root-cert', named ? next.certificate : 'root.pem', '--root-key', '/dev/stdin')}`;
   return [
-    `**When that time has come in every cluster, the next one signs.** ${root.mount === undefined ? '' : 'Its mount is another one. '}Each cluster gets its next intermediate below it${between.length > 0 ? ', and each policy CA a successor in a mount of its own' : ''}. ${named ? `The file that ${code('certificate')} names today becomes ${code(FORMER)}` : 'What the scripts take for the root is root.pem, so it changes its name first'}:`,
+    `**When that time has come in every cluster, the next one signs.** ${root.mount === undefined ? '' : 'Its mount is another one. '}Each cluster gets its next intermediate below it${policyCas.length > 0 ? `, and each policy CA a successor in a mount of its own; the certificates of those of today are kept, to know them by at the end` : ''}. ${named ? `The file that ${code('certificate')} names today becomes ${code(FORMER)}` : 'What the scripts take for the root is root.pem, so it changes its name first'}:`,
     '',
-    ...shell(...(named ? [keepFormer(root)] : [`mv root.pem ${FORMER}`, `mv ${next.certificate} root.pem`])),
-    ...yaml(
-      'root:',
-      ...mounts,
-      ...commonName,
-      ...certificates,
-      ...(between.length > 0 ? ['policyCas:', ...between] : []),
-      'intermediate:',
-      `  generation: ${intermediate.generation.number + 1} # below each cluster, where it stands there`,
-    ),
+    ...shell(...keepPolicyCas(plan), ...(named ? [keepFormer(root)] : [`mv root.pem ${FORMER}`, `mv ${next.certificate} root.pem`])),
+    ...yaml('root:', ...mounts, ...commonName, ...certificates, ...nextMounts(plan), ...nextGenerations(plan)),
     `A token with the least policy needs that of the new scripts (${code('--print-policy')}). Synthesize, and run this${each}${root.source === 'import' ? '; the first line asks for the passphrase' : root.source === 'offline' ? '; what waits for a signature is signed as in section 3, with the next root' : ''}:`,
     '',
     ...shell(root.source === 'import' ? imports : runRoot(), setup),
@@ -173,28 +168,28 @@ const keepFormer = ({ mount, issuer }: MeshCaPlan['root']) =>
 
 /** The third change. */
 function formerGoes(plan: MeshCaPlan, { name, context }: ClusterPlan, setup: string): string[] {
-  const { root } = plan;
   const inManifests = manifests(plan);
   return [
-    '**When the last certificate below the former one has ended, that one goes.** Take `alsoTrust` out, synthesize, and before anything is applied or merged:',
+    '**When the last certificate below the former one has ended, that one goes.** Take `alsoTrust` out, synthesize, and before anything is applied or merged (the policy of a token for `--retire` is in the section "The next intermediate" of each cluster\'s runbook):',
     '',
     ...shell(setup, `${setup} --retire`),
     `See: no error; else ${code('must be trusted still')}, and until when. ${inManifests ? 'Then the manifests carry one root again; when istio-csr has written it into every namespace, the last line puts that on record:' : 'It has taken the former root out of the root file, too.'}`,
     '',
     ...(inManifests ? shell(words(['kubectl', '--context', context, 'apply', '-f', `dist/${name}/manifests/2-istio-csr`]), setup) : []),
-    ...formerMount(root),
+    ...formerMounts(plan),
   ];
 }
 
-/** Takes the former root out of Vault. The name of the mount is that of today's config, so it is looked at before it goes. */
-function formerMount({ source, mount = '', issuer }: MeshCaPlan['root']): string[] {
-  if (source !== 'import' && source !== 'generate') return [];
-  const print = '-noout -fingerprint -sha256';
-  const held = `${readCertificate(mount, issuer)} | openssl x509 ${print}`;
+/** Takes the former root out of Vault, where it is ours to take, and before it the policy CAs that stood below it. */
+function formerMounts(plan: MeshCaPlan): string[] {
+  const { source, mount = '', issuer } = plan.root;
+  const isOurs = source === 'import' || source === 'generate';
+  const below = plan.policyCas.map(({ mount: held }) => code(held));
+  const what = [...below, ...(isOurs ? ["the former root's"] : [])];
+  if (what.length === 0) return [];
   return [
-    `After the last cluster nothing is below the former root's mount. This takes it away, with its key, where it holds the former root and no other:`,
+    `After the last cluster nothing is below ${what.length === 1 ? `the mount ${what[0]}` : `these mounts any more: ${what.join(', ')}`}. Each line takes one away, with its key, where it holds what it held before the change and nothing else; an administrator runs it, since no policy of ours allows it:`,
     '',
-    // what cannot be read matches nothing, on either side.
-    ...shell(`${held} | grep -qxF "$(openssl x509 -in ${FORMER} ${print})" && ${words(['vault', 'secrets', 'disable', mount])}`),
+    ...shell(...policyCasGo(plan), ...(isOurs ? [mountGoes({ mount, issuer }, FORMER)] : [])),
   ];
 }

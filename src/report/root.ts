@@ -10,15 +10,19 @@ const SCRIPT = 'dist/root/setup.sh';
 /** A run of the root's script. */
 export const runRoot = (...argv: readonly string[]) => words(['bash', SCRIPT, ...argv]);
 
+/** The heading of the section on the root CA, which the clusters' runbooks link to. */
+export const rootTitle = ({ policyCas: { length } }: Pick<MeshCaPlan, 'policyCas'>) =>
+  `3. The root CA${length === 0 ? '' : length === 1 ? ' and the policy CA' : ' and the policy CAs'}`;
+
 /** The section on the root CA, and the policy CAs below it. */
 export function rootCa(plan: MeshCaPlan): string[] {
   const { root, policyCas } = plan;
   const steps = rootSteps(plan);
   const place = root.mount === undefined ? 'outside of Vault' : `in ${root.mount}`;
   return [
-    `## 3. The root CA${policyCas.length === 0 ? '' : policyCas.length === 1 ? ' and the policy CA' : ' and the policy CAs'}`,
+    `## ${rootTitle(plan)}`,
     '',
-    ...leastPolicy(SCRIPT, tokenPolicy('setup', 'root')),
+    ...leastPolicy(SCRIPT, tokenPolicy('setup', 'root'), plan.vault),
     ...ways[root.source](plan),
     ...policyCas.flatMap(({ name, mount, maxPathLength }) => [
       `Below it stands ${code(name)} in the mount ${code(mount)}, ${maxPathLength === -1 ? 'with any number of CAs below it' : `with at most ${maxPathLength} CA${maxPathLength === 1 ? '' : 's'} below it`}.`,

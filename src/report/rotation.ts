@@ -1,7 +1,8 @@
 import { intermediateDue } from '../plan/pki';
 import { words } from '../script/bash';
+import { tokenPolicy } from '../script/policy-text';
 import { code, shell, yaml } from './markdown';
-import { ClusterContext } from './parts';
+import { ClusterContext, leastToken } from './parts';
 
 const day = 86_400;
 
@@ -16,9 +17,9 @@ export function rotation({ cluster, at }: ClusterContext): string[] {
     `The intermediate ${code(commonName)} lives ${ttl}. Vault refuses to sign what would outlive it, so the next one must sign ${certificates.maxTtl} before its end; begin when a third of its time is left, ${Math.floor(intermediateDue(intermediate, certificates.maxTtl).well / day)} days before. When that is:`,
     '',
     ...shell(lookAtEnd),
-    `Write that day, here and after each rotation; the alerts of its end (apply manifests/4-monitoring again) and dist/timeline.md count from it:`,
+    `Write that day in the form that is shown; the alerts of its end (apply manifests/4-monitoring again) and dist/timeline.md count from it:`,
     '',
-    ...ofCluster(cluster, 'notAfter: "2031-11-25"'),
+    ...ofCluster(cluster, 'notAfter: "YEAR-MONTH-DAY"'),
   ];
   if (istioCsr.rootFile === 'intermediate') {
     return [
@@ -30,6 +31,8 @@ export function rotation({ cluster, at }: ClusterContext): string[] {
   const { number } = generation;
   const next = [
     ...ofCluster(cluster, `generation: ${number + 1}`),
+    `Take ${code('notAfter')} out with it, where it stands there: it is the day of the present one. setup.sh says that of the next one, to be written then.`,
+    '',
     `A new key comes with it. To keep the key and have only the certificate made anew, write ${code('reuseKey: true')} beside it; not if the key may have leaked.`,
     '',
   ];
@@ -53,7 +56,7 @@ const ofCluster = ({ name }: ClusterContext['cluster'], setting: string) =>
   yaml('clusters:', `  - name: ${name}`, '    intermediate:', `      ${setting}`);
 
 /** The change to a generation that is in the config: the same text before and after it is written there. */
-function change({ intermediate: { generation }, role }: ClusterContext['cluster'], script: string, to: number): string[] {
+function change({ name, vault, intermediate: { generation }, role }: ClusterContext['cluster'], script: string, to: number): string[] {
   const [now, next] = [`${generation.prefix}${to - 1}`, `${generation.prefix}${to}`];
   const setup = (...args: readonly string[]) => words(['bash', script, ...args]);
   return [
@@ -64,10 +67,10 @@ function change({ intermediate: { generation }, role }: ClusterContext['cluster'
     '',
     `2. The way back, until step 3: write ${code(`generation: ${to - 1}`)} again, synthesize, and run setup.sh; the default moves back, and ${code(next)} is the one that is kept.`,
     '',
-    `3. After that time, remove the old one and its key; the least policy for that is printed by ${code('--print-policy --retire')}. Before, it is refused, and says until when:`,
+    `3. After that time, remove the old one and its key. Before, it is refused, and says until when. The first two lines are an administrator's, for a token that may do that too:`,
     '',
-    ...shell(setup('--retire')),
-    `   See: ${code(`removed: the CA ${now}`)}. Its key goes too, unless ${code(next)} has the same.`,
+    ...shell(...leastToken(script, tokenPolicy('setup', name), vault, 'retire'), setup('--retire')),
+    `   See: ${code(`removed: the CA ${now}`)}. Its key goes too, unless another issuer has it, which is named then.`,
     '',
   ];
 }

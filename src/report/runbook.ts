@@ -3,6 +3,7 @@ import { MeshCaPlan } from '../plan/plan';
 import { words } from '../script/bash';
 import { code, command, setting, shell, table } from './markdown';
 import { fileTable, warningList } from './parts';
+import { policyCaChange } from './policy-cas';
 import { backup, rootCa } from './root';
 import { rootRotation } from './root-rotation';
 import { rootTeardown } from './taking-back';
@@ -38,6 +39,7 @@ export function runbook(plan: MeshCaPlan, files: readonly FileEntry[]): string {
       clusters.map(({ name, context }) => [name, code(context), `[dist/${name}/README.md](${name}/README.md)`]),
     ),
     ...rootRotation(plan),
+    ...policyCaChange(plan),
     ...gitOps(plan, files),
     ...rootTeardown(plan),
     '## The files',

@@ -3,12 +3,14 @@ import { emergencies, livesOn } from '../script/emergency';
 import { ourPart } from '../plan/canary';
 import { MeshCaPlan } from '../plan/plan';
 import { tokenPolicy } from '../script/policy-text';
+import { askAnew } from './cluster-mesh';
 import { code, plain, shell } from './markdown';
 import { ClusterContext } from './parts';
 import { hasTeardown } from '../script/teardown';
 
 /** What to do at once, where somebody else may use the login, the PKI role or the CA. */
-export function emergency({ cluster, at }: ClusterContext): string[] {
+export function emergency(context: ClusterContext): string[] {
+  const { cluster, at } = context;
   return [
     '## In an emergency',
     '',
@@ -19,11 +21,25 @@ export function emergency({ cluster, at }: ClusterContext): string[] {
       ...effects.map(effect => `- ${plain(effect)}`),
       `- See: ${plain(next)}`,
       '',
+      ...(requestsFail[name] ? thenAskAnew(context) : []),
     ]),
     'Whichever it is:',
     '',
     ...livesOn(cluster).map(line => `- ${plain(line)}`),
     '',
+  ];
+}
+
+/** Whether a request that is made meanwhile fails: one that waits needs nobody to ask anew. */
+const requestsFail = { 'block-login': false, 'block-role': true, 'revoke-intermediate': true } as const;
+
+/** istiod's certificate may end in the hour for which cert-manager waits after a failure. */
+function thenAskAnew(context: ClusterContext): string[] {
+  const { istio } = context.cluster;
+  return [
+    "When that is done: cert-manager waits an hour after a failure, and longer after each further one, and istiod's certificate may end before. Where the first line shows `False`, the second has cert-manager ask at once:",
+    '',
+    ...shell(context.kube('get', 'certificate', 'istiod', '-n', istio.namespace), askAnew(context)),
   ];
 }
 

@@ -3,8 +3,9 @@ import { MADE_BY, OutputFile } from '../output';
 import { AuthPlan } from '../plan/auth';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { intermediateDue } from '../plan/pki';
-import { seconds } from '../plan/ttl';
+import { days, seconds } from '../plan/ttl';
 import { code, table } from './markdown';
+import { POLICY_CA_CHANGE } from './policy-cas';
 
 const DAY = 86_400;
 
@@ -67,7 +68,7 @@ function policyCaRows({ policyCas, clusters }: MeshCaPlan): string[][] {
       `the policy CA ${code(name)} in ${code(mount)}`,
       `${days(seconds(ttl))} after it was made`,
       `${days(last)} after it was made: a later CA below it cannot live as long as planned`,
-      'another of `policyCas`, beside it',
+      `another ${code('mount')} for it, and a higher ${code('intermediate.generation')} for each cluster: README.md, "${POLICY_CA_CHANGE}"`,
     ];
   });
 }
@@ -112,6 +113,3 @@ function authRows(auth: AuthPlan): [what: string, ends: string, begun: string][]
   }
   return [];
 }
-
-/** A duration in days, or in hours where it is short. */
-const days = (duration: number) => (duration >= 2 * DAY ? `${Math.floor(duration / DAY)} days` : `${Math.floor(duration / 3600)} hours`);

@@ -43,14 +43,16 @@ test('a generated root is replaced by the lines of the runbook', async () => {
   const base = {
     vault: { server: vault.addr },
     root: { source: 'generate' },
+    // it stands below the root, so it is followed too.
+    policyCas: [{ name: 'mesh' }],
     istioVersion: '1.22',
     clusters: [{ name: 'cluster-1', context: kube.context }],
   };
   const { env } = await makeWorld(base as Parameters<typeof makeWorld>[0], vault, [kube]);
-  const bin = programsBefore({ 'mesh-ca': `exec ${process.execPath} ${command.cli} "$@"` }, {});
+  const bin = programsBefore({ npx: `shift; exec ${process.execPath} ${command.cli} "$@"` }, {});
   const type = (line: string) =>
     run('bash', ['-c', line], { cwd: folder, env: { ...env, HOME: kube.env.HOME, PATH: `${bin}:${env.PATH}` }, timeout: 120_000 });
-  const synthesize = async () => ok(await type('mesh-ca synth'));
+  const synthesize = async () => ok(await type('npx mesh-ca synth'));
   let config: Record<string, unknown> = base;
   const change = (text: string, name = 'mesh-ca.yaml') => {
     const changed = lay(config, parse(text) as Record<string, unknown>);
@@ -95,8 +97,8 @@ test('a generated root is replaced by the lines of the runbook', async () => {
     expect(fences.map(({ kind }) => kind).join(' ')).toBe('sh yaml sh yaml sh sh yaml sh sh sh');
     const typed: string[] = [];
     for (const [at, { kind, body }] of fences.entries()) {
-      // the copy is next.yaml; before the names of the files change, the first wait is over.
-      if (kind === 'yaml') change(body, at === 1 ? 'next.yaml' : 'mesh-ca.yaml');
+      // the copy is next-2.yaml; before the names of the files change, the first wait is over.
+      if (kind === 'yaml') change(body, at === 1 ? 'next-2.yaml' : 'mesh-ca.yaml');
       if (kind === 'yaml' && at > 1) {
         await synthesize();
         expect(readFileSync(file('dist/README.md'), 'utf8')).toContain('**A change of the root is under way:**');
@@ -126,11 +128,17 @@ test('a generated root is replaced by the lines of the runbook', async () => {
     expect(new X509Certificate(await rootFile()).subject).toBe('CN=Mesh Root CA 2');
     expect(dataOf((await vault.request('LIST', 'istioca-cluster-1/keys')).body).keys).toHaveLength(1);
     ok(await type('bash dist/cluster-1/setup.sh --check'));
-    // the former root's mount is gone; the same line of the text of today, which names the present one, takes nothing away.
-    expect((await vault.request('GET', 'sys/mounts/pki')).status).toBe(400);
-    const today = /^vault read .*vault secrets disable pki-2$/m.exec(readFileSync(file('dist/README.md'), 'utf8'))?.[0] ?? '';
-    expect(await type(today)).toMatchObject({ code: 1, stdout: '', stderr: '' });
-    expect((await vault.request('GET', 'sys/mounts/pki-2')).status).toBe(200);
+    // the former mounts are gone; the same lines of the text of today, which name the present ones, take nothing away.
+    for (const [former, present] of [
+      ['pki', 'pki-2'],
+      ['pki-mesh', 'pki-mesh-2'],
+    ] as const) {
+      expect([former, (await vault.request('GET', `sys/mounts/${former}`)).status]).toEqual([former, 400]);
+      const [, change = ''] = /## 6\. Later: another root\n([^]*?)\n## /.exec(readFileSync(file('dist/README.md'), 'utf8')) ?? [];
+      const today = new RegExp(`^vault read .*vault secrets disable ${present}$`, 'm').exec(change)?.[0] ?? 'no line';
+      expect([today, await type(today)]).toMatchObject([today, { code: 1, stdout: '', stderr: '' }]);
+      expect([present, (await vault.request('GET', `sys/mounts/${present}`)).status]).toEqual([present, 200]);
+    }
   } finally {
     await controller.stop();
   }

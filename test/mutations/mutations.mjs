@@ -1103,6 +1103,38 @@ export const mutations = [
     test: 'test/live/runbook-root.test.ts',
     red: 'is replaced by the lines of the runbook',
   },
+  {
+    name: 'runbook: the next root is made with the mounts of today, whose policy CAs stand below the present one',
+    file: 'src/report/root-rotation.ts',
+    from: '`  commonName: ${next.commonName}`, ...nextMounts(plan))',
+    to: '`  commonName: ${next.commonName}`)',
+    test: 'test/report/root-rotation.test.ts',
+    red: 'is made with the next mounts of the policy CAs',
+  },
+  {
+    name: 'runbook: the policy CAs below the former root stay, with their keys',
+    file: 'src/report/root-rotation.ts',
+    from: '...shell(...policyCasGo(plan), ',
+    to: '...shell(',
+    test: 'test/report/root-rotation.test.ts',
+    red: 'the policy CAs below the former root go',
+  },
+  {
+    name: 'runbook: a link to the root CA without the policy CA of its heading',
+    file: 'src/report/cluster-runbook.ts',
+    from: '${anchor(rootTitle({ policyCas }))}',
+    to: '#3-the-root-ca',
+    test: 'test/report/cluster-runbook.test.ts',
+    red: 'leads to a file and a heading that are there',
+  },
+  {
+    name: 'runbook: a revoked CA, and nothing said of the wait that follows',
+    file: 'src/report/taking-back.ts',
+    from: "'revoke-intermediate': true",
+    to: "'revoke-intermediate': false",
+    test: 'test/report/cluster-runbook.test.ts',
+    red: 'cert-manager is had to ask at once',
+  },
 
   // roots of other kinds, and policy CAs
   {

@@ -57,6 +57,16 @@ describe('monitoring', () => {
     expect(known.monitoring?.unwatched).toHaveLength(1);
   });
 
+  test('says of each policy CA how long it lives, since no rule watches it', () => {
+    const below = { root: { source: 'generate' }, policyCas: [{ name: 'corp' }, { name: 'mesh', ttl: '52560h' }] } as const;
+    const from =
+      'counted from the run of setup.sh (dist/timeline.md has the days; root/setup.sh prints the end), and Vault has no metric of it';
+    expect(plan({ monitoring: true }, below).monitoring?.unwatched.slice(1, 3)).toEqual([
+      `the end of the policy CA corp Mesh Policy CA in pki-corp: 3041 days, ${from}`,
+      `the end of the policy CA mesh Mesh Policy CA in pki-mesh: 2190 days, ${from}`,
+    ]);
+  });
+
   test("watches the intermediate's end where it is known, sooner where its life is short", () => {
     const ends = (intermediate: ClusterConfig['intermediate']) =>
       plan({ monitoring: true, intermediate })

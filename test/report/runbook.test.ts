@@ -358,7 +358,10 @@ describe('the way in', () => {
     );
     expect(fences(text, 'sh').map(fence => fence.trim().split('\n'))).toEqual([
       ['kubectl --context cluster-1 apply -f dist/cluster-1/manifests/0-access'],
-      [`${setup} --print-policy | vault policy write mesh-ca-setup-cluster-1 -`],
+      [
+        `${setup} --print-policy | vault policy write mesh-ca-setup-cluster-1 -`,
+        'vault token create -policy=mesh-ca-setup-cluster-1 -ttl=1h',
+      ],
       [`${setup} --plan`, setup],
     ]);
   });
@@ -380,7 +383,10 @@ describe('the way in', () => {
     const text = section(book(way), '2. Vault: the intermediate CA and the way in');
     expect(text).not.toMatch(/no secret|service account|0-access/);
     expect(fences(text, 'sh').map(fence => fence.trim().split('\n'))).toEqual([
-      [`${setup} --print-policy | vault policy write mesh-ca-setup-cluster-1 -`],
+      [
+        `${setup} --print-policy | vault policy write mesh-ca-setup-cluster-1 -`,
+        'vault token create -policy=mesh-ca-setup-cluster-1 -ttl=1h',
+      ],
       [`${setup} --plan`, setup],
       ...after,
     ]);

@@ -43,8 +43,8 @@ test('a policy CA ends before the root, and must be followed before what is belo
     }).slice(0, 3),
   ).toStrictEqual([
     '| the root | 3650 days after it was made | 730 days after it was made: a later CA below it cannot live as long as planned | README.md, section 6 |',
-    '| the policy CA `upper` in `pki-upper` | 2920 days after it was made | 730 days after it was made: a later CA below it cannot live as long as planned | another of `policyCas`, beside it |',
-    '| the policy CA `lower` in `pki-lower` | 2190 days after it was made | 365 days after it was made: a later CA below it cannot live as long as planned | another of `policyCas`, beside it |',
+    '| the policy CA `upper` in `pki-upper` | 2920 days after it was made | 730 days after it was made: a later CA below it cannot live as long as planned | another `mount` for it, and a higher `intermediate.generation` for each cluster: README.md, "Another policy CA" |',
+    '| the policy CA `lower` in `pki-lower` | 2190 days after it was made | 365 days after it was made: a later CA below it cannot live as long as planned | another `mount` for it, and a higher `intermediate.generation` for each cluster: README.md, "Another policy CA" |',
   ]);
 });
 
