@@ -111,7 +111,8 @@ test('every generation of its CA goes with a cluster, each named before, whichev
   for (const world of [one, two]) {
     // all that are to be named at once.
     const none = await world.undo('gens/teardown.sh');
-    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining(names.map(name => ` --lose-ca '${name}'`).join('')) as string });
+    expect(none.code).toBe(2);
+    for (const name of names) expect(none.stderr).toContain(` --lose-ca '${name}'`);
     for (const [said, other] of [names, [names[1], names[0]]] as const) {
       const refused = await world.undo('gens/teardown.sh', losing(said));
       expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`--lose-ca '${other}'`) as string });
