@@ -42,7 +42,7 @@ export function leastPolicy(script: string, name: string, vault: Pick<VaultPlan,
     `It needs no root token: by this an administrator writes the least policy for a token that runs it, and makes one. Whoever holds it writes policies and logins, so trust him as an administrator, and let the token end soon:`,
     '',
     ...shell(...leastToken(script, name, vault)),
-    `The script takes that token from ${code('VAULT_TOKEN')}. To look alone (${code('--plan')}, ${code('--check')}), one with the policy that ${code('--print-policy --check')} prints is enough; call it ${code(`${name}-check`)}.`,
+    `The script takes that token from ${code('VAULT_TOKEN')}; set it for the script alone (${code('VAULT_TOKEN=… bash …')}), as an administrator's lines need his own. To look alone (${code('--plan')}, ${code('--check')}), one with the policy that ${code('--print-policy --check')} prints is enough; call it ${code(`${name}-check`)}.`,
     '',
   ];
 }

@@ -150,14 +150,14 @@ function nextSigns(plan: MeshCaPlan, { intermediate }: ClusterPlan, setup: strin
   const certificates = [...(named ? [`  certificate: ${next.certificate}`] : []), `  alsoTrust: [${FORMER}]`];
   const imports = `openssl pkey -in ${next.key} | ${runRoot('--root-cert', named ? next.certificate : 'root.pem', '--root-key', '/dev/stdin')}`;
   return [
-    `**When that time has come in every cluster, the next one signs.** ${root.mount === undefined ? '' : 'Its mount is another one. '}Each cluster gets its next intermediate below it${policyCas.length > 0 ? `, and each policy CA a successor in a mount of its own; the certificates of those of today are kept, to know them by at the end` : ''}. ${named ? `The file that ${code('certificate')} names today becomes ${code(FORMER)}` : 'What the scripts take for the root is root.pem, so it changes its name first'}:`,
+    `**When that time has come in every cluster, the next one signs.** ${root.mount === undefined ? '' : 'Its mount is another one. '}Each cluster gets its next intermediate below it${policyCas.length > 0 ? `, and each policy CA a successor in a mount of its own; the certificates of those of today are kept, to know them by at the end` : ''}. ${named ? `The file that ${code('certificate')} names today becomes ${code(FORMER)}` : 'What the scripts take for the root is root.pem, so it changes its name first (once: the two lines are not run again)'}:`,
     '',
     ...shell(...keepPolicyCas(plan), ...(named ? [keepFormer(root)] : [`mv root.pem ${FORMER}`, `mv ${next.certificate} root.pem`])),
     ...yaml('root:', ...mounts, ...commonName, ...certificates, ...nextMounts(plan), ...nextGenerations(plan)),
     `A token with the least policy needs that of the new scripts (${code('--print-policy')}). Synthesize, and run this${each}${root.source === 'import' ? '; the first line asks for the passphrase' : root.source === 'offline' ? '; what waits for a signature is signed as in section 3, with the next root' : ''}:`,
     '',
     ...shell(root.source === 'import' ? imports : runRoot(), setup),
-    `See: ${code(`signed by ${intermediate.generation.prefix}${intermediate.generation.number + 1}, verified to the root: a workload`)}. Too early it says so, ${code('must not sign yet')}, with the time, and leaves the default issuer as it is.`,
+    `See: ${code(`signed by ${intermediate.generation.prefix}${intermediate.generation.number + 1}, verified to the root: a workload`)}, and at the end that the cluster is ready in Vault. Too early it ends with ${code('must not sign yet')}, with the time, and leaves the default issuer as it is.`,
     '',
   ];
 }
@@ -188,7 +188,7 @@ function formerMounts(plan: MeshCaPlan): string[] {
   const what = [...below, ...(isOurs ? ["the former root's"] : [])];
   if (what.length === 0) return [];
   return [
-    `After the last cluster nothing is below ${what.length === 1 ? `the mount ${what[0]}` : `these mounts any more: ${what.join(', ')}`}. Each line takes one away, with its key, where it holds what it held before the change and nothing else; an administrator runs it, since no policy of ours allows it:`,
+    `After the last cluster nothing is below ${what.length === 1 ? `the mount ${what[0]}` : `these mounts any more: ${what.join(', ')}`}. Each line takes one away where its default CA is the one that was kept before the change, and with it all else that the mount holds: so look before what that is (${code('vault list MOUNT/issuers')}, ${code('vault list MOUNT/roles')}). An administrator runs it, since no policy of ours allows it. See: ${code('Success! Disabled the secrets engine')}; nothing where it is another CA:`,
     '',
     ...shell(...policyCasGo(plan), ...(isOurs ? [mountGoes({ mount, issuer }, FORMER)] : [])),
   ];

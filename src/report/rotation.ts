@@ -17,7 +17,7 @@ export function rotation({ cluster, at }: ClusterContext): string[] {
     `The intermediate ${code(commonName)} lives ${ttl}. Vault refuses to sign what would outlive it, so the next one must sign ${certificates.maxTtl} before its end; begin when a third of its time is left, ${Math.floor(intermediateDue(intermediate, certificates.maxTtl).well / day)} days before. When that is:`,
     '',
     ...shell(lookAtEnd),
-    `Write that day in the form that is shown; the alerts of its end (apply manifests/4-monitoring again) and dist/timeline.md count from it:`,
+    `Write that day in the form that is shown; ${cluster.monitoring === undefined ? 'dist/timeline.md counts' : 'the alerts of its end (apply manifests/4-monitoring again) and dist/timeline.md count'} from it:`,
     '',
     ...ofCluster(cluster, 'notAfter: "YEAR-MONTH-DAY"'),
   ];
@@ -65,7 +65,7 @@ function change({ name, vault, intermediate: { generation }, role }: ClusterCont
     ...shell(setup('--plan'), setup()),
     `   See: in the plan, ${code('intermediate/issue')} and ${code('issuer/default')} are to do. Then ${code(`signed by ${next}, verified to the root: a workload`)}, the trial at the end, and ${code(`${now} is kept: certificates under it can live until …`)}: that is the time of the move, by Vault's clock, the ${role.fields.max_ttl} that the role allows, and ten minutes. Workloads take the new one with their next certificate; nothing is restarted.`,
     '',
-    `2. The way back, until step 3: write ${code(`generation: ${to - 1}`)} again, synthesize, and run setup.sh; the default moves back, and ${code(next)} is the one that is kept.`,
+    `2. The way back, until step 3, and not to one that was revoked: write ${code(`generation: ${to - 1}`)} again, synthesize, and run setup.sh; the default moves back, and ${code(next)} is the one that is kept.`,
     '',
     `3. After that time, remove the old one and its key. Before, it is refused, and says until when. The first two lines are an administrator's, for a token that may do that too:`,
     '',

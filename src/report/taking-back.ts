@@ -14,7 +14,7 @@ export function emergency(context: ClusterContext): string[] {
   return [
     '## In an emergency',
     '',
-    'Each of these closes one thing at once. It says what that does to the mesh, asks for the name of the cluster, and ends with what opens it again; `--plan` only looks. Where somebody else may have the key of the CA, it is the last one.',
+    'Each of these closes one thing at once. It says what that does to the mesh, asks for the name of the cluster, and ends with what opens it again; `--plan` only looks, and `--print-policy` after the name of one prints the least policy of a token for it: have that written before. Where somebody else may have the key of the CA, it is the last one.',
     '',
     ...emergencies(cluster).flatMap(({ name, effects, next }) => [
       ...shell(words(['bash', at('emergency.sh'), name])),
@@ -37,9 +37,12 @@ const requestsFail = { 'block-login': false, 'block-role': true, 'revoke-interme
 function thenAskAnew(context: ClusterContext): string[] {
   const { istio } = context.cluster;
   return [
-    "When that is done: cert-manager waits an hour after a failure, and longer after each further one, and istiod's certificate may end before. Where the first line shows `False`, the second has cert-manager ask at once:",
+    "When that is done: cert-manager waits an hour after a failure, and longer after each further one, and istiod's certificate may end before; until then it is called Ready all the same. Where the first line prints a time, a request has failed, and the second line has cert-manager ask at once:",
     '',
-    ...shell(context.kube('get', 'certificate', 'istiod', '-n', istio.namespace), askAnew(context)),
+    ...shell(
+      context.kube('get', 'certificate', 'istiod', '-n', istio.namespace, '-o', 'jsonpath={.status.lastFailureTime}'),
+      askAnew(context),
+    ),
   ];
 }
 

@@ -239,7 +239,7 @@ export const mutations = [
   {
     name: 'root rotation: istiod need not have read the roots',
     file: 'src/script/runtime/roots.sh',
-    from: '((${#learned[@]} == 0)) || istiods_know || { learned=() && rc=1; }',
+    from: '((${#learned[@]} == 0)) || istiods_know || { learned=() && trust_waits=true rc=1; }',
     to: ':',
     ...ROOTS,
   },
