@@ -232,6 +232,11 @@ stray() {
   strays+=("$*")
 }
 
+# stray_issuer MOUNT ID CERTIFICATE [KEY]: one that can sign beside the default, with what removes it, and its key where it is its own.
+stray_issuer() {
+  stray "issuer $2 can sign here too, besides the default: $(described "$(first_certificate <<<"$3")"); to remove it: $cli delete $1/issuer/$2${4:+, then $cli delete $1/key/$4}"
+}
+
 # report_drift: the end of --check: 0 where nothing differs, else 3.
 report_drift() {
   local way='what is wrong, and the way on, is said above'

@@ -420,6 +420,11 @@ stray() {
   strays+=("$*")
 }
 
+# stray_issuer MOUNT ID CERTIFICATE [KEY]: one that can sign beside the default, with what removes it, and its key where it is its own.
+stray_issuer() {
+  stray "issuer $2 can sign here too, besides the default: $(described "$(first_certificate <<<"$3")"); to remove it: $cli delete $1/issuer/$2${4:+, then $cli delete $1/key/$4}"
+}
+
 # report_drift: the end of --check: 0 where nothing differs, else 3.
 report_drift() {
   local way='what is wrong, and the way on, is said above'
@@ -1145,8 +1150,8 @@ look_at_audit() {
 repair_example=role/write
 take_over=false
 retire=false
-# steps that are done as far as they can be, and wait for something else.
-left_open=()
+# the step that is done as far as it can be, and waits for something else.
+left_open=
 options_usage=' [--take-over] [--retire]'
 options_help='  --take-over         write over what has a planned name and is of another maker
   --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
@@ -1284,7 +1289,7 @@ need_key_file() {
 after_steps() {
   local end="cluster $cluster is ready in Vault: $trial_done trials passed"
   ((trial_done > 0)) || end="cluster $cluster is set up in Vault, and not tried"
-  ((${#left_open[@]} == 0)) || end+="; still open, as said above: ${left_open[*]}"
+  [[ -z $left_open ]] || end+="; still open, as said above: $left_open"
   say "$end. next: README.md beside this script"
 }
 
@@ -1466,7 +1471,7 @@ report_other_signers() {
     used+=" ${signer_keys[i]}"
     # of those of other generations the step issuer/retire speaks.
     [[ -z ${generation:-} ]] || ! is_own_name "${signer_names[i]}" || continue
-    stray "issuer $id can sign here too, besides the default: $(described "$(first_certificate <<<"${signer_certificates[i]}")"); to remove it: $cli delete $mount/issuer/$id"
+    stray_issuer "$mount" "$id" "${signer_certificates[i]}"
   done
   keys_of "$mount/keys" || true
   for id in "${listed[@]}"; do
@@ -1645,15 +1650,15 @@ report_end() {
 
 # report_signer: it goes on signing below a CA that was revoked, or that is not the planned one any more, until the next generation.
 report_signer() {
-  local above certificate reason rc=0
+  local above certificate rc=0
   [[ -n $signer ]] || return 0
   above=$(issuer_of "$signer" "$signer_ref") || rc=$?
   ((rc <= 1)) || return 2
   ((rc == 0)) || return 0
-  certificate=$(jq -r .data.certificate <<<"$above" | first_certificate) && reason=$(unfit "$signer" "$above") || return 2
+  certificate=$(jq -r .data.certificate <<<"$above" | first_certificate) || return 2
   if ! signed_by "$ca" "$certificate"; then
     stray "it was signed by another CA than the one in $signer, $(described "$certificate"); for one below that: $another_ca"
-  elif [[ $reason == 'is revoked' ]]; then
+  elif jq -e '.data.revoked == true' <<<"$above" >/dev/null; then
     stray "the CA that signed it, $(described "$certificate") in $signer, is revoked; once there is another one in its place: $another_ca"
   fi
 }
@@ -1989,8 +1994,6 @@ old_istiods() {
 # trust_recorded: whether Vault has on record what the workloads trust. Sets `learned` and `forgotten` to the roots that are to be recorded.
 learned=()
 forgotten=()
-# whether somebody has to do something before all of it can be recorded.
-trust_waits=false
 trust_recorded() {
   local known id lacking rc=0
   learned=() forgotten=()
@@ -1998,7 +2001,7 @@ trust_recorded() {
     # nothing is on its way to the workloads where no root stands beside the one that signs.
     [[ -n $also_trust ]] || return 0
     note 'no workload is handed a root yet: run this again once istio-csr serves'
-    trust_waits=true
+    left_open=$step_id
     return 1
   fi
   known=$(evidence_of_all) || return 2
@@ -2011,12 +2014,12 @@ trust_recorded() {
     lacking=$(without "$id")
     if [[ -n $lacking ]]; then
       note "not every workload is handed the root $id yet: $lacking. run this again once istio-csr has written it"
-      trust_waits=true rc=1
+      left_open=$step_id rc=1
     elif ! grep -xF -- "$id" >/dev/null <<<"$known"; then
       learned+=("$id")
     fi
   done
-  ((${#learned[@]} == 0)) || istiods_know || { learned=() && trust_waits=true rc=1; }
+  ((${#learned[@]} == 0)) || istiods_know || { learned=() left_open=$step_id rc=1; }
   ((${#learned[@]} + ${#forgotten[@]} == 0)) || rc=1
   return "$rc"
 }
@@ -2034,7 +2037,6 @@ istiods_know() {
 record_trust() {
   local id at
   local -a words=()
-  [[ $trust_waits == false ]] || left_open+=("$step_id")
   ((${#learned[@]} + ${#forgotten[@]} > 0)) || return 0
   at=$(last_end)
   for id in "${forgotten[@]}"; do words+=("trusts.$id="); done

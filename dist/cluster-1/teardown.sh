@@ -220,6 +220,11 @@ stray() {
   strays+=("$*")
 }
 
+# stray_issuer MOUNT ID CERTIFICATE [KEY]: one that can sign beside the default, with what removes it, and its key where it is its own.
+stray_issuer() {
+  stray "issuer $2 can sign here too, besides the default: $(described "$(first_certificate <<<"$3")"); to remove it: $cli delete $1/issuer/$2${4:+, then $cli delete $1/key/$4}"
+}
+
 # report_drift: the end of --check: 0 where nothing differs, else 3.
 report_drift() {
   local way='what is wrong, and the way on, is said above'
@@ -1147,8 +1152,8 @@ remove_ca() {
 
 # name_cas: names each CA whose key is lost, then has each name said; exit 2 where one is not, and nothing is changed.
 name_cas() {
-  local mount ca name unnamed=''
-  local -a names=()
+  local mount ca name
+  local -a names=() unnamed=()
   for mount in $ca_mounts; do
     survey "$mount" || exit 1
     for ca in "${cas[@]}"; do
@@ -1159,13 +1164,13 @@ name_cas() {
   done
   [[ $mode == run ]] || return 0
   for name in "${names[@]}"; do
-    [[ $'\n'$losing == *$'\n'"$name"$'\n'* ]] || unnamed+=" --lose-ca '$name'"
-  done
-  [[ -t 0 || -z $unnamed ]] || refuse "it changes nothing until the common name of the CA is named: type it at a terminal, or$unnamed"
-  for name in "${names[@]}"; do
-    [[ $'\n'$losing == *$'\n'"$name"$'\n'* ]] || typed 'the common name of the CA' "$name" --lose-ca
+    [[ $'\n'$losing != *$'\n'"$name"$'\n'* ]] || continue
+    unnamed+=("$name")
     losing+=$name$'\n'
   done
+  ((${#unnamed[@]} > 0)) || return 0
+  [[ -t 0 ]] || refuse "it changes nothing until the common name of the CA is named: type it at a terminal, or$(printf " --lose-ca '%s'" "${unnamed[@]}")"
+  for name in "${unnamed[@]}"; do typed 'the common name of the CA' "$name" --lose-ca; done
 }
 
 # --- mounts

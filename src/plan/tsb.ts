@@ -5,7 +5,7 @@ import { ISOLATION_BOUNDARIES_SINCE } from './tables/tsb';
 import { compareVersions } from './version';
 
 /** What a whole ControlPlane has beside the overlays. */
-export interface TsbPlan extends Pick<TsbConfig, 'hub' | 'managementPlane' | 'telemetryStore'> {
+export interface TsbPlan extends Omit<TsbConfig, 'isolationBoundary'> {
   /**
    * Its isolation boundaries, in TSB's words.
    *
@@ -32,8 +32,7 @@ export interface IsolationBoundaryPlan {
 /** Decides what a whole ControlPlane says of TSB; nothing where a part is merged into the one that is there. */
 export function planTsb({ tsb }: Settings, istios: readonly IstioPlan[]): TsbPlan | undefined {
   if (tsb === undefined) return undefined;
-  const { hub, managementPlane, telemetryStore, isolationBoundary } = tsb;
-  const fields = { hub, managementPlane, telemetryStore };
+  const { isolationBoundary, ...fields } = tsb;
   if (isolationBoundary === undefined && !istios.some(istio => istio.revision !== 'default' || hasBoundaries(istio))) return fields;
   const revisions = istios.map(({ revision, tsbVersion }) => ({
     name: revision,

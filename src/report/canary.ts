@@ -103,7 +103,7 @@ const install = {
     `See: the lines of the file with ${code('+')}, ${code('patched')}, then ${code(both.canary.revision)} beside ${code(both.inUse.revision)}.`,
     '',
   ],
-  tsb: (both: Both) => (both.cluster.tsb === undefined ? besideBoundaries(both) : withBoundaries(both)),
+  tsb: (both: Both) => (goesWithFile(both) ? withBoundaries(both) : besideBoundaries(both)),
 };
 
 /** The canary comes with the file, which is all of the ControlPlane, and names its revision. */
@@ -211,6 +211,7 @@ const gateways = {
 
 function back(both: Both): string[] {
   const { cluster, kube, inUse, canary } = both;
+  const isWhole = goesWithFile(both);
   return [
     '**The way back,** until the istiod in use is taken away: the same for each namespace, with its former label,',
     '',
@@ -218,9 +219,9 @@ function back(both: Both): string[] {
       kube('label', 'namespace', 'foo', ...labels(inUse), '--overwrite'),
       kube('rollout', 'restart', 'deployment/sleep', '-n', 'foo'),
     ),
-    `and when ${code('proxy-status')} names ${code(canary.deployment)} no more, the canary goes.${goesWithFile(both) ? ` Take ${code('istio.canary')} out of mesh-ca.yaml, synthesize, and apply the file of section 5:` : ''}`,
+    `and when ${code('proxy-status')} names ${code(canary.deployment)} no more, the canary goes.${isWhole ? ` Take ${code('istio.canary')} out of mesh-ca.yaml, synthesize, and apply the file of section 5:` : ''}`,
     '',
-    ...(goesWithFile(both)
+    ...(isWhole
       ? [...gone(both, canary), 'Last, the helm command of section 4, then setup.sh.']
       : [
           ...uninstall[cluster.istio.target.name](both, canary),
@@ -259,12 +260,13 @@ function defaults({ cluster, canary }: Both): string[] {
 function promoted(both: Both): string[] {
   const { cluster, at, inUse, canary } = both;
   const { name } = cluster.istio.target;
+  const isWhole = goesWithFile(both);
   return [
     `**The canary becomes the one in use,** when ${code('proxy-status')} names ${code(inUse.deployment)} no more. That one goes first, since its name must be in the certificate as long as it serves:`,
     '',
-    ...(goesWithFile(both) ? [] : uninstall[name](both, inUse)),
+    ...(isWhole ? [] : uninstall[name](both, inUse)),
     ...(inUse.revision === 'default' ? defaults(both) : []),
-    `${goesWithFile(both) ? 'Move' : 'Then move'} what ${code('canary')} says up, in mesh-ca.yaml, in the place of what the former one had, and synthesize:`,
+    `${isWhole ? 'Move' : 'Then move'} what ${code('canary')} says up, in mesh-ca.yaml, in the place of what the former one had, and synthesize:`,
     '',
     ...yaml(
       canary.tsbVersion === undefined ? `istioVersion: '${canary.version}'` : `tsbVersion: '${canary.tsbVersion}'`,
@@ -272,12 +274,12 @@ function promoted(both: Both): string[] {
       `  revision: ${JSON.stringify(canary.revision)}`,
       '  # and no canary; its overlay, values and overlays, if it has any, stand here now',
     ),
-    ...(goesWithFile(both) ? gone(both, inUse) : []),
+    ...(isWhole ? gone(both, inUse) : []),
     'istio-csr and Vault forget the former name, in this order, so that nothing is asked for that is refused:',
     '',
     ...shell(
       ...names(both).reverse(),
-      ...(name === 'tsb' && !goesWithFile(both) ? controlPlanePatch(both) : []),
+      ...(name === 'tsb' && !isWhole ? controlPlanePatch(both) : []),
       namesOfCertificate(both),
       words(['bash', at('verify.sh')]),
     ),

@@ -239,7 +239,7 @@ export const mutations = [
   {
     name: 'root rotation: istiod need not have read the roots',
     file: 'src/script/runtime/roots.sh',
-    from: '((${#learned[@]} == 0)) || istiods_know || { learned=() && trust_waits=true rc=1; }',
+    from: '((${#learned[@]} == 0)) || istiods_know || { learned=() left_open=$step_id rc=1; }',
     to: ':',
     ...ROOTS,
   },
@@ -1663,7 +1663,7 @@ export const mutations = [
   {
     name: 'canary: an istiod of a whole ControlPlane goes after its name is forgotten',
     file: 'src/report/canary.ts',
-    from: '    ...(goesWithFile(both) ? gone(both, inUse) : []),\n',
+    from: '    ...(isWhole ? gone(both, inUse) : []),\n',
     to: '',
     test: 'test/report/canary.test.ts',
     red: 'before its name is forgotten',

@@ -176,7 +176,7 @@ report_other_signers() {
     used+=" ${signer_keys[i]}"
     # of those of other generations the step issuer/retire speaks.
     [[ -z ${generation:-} ]] || ! is_own_name "${signer_names[i]}" || continue
-    stray "issuer $id can sign here too, besides the default: $(described "$(first_certificate <<<"${signer_certificates[i]}")"); to remove it: $cli delete $mount/issuer/$id"
+    stray_issuer "$mount" "$id" "${signer_certificates[i]}"
   done
   keys_of "$mount/keys" || true
   for id in "${listed[@]}"; do

@@ -3,8 +3,8 @@
 repair_example=role/write
 take_over=false
 retire=false
-# steps that are done as far as they can be, and wait for something else.
-left_open=()
+# the step that is done as far as it can be, and waits for something else.
+left_open=
 options_usage=' [--take-over] [--retire]'
 options_help='  --take-over         write over what has a planned name and is of another maker
   --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
@@ -142,6 +142,6 @@ need_key_file() {
 after_steps() {
   local end="cluster $cluster is ready in Vault: $trial_done trials passed"
   ((trial_done > 0)) || end="cluster $cluster is set up in Vault, and not tried"
-  ((${#left_open[@]} == 0)) || end+="; still open, as said above: ${left_open[*]}"
+  [[ -z $left_open ]] || end+="; still open, as said above: $left_open"
   say "$end. next: README.md beside this script"
 }

@@ -86,15 +86,15 @@ report_end() {
 
 # report_signer: it goes on signing below a CA that was revoked, or that is not the planned one any more, until the next generation.
 report_signer() {
-  local above certificate reason rc=0
+  local above certificate rc=0
   [[ -n $signer ]] || return 0
   above=$(issuer_of "$signer" "$signer_ref") || rc=$?
   ((rc <= 1)) || return 2
   ((rc == 0)) || return 0
-  certificate=$(jq -r .data.certificate <<<"$above" | first_certificate) && reason=$(unfit "$signer" "$above") || return 2
+  certificate=$(jq -r .data.certificate <<<"$above" | first_certificate) || return 2
   if ! signed_by "$ca" "$certificate"; then
     stray "it was signed by another CA than the one in $signer, $(described "$certificate"); for one below that: $another_ca"
-  elif [[ $reason == 'is revoked' ]]; then
+  elif jq -e '.data.revoked == true' <<<"$above" >/dev/null; then
     stray "the CA that signed it, $(described "$certificate") in $signer, is revoked; once there is another one in its place: $another_ca"
   fi
 }

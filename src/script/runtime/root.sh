@@ -134,9 +134,8 @@ report_other_roots() {
   keys_of "$root_mount/issuers" || true
   for id in "${listed[@]}"; do
     [[ $id != "$default" ]] || continue
-    other=$(get "$root_mount/issuer/$id") || return 2
-    [[ -n $(jq -r '.data.key_id // ""' <<<"$other") ]] || continue
-    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)"); to remove it: $cli delete $root_mount/issuer/$id, then $cli delete $root_mount/key/$(jq -r .data.key_id <<<"$other")"
+    other=$(get "$root_mount/issuer/$id") && pick '.data | .certificate, .key_id // ""' <<<"$other" || return 2
+    [[ -z ${picked[1]} ]] || stray_issuer "$root_mount" "$id" "${picked[@]}"
   done
 }
 

@@ -60,8 +60,6 @@ old_istiods() {
 # trust_recorded: whether Vault has on record what the workloads trust. Sets `learned` and `forgotten` to the roots that are to be recorded.
 learned=()
 forgotten=()
-# whether somebody has to do something before all of it can be recorded.
-trust_waits=false
 trust_recorded() {
   local known id lacking rc=0
   learned=() forgotten=()
@@ -69,7 +67,7 @@ trust_recorded() {
     # nothing is on its way to the workloads where no root stands beside the one that signs.
     [[ -n $also_trust ]] || return 0
     note 'no workload is handed a root yet: run this again once istio-csr serves'
-    trust_waits=true
+    left_open=$step_id
     return 1
   fi
   known=$(evidence_of_all) || return 2
@@ -82,12 +80,12 @@ trust_recorded() {
     lacking=$(without "$id")
     if [[ -n $lacking ]]; then
       note "not every workload is handed the root $id yet: $lacking. run this again once istio-csr has written it"
-      trust_waits=true rc=1
+      left_open=$step_id rc=1
     elif ! grep -xF -- "$id" >/dev/null <<<"$known"; then
       learned+=("$id")
     fi
   done
-  ((${#learned[@]} == 0)) || istiods_know || { learned=() && trust_waits=true rc=1; }
+  ((${#learned[@]} == 0)) || istiods_know || { learned=() left_open=$step_id rc=1; }
   ((${#learned[@]} + ${#forgotten[@]} == 0)) || rc=1
   return "$rc"
 }
@@ -105,7 +103,6 @@ istiods_know() {
 record_trust() {
   local id at
   local -a words=()
-  [[ $trust_waits == false ]] || left_open+=("$step_id")
   ((${#learned[@]} + ${#forgotten[@]} > 0)) || return 0
   at=$(last_end)
   for id in "${forgotten[@]}"; do words+=("trusts.$id="); done

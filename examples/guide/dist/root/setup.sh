@@ -203,6 +203,11 @@ stray() {
   strays+=("$*")
 }
 
+# stray_issuer MOUNT ID CERTIFICATE [KEY]: one that can sign beside the default, with what removes it, and its key where it is its own.
+stray_issuer() {
+  stray "issuer $2 can sign here too, besides the default: $(described "$(first_certificate <<<"$3")"); to remove it: $cli delete $1/issuer/$2${4:+, then $cli delete $1/key/$4}"
+}
+
 # report_drift: the end of --check: 0 where nothing differs, else 3.
 report_drift() {
   local way='what is wrong, and the way on, is said above'
@@ -1059,9 +1064,8 @@ report_other_roots() {
   keys_of "$root_mount/issuers" || true
   for id in "${listed[@]}"; do
     [[ $id != "$default" ]] || continue
-    other=$(get "$root_mount/issuer/$id") || return 2
-    [[ -n $(jq -r '.data.key_id // ""' <<<"$other") ]] || continue
-    stray "issuer $id can sign here too, besides the default: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)"); to remove it: $cli delete $root_mount/issuer/$id, then $cli delete $root_mount/key/$(jq -r .data.key_id <<<"$other")"
+    other=$(get "$root_mount/issuer/$id") && pick '.data | .certificate, .key_id // ""' <<<"$other" || return 2
+    [[ -z ${picked[1]} ]] || stray_issuer "$root_mount" "$id" "${picked[@]}"
   done
 }
 
