@@ -41,6 +41,65 @@ readonly istiod_names=istiod.istio-system.svc
 readonly istiods='istiod istio istio-sidecar-injector merge control-plane.partial.yaml, as README.md says, section 5'
 readonly ca_address=cert-manager-istio-csr.cert-manager.svc:443
 
+# --- no secret and no control sequence on the screen -------------------------------------------------------------------------------
+
+# Tracing prints the arguments of every command, and thereby secrets. `bash -x`, SHELLOPTS and BASH_ENV turn it on.
+if [[ $- == *x* ]]; then
+  { set +o xtrace; } 2>/dev/null
+  printf 'note: tracing (bash -x) is turned off because it would print secrets\n' >&2
+fi
+unset BASH_ENV
+
+# plain TEXT...: prints text from a server, a certificate, a file or an argument without what a terminal obeys: C0 controls except tab and
+# line feed, DEL, C1 controls, and invisible Unicode characters, among them those that change the direction of writing. UTF-8 is matched byte
+# by byte, because the locale of the terminal is not known.
+plain() {
+  local LC_ALL=C text=$*
+  text=${text//[$'\001'-$'\010'$'\013'-$'\037'$'\177']/}
+  if [[ $text == *[$'\200'-$'\377']* ]]; then
+    # Replaced, not removed: what is left could join to another one.
+    text=${text//$'\302'[$'\200'-$'\237'$'\255']/?} # U+0080 to U+009F, U+00AD
+    text=${text//$'\330\234'/?} # U+061C
+    text=${text//$'\342\200'[$'\213'-$'\217'$'\250'-$'\256']/?} # U+200B to U+200F, U+2028 to U+202E
+    text=${text//$'\342\201'[$'\240'-$'\257']/?} # U+2060 to U+206F
+    text=${text//$'\357\273\277'/?} # U+FEFF
+  fi
+  printf '%s\n' "$text"
+}
+
+# plain_lines: the same for each line of standard input.
+plain_lines() {
+  local line
+  while IFS= read -r line || [[ -n $line ]]; do plain "$line"; done
+}
+
+# with_plain_errors COMMAND...: runs a command whose error messages can hold what a server says.
+with_plain_errors() {
+  # Standard output goes around the filter, on descriptor 9.
+  { "$@" 2>&1 >&9 9>&- | plain_lines >&2 9>&-; } 9>&1
+}
+
+# verify_only ROOTS ARGUMENT...: runs `openssl verify`, which trusts the certificates of the file ROOTS and no others: neither those that the
+# machine trusts nor those of the environment. OpenSSL 1.1.1 has no -no-CAstore, so the two variables close the default store.
+verify_only() {
+  local roots=$1
+  shift
+  SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl verify -no-CApath -CAfile "$roots" "$@"
+}
+
+# write_beside FILE: writes standard input to a file beside the config. The text is complete before it has the name, and whoever can write to
+# the folder cannot have it go elsewhere: the temporary file is new, and a symbolic link is not followed. 1, and last_error says why.
+write_beside() (
+  if [[ -L $1 || -d $1 ]]; then
+    printf '%s is a symbolic link or a directory: remove it\n' "$1" >"$work/error"
+    exit 1
+  fi
+  new=$(mktemp ./.mesh-ca.XXXXXXXXXX 2>"$work/error") || exit 1
+  trap 'rm -f -- "$new"' EXIT
+  trap 'exit 1' INT TERM HUP
+  { cat >"$new" && chmod 644 "$new" && mv -f -- "$new" "$1"; } 2>"$work/error" || exit 1
+)
+
 # --- several values of one answer -----------------------------------------------------------------------------------------------------
 
 # pick [OPTION...] FILTER: sets `picked` to what a filter of jq gives of standard input: several values by one call, which takes a fiftieth of
@@ -103,7 +162,8 @@ set -o errexit -o nounset -o pipefail
 umask 077
 export LC_ALL=C
 
-usage() {
+usage() { plain "$(usage_text)"; }
+usage_text() {
   printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]\n\n%s\n\n' "$0" "$about"
   printf '  --workload NAMESPACE/POD  also check the certificates of this pod, as istioctl reads them\n'
   printf '  --config-dump FILE        istioctl reads them from this Envoy config dump instead of the pod\n'
@@ -114,14 +174,16 @@ usage() {
   printf 'It ends with 0 where every check is ok, 1 where one failed, 3 where none failed but one could not be made, 2 for bad usage.\n'
 }
 bad_usage() {
-  printf '%s: error: %s\n\n' "$0" "$(shown "$1")" >&2
+  printf '%s\n\n' "$(shown "$0: error: $1")" >&2
   usage >&2
   exit 2
 }
 # what the cluster says is data: no control character of it reaches the terminal, and no line gets endless.
 shown() {
   local text=${1//[[:cntrl:]]/ }
-  printf '%s' "${text:0:600}"
+  # cut first: half a character is replaced too.
+  text=$(plain "${text:0:600}")
+  printf '%s' "$text"
 }
 
 # --- results ---------------------------------------------------------------------------------------------------------------------
@@ -147,6 +209,7 @@ unknown() {
 }
 result() {
   local message todo
+  check=$(shown "$check")
   message=$(shown "$3")
   todo=$(shown "$4")
   if [[ $format == json ]]; then
@@ -342,11 +405,12 @@ has() { [[ $'\n'$2$'\n' == *$'\n'"$1"$'\n'* ]]; }
 # verified NAME: whether the chain laid out there, leaf first, ends in the root; `why` says why not. Nothing else is trusted, not even what
 # the machine trusts.
 verified() {
-  local i name=$1 trust=(-no-CApath -CAfile "$tmp/root.pem")
+  local i name=$1
+  local -a above=()
   : >"$tmp/rest.pem"
   for ((i = 2; i <= blocks; i++)); do cat "$tmp/$name/$i.pem" >>"$tmp/rest.pem"; done
-  if ((blocks > 1)); then trust+=(-untrusted "$tmp/rest.pem"); fi
-  if SSL_CERT_DIR=$tmp/none SSL_CERT_FILE=$tmp/none openssl verify "${trust[@]}" "$tmp/$name/1.pem" >"$tmp/verify" 2>&1; then return 0; fi
+  if ((blocks > 1)); then above=(-untrusted "$tmp/rest.pem"); fi
+  if verify_only "$tmp/root.pem" "${above[@]}" "$tmp/$name/1.pem" >"$tmp/verify" 2>&1; then return 0; fi
   why=$(sed -n '/ depth lookup:/ { s/^.*error [0-9]* at \([0-9]*\) depth lookup: *\(.*\)$/\2, at depth \1/; p; q; }' "$tmp/verify")
   why=${why:-OpenSSL refuses it}
   return 1
@@ -842,7 +906,7 @@ for program in kubectl jq openssl awk sed istioctl; do
   if ! type -P "$program" >/dev/null; then missing+="${missing:+, }$program"; fi
 done
 if [[ -n $missing ]]; then
-  printf '%s: error: nothing can be checked without %s: install it\n' "$0" "$missing" >&2
+  plain "$0: error: nothing can be checked without $missing: install it" >&2
   exit 3
 fi
 

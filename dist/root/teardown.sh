@@ -60,9 +60,10 @@ export LC_ALL=C VAULT_CLI_NO_COLOR=1
 # what a user may have set for himself, and what would change the answers that are read here.
 unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
 # an exported variable of such a name would hand what it comes to hold to every program.
-unset root_key client_key trial_token wrapping_token token secret_id secret response found held
+unset root_key client_key trial_token trial_private_key wrapping_token token secret_id secret response found held
 
-usage() {
+usage() { plain "$(usage_text)"; }
+usage_text() {
   printf 'usage: bash %s [--plan | %s--print-policy]%s\n\n%s\n\n' "$0" "${repair_example:+--check | --repair STEP | }" "$options_usage" "$about"
   printf '  --plan              print each step and whether it is done; change nothing\n'
   if [[ -n $repair_example ]]; then
@@ -76,10 +77,6 @@ usage() {
   printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again, by one run at a time.\n'
 }
 
-# what a server says goes to the terminal without control characters.
-plain() {
-  if [[ "$*" == *[[:cntrl:]]* ]]; then tr -d '\000-\010\013-\037\177' <<<"$*"; else printf '%s\n' "$*"; fi
-}
 say() { plain "$*" >&3; }
 note() { say "      note: $*"; }
 complain() { plain "$0: error: $*" >&2; }
@@ -102,7 +99,8 @@ refuse() {
   exit 2
 }
 bad_usage() {
-  printf '%s: error: %s\n\n' "$0" "$*" >&2
+  complain "$*"
+  printf '\n' >&2
   usage >&2
   refused=true
   exit 2
@@ -233,7 +231,7 @@ vault() {
     read | list | status) ;;
     *) forget ;;
   esac
-  command "$cli" "$@"
+  with_plain_errors command "$cli" "$@"
 }
 
 # vault as the holder of another token.
@@ -419,14 +417,13 @@ verified() {
   printf '%s\n' "$1" >"$work/root.pem"
   printf '%s\n' "$2" >"$work/certificate.pem"
   printf '%s\n' "${3:-$2}" >"$work/chain.pem"
-  SSL_CERT_FILE=$work/none SSL_CERT_DIR=$work/none \
-    openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+  verify_only "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
 # signed_by CERTIFICATE CA: whether this very CA has signed it.
 signed_by() {
   printf '%s\n' "$2" >"$work/root.pem" && printf '%s\n' "$1" >"$work/certificate.pem" &&
-    openssl verify -no-CApath -partial_chain -CAfile "$work/root.pem" "$work/certificate.pem" >"$work/error" 2>&1
+    verify_only "$work/root.pem" -partial_chain "$work/certificate.pem" >"$work/error" 2>&1
 }
 
 # unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
@@ -689,9 +686,9 @@ use_namespace() {
 
 stop_if_missing() {
   ((${#missing[@]} > 0)) || return 0
-  printf '%s: error: this is missing, and nothing was changed:\n' "$0" >&2
-  printf '  - %s\n' "${missing[@]}" >&2
-  [[ $lacks_rights == false ]] || say_rights >&2
+  complain 'this is missing, and nothing was changed:'
+  plain "$(printf '  - %s\n' "${missing[@]}")" >&2
+  [[ $lacks_rights == false ]] || plain "$(say_rights)" >&2
   exit 1
 }
 
@@ -779,6 +776,65 @@ main() {
     run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
   esac
 }
+
+# --- no secret and no control sequence on the screen -------------------------------------------------------------------------------
+
+# Tracing prints the arguments of every command, and thereby secrets. `bash -x`, SHELLOPTS and BASH_ENV turn it on.
+if [[ $- == *x* ]]; then
+  { set +o xtrace; } 2>/dev/null
+  printf 'note: tracing (bash -x) is turned off because it would print secrets\n' >&2
+fi
+unset BASH_ENV
+
+# plain TEXT...: prints text from a server, a certificate, a file or an argument without what a terminal obeys: C0 controls except tab and
+# line feed, DEL, C1 controls, and invisible Unicode characters, among them those that change the direction of writing. UTF-8 is matched byte
+# by byte, because the locale of the terminal is not known.
+plain() {
+  local LC_ALL=C text=$*
+  text=${text//[$'\001'-$'\010'$'\013'-$'\037'$'\177']/}
+  if [[ $text == *[$'\200'-$'\377']* ]]; then
+    # Replaced, not removed: what is left could join to another one.
+    text=${text//$'\302'[$'\200'-$'\237'$'\255']/?} # U+0080 to U+009F, U+00AD
+    text=${text//$'\330\234'/?} # U+061C
+    text=${text//$'\342\200'[$'\213'-$'\217'$'\250'-$'\256']/?} # U+200B to U+200F, U+2028 to U+202E
+    text=${text//$'\342\201'[$'\240'-$'\257']/?} # U+2060 to U+206F
+    text=${text//$'\357\273\277'/?} # U+FEFF
+  fi
+  printf '%s\n' "$text"
+}
+
+# plain_lines: the same for each line of standard input.
+plain_lines() {
+  local line
+  while IFS= read -r line || [[ -n $line ]]; do plain "$line"; done
+}
+
+# with_plain_errors COMMAND...: runs a command whose error messages can hold what a server says.
+with_plain_errors() {
+  # Standard output goes around the filter, on descriptor 9.
+  { "$@" 2>&1 >&9 9>&- | plain_lines >&2 9>&-; } 9>&1
+}
+
+# verify_only ROOTS ARGUMENT...: runs `openssl verify`, which trusts the certificates of the file ROOTS and no others: neither those that the
+# machine trusts nor those of the environment. OpenSSL 1.1.1 has no -no-CAstore, so the two variables close the default store.
+verify_only() {
+  local roots=$1
+  shift
+  SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl verify -no-CApath -CAfile "$roots" "$@"
+}
+
+# write_beside FILE: writes standard input to a file beside the config. The text is complete before it has the name, and whoever can write to
+# the folder cannot have it go elsewhere: the temporary file is new, and a symbolic link is not followed. 1, and last_error says why.
+write_beside() (
+  if [[ -L $1 || -d $1 ]]; then
+    printf '%s is a symbolic link or a directory: remove it\n' "$1" >"$work/error"
+    exit 1
+  fi
+  new=$(mktemp ./.mesh-ca.XXXXXXXXXX 2>"$work/error") || exit 1
+  trap 'rm -f -- "$new"' EXIT
+  trap 'exit 1' INT TERM HUP
+  { cat >"$new" && chmod 644 "$new" && mv -f -- "$new" "$1"; } 2>"$work/error" || exit 1
+)
 
 # --- several values of one answer -----------------------------------------------------------------------------------------------------
 
@@ -935,7 +991,7 @@ remove() { vault delete -format=json "$1"; }
 typed() {
   local answer=''
   [[ -t 0 ]] || refuse "it changes nothing until $1 is named: type it at a terminal, or $3 '$2'"
-  printf "type %s, %s, to go on: " "$1" "$2" >&2
+  printf '%s' "$(plain "type $1, $2, to go on: ")" >&2
   IFS= read -r answer || true
   [[ $answer == "$2" ]] || refuse "'$answer' is not $1, which is '$2': nothing was changed"
 }

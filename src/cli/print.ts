@@ -1,6 +1,6 @@
 import { LoadedConfig } from '../config/load';
 import { ConfigError, Problem, pathText, problemText } from '../config/problem';
-import { plain, safeMessage } from '../config/show';
+import { plain, plainJson, safeMessage } from '../config/show';
 import { FileEntry } from '../output';
 import { MeshCaPlan } from '../plan/plan';
 
@@ -73,7 +73,7 @@ function flat({ path, message, position }: Problem, file: string | undefined): R
 }
 
 function printJson({ out }: Printer, value: unknown): void {
-  out.write(`${JSON.stringify(value, null, 2)}\n`);
+  out.write(`${plainJson(value)}\n`);
 }
 
 function paint({ plain: isPlain }: Printer, stream: NodeJS.WriteStream, color: number, text: string): string {

@@ -1,3 +1,5 @@
+import { plain } from './show';
+
 /** Something wrong with the config, and where: every room below the command reports in this form. */
 export interface Problem {
   /** Keys and indices that lead to the value, e.g. `['clusters', 0, 'name']`. */
@@ -43,7 +45,7 @@ export class ConfigError extends Error {
 
 /** Writes a problem as compilers do, so that editors and terminals find the place. */
 export function problemText({ path, message, position }: Problem, file?: string, severity = 'error'): string {
-  if (file === undefined || position === undefined) return `${pathText(path)}: ${message}`;
+  if (file === undefined || position === undefined) return `${plain(pathText(path))}: ${message}`;
   return `${file}:${position.line}:${position.column}: ${severity}: ${message}`;
 }
 

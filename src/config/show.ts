@@ -28,6 +28,12 @@ const withoutSecrets = (text: string) => text.replace(SECRET, '(not shown)');
 /** Escapes what a terminal would obey. */
 export const plain = (text: string) => text.replace(UNSEEN, c => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
 
+/** JSON, indented; what a terminal would obey is escaped as JSON does it, so that the value stays the same. */
+export const plainJson = (value: unknown) =>
+  JSON.stringify(value, null, 2).replace(UNSEEN, c => (c === '\n' ? c : escapeUnits(c).join('')));
+
+const escapeUnits = (c: string) => Array.from({ length: c.length }, (_, i) => `\\u${c.charCodeAt(i).toString(16).padStart(4, '0')}`);
+
 function shorten(text: string, length: number): string {
   if (text.length <= length) return text;
   // the cut must not leave half of a surrogate pair.

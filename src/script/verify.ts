@@ -62,6 +62,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     NEEDS_BASH,
     ...constants(values),
     '',
+    runtime['safe.sh'],
     runtime['pick.sh'],
     runtime['public-keys.sh'],
     ...(requestPolicies.length > 0 ? [runtime['approval.sh']] : []),

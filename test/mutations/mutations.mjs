@@ -309,8 +309,8 @@ export const mutations = [
   {
     name: 'kube: the current context',
     file: 'src/script/runtime/kube.sh',
-    from: 'kube() { kubectl --context "$context" "$@"; }',
-    to: 'kube() { kubectl "$@"; }',
+    from: 'kube() { with_plain_errors kubectl --context "$context" "$@"; }',
+    to: 'kube() { with_plain_errors kubectl "$@"; }',
     ...SETUP,
     red: 'bao is used where it is named',
   },
@@ -607,8 +607,8 @@ export const mutations = [
   },
   {
     name: "verify: the machine's own CAs are trusted",
-    file: 'src/script/runtime/verify.sh',
-    from: 'SSL_CERT_DIR=$tmp/none SSL_CERT_FILE=$tmp/none openssl',
+    file: 'src/script/runtime/safe.sh',
+    from: 'SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl',
     to: 'openssl',
     test: 'test/verify/verify-root.test.ts',
     project: 'verify',
@@ -1545,7 +1545,7 @@ export const mutations = [
   {
     name: 'rights: the remedy is not said',
     file: 'src/script/runtime/setup.sh',
-    from: '  [[ $lacks_rights == false ]] || say_rights >&2',
+    from: '  [[ $lacks_rights == false ]] || plain "$(say_rights)" >&2',
     to: '',
     ...SETUP,
     red: 'the lines that it says give them, and with them it gets through',

@@ -199,16 +199,20 @@ has_planned_key() {
 
 # request_ca: sets `csr`. A key that a stopped run has left is used; else one is made. One that is handed out is always a new one.
 request_ca() {
-  local response former_key='' rc=0
+  local response key_file former_key='' rc=0
   ((${generation:-1} == 1)) || prepare_generation
   if [[ $key_mode == exported ]]; then
     response=$(put "$mount/intermediate/generate/exported" <<<"$wanted")
-    (set -o noclobber && : >"$exported_key_file") || die "cannot write $exported_key_file: the key that it was for is not used"
-    printf '%s' "$response" | jq -r .data.private_key >"$exported_key_file" || {
+    # opened once, as a new file: nobody can put another file or a symbolic link in its place in between.
+    set -o noclobber
+    { exec {key_file}>"$exported_key_file"; } 2>/dev/null || die "cannot write $exported_key_file: the key that it was for is not used"
+    set +o noclobber
+    printf '%s' "$response" | jq -r .data.private_key >&"$key_file" || {
       # what is cut off is no key, and would be in the way of the next run.
       rm -f -- "$exported_key_file"
       die "cannot write $exported_key_file: the key that it was for is not used"
     }
+    exec {key_file}>&-
     note "the key of the CA is in $exported_key_file: keep it in a safe place"
     csr=$(printf '%s' "$response" | jq -r .data.csr)
     return 0
@@ -222,7 +226,7 @@ request_ca() {
     1) response=$(jq --arg key "$key_name" '. + {key_name: $key}' <<<"$wanted" | put "$mount/intermediate/generate/internal") ;;
     *) exit 1 ;;
   esac
-  csr=$(jq -r .data.csr <<<"$response")
+  csr=$(printf '%s' "$response" | jq -r .data.csr)
   openssl req -noout -text <<<"$csr" | has_planned_key ||
     die "the key that waits in $mount for its CA is not $ca_type with $ca_bits bits, as the plan says: plan it so, or have another made: $cli delete $mount/key/$key_name"
 }

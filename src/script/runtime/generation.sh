@@ -261,7 +261,7 @@ try_issuer() {
     die "$issuer_name does not sign, so the default issuer is left: $(last_error)"
   pick "$SIGNED" <<<"$answer"
   verified "$root" "${picked[0]}" "${picked[1]}" || die "what $issuer_name signs does not verify to the root, so the default issuer is left"
-  rm -f -- "$work/trial.key"
+  trial_private_key=
   say "      signed by $issuer_name, verified to the root: a workload"
 }
 

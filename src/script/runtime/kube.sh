@@ -10,7 +10,7 @@ find_root() {
   return "$rc"
 }
 
-kube() { kubectl --context "$context" "$@"; }
+kube() { with_plain_errors kubectl --context "$context" "$@"; }
 
 # need_namespaces NAME...: that they are there.
 need_namespaces() {

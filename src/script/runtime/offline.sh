@@ -49,9 +49,7 @@ keep_file() {
   local text
   text=$(cat)
   [[ ! -f $1 ]] || return 0
-  printf '%s\n' "$text" >"$1.new"
-  chmod 644 "$1.new"
-  mv "$1.new" "$1"
+  printf '%s\n' "$text" | write_beside "$1" || die "cannot write $1 in $PWD: $(last_error)"
 }
 
 # take_signed MOUNT: takes in what the root has signed, or says what it has to sign, and waits.

@@ -189,11 +189,7 @@ root_written() {
 write_root() {
   local certificate
   certificate=$(root_from_vault)
-  # the words that it does not say by itself go to the user: a full disk, a folder that is not his.
-  { printf '%s\n' "$certificate" >root.pem.new && chmod 644 root.pem.new && mv root.pem.new root.pem; } 2>"$work/error" || {
-    rm -f -- root.pem.new
-    die "cannot write root.pem in $PWD: $(last_error)"
-  }
+  printf '%s\n' "$certificate" | write_beside root.pem || die "cannot write root.pem in $PWD: $(last_error)"
   say "      written: $PWD/root.pem"
 }
 

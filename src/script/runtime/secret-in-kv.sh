@@ -25,7 +25,7 @@ need_kv() {
   [[ $take_over == false ]] || return 0
   held=$(get_anew "$kv_mount/data/$kv_path") || rc=$?
   ((rc <= 1)) || exit 1
-  ((rc == 1)) || jq -e --arg key "$secret_key" '(.data.data // {}) | keys - [$key] == []' <<<"$held" >/dev/null ||
+  ((rc == 1)) || printf '%s' "$held" | jq -e --arg key "$secret_key" '(.data.data // {}) | keys - [$key] == []' >/dev/null ||
     missing+=("another path than $kv_mount/$kv_path, which holds more than $secret_key: set secret.kv.path in the config; or --take-over")
 }
 

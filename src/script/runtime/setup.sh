@@ -12,9 +12,10 @@ export LC_ALL=C VAULT_CLI_NO_COLOR=1
 # what a user may have set for himself, and what would change the answers that are read here.
 unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
 # an exported variable of such a name would hand what it comes to hold to every program.
-unset root_key client_key trial_token wrapping_token token secret_id secret response found held
+unset root_key client_key trial_token trial_private_key wrapping_token token secret_id secret response found held
 
-usage() {
+usage() { plain "$(usage_text)"; }
+usage_text() {
   printf 'usage: bash %s [--plan | %s--print-policy]%s\n\n%s\n\n' "$0" "${repair_example:+--check | --repair STEP | }" "$options_usage" "$about"
   printf '  --plan              print each step and whether it is done; change nothing\n'
   if [[ -n $repair_example ]]; then
@@ -28,10 +29,6 @@ usage() {
   printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again, by one run at a time.\n'
 }
 
-# what a server says goes to the terminal without control characters.
-plain() {
-  if [[ "$*" == *[[:cntrl:]]* ]]; then tr -d '\000-\010\013-\037\177' <<<"$*"; else printf '%s\n' "$*"; fi
-}
 say() { plain "$*" >&3; }
 note() { say "      note: $*"; }
 complain() { plain "$0: error: $*" >&2; }
@@ -54,7 +51,8 @@ refuse() {
   exit 2
 }
 bad_usage() {
-  printf '%s: error: %s\n\n' "$0" "$*" >&2
+  complain "$*"
+  printf '\n' >&2
   usage >&2
   refused=true
   exit 2
@@ -185,7 +183,7 @@ vault() {
     read | list | status) ;;
     *) forget ;;
   esac
-  command "$cli" "$@"
+  with_plain_errors command "$cli" "$@"
 }
 
 # vault as the holder of another token.
@@ -371,14 +369,13 @@ verified() {
   printf '%s\n' "$1" >"$work/root.pem"
   printf '%s\n' "$2" >"$work/certificate.pem"
   printf '%s\n' "${3:-$2}" >"$work/chain.pem"
-  SSL_CERT_FILE=$work/none SSL_CERT_DIR=$work/none \
-    openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+  verify_only "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
 # signed_by CERTIFICATE CA: whether this very CA has signed it.
 signed_by() {
   printf '%s\n' "$2" >"$work/root.pem" && printf '%s\n' "$1" >"$work/certificate.pem" &&
-    openssl verify -no-CApath -partial_chain -CAfile "$work/root.pem" "$work/certificate.pem" >"$work/error" 2>&1
+    verify_only "$work/root.pem" -partial_chain "$work/certificate.pem" >"$work/error" 2>&1
 }
 
 # unverified: why OpenSSL did not verify it, in its words, without the names of the files that it was laid into.
@@ -641,9 +638,9 @@ use_namespace() {
 
 stop_if_missing() {
   ((${#missing[@]} > 0)) || return 0
-  printf '%s: error: this is missing, and nothing was changed:\n' "$0" >&2
-  printf '  - %s\n' "${missing[@]}" >&2
-  [[ $lacks_rights == false ]] || say_rights >&2
+  complain 'this is missing, and nothing was changed:'
+  plain "$(printf '  - %s\n' "${missing[@]}")" >&2
+  [[ $lacks_rights == false ]] || plain "$(say_rights)" >&2
   exit 1
 }
 

@@ -90,13 +90,14 @@ remove_annotation() { kube annotate "$1" "$3" -n "$2" "$4-"; }
 # kv_gone MOUNT PATH KEY: whether no secret ID of ours lies there.
 kv_gone() {
   local held rc=0
-  held=$(get "$1/data/$2") || rc=$?
+  # not kept: it is a secret.
+  held=$(get_anew "$1/data/$2") || rc=$?
   case $rc in
     0) ;;
     1) return 0 ;;
     *) return 2 ;;
   esac
-  jq -e --arg key "$3" '(.data.data // {}) | keys == [$key]' <<<"$held" >/dev/null || {
+  printf '%s' "$held" | jq -e --arg key "$3" '(.data.data // {}) | keys == [$key]' >/dev/null || {
     keep "$1/$2, which holds more than $3"
     return 0
   }

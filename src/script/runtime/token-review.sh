@@ -22,7 +22,7 @@ reviews_tokens() {
 # of_api_server: sets the step's fields. The CA is the one of the kubeconfig: Vault comes from outside too.
 of_api_server() {
   local ca
-  ca=$(kubectl config view --context "$context" --raw --flatten --minify -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}') || return 1
+  ca=$(kube config view --raw --flatten --minify -o 'jsonpath={.clusters[0].cluster.certificate-authority-data}') || return 1
   [[ -n $ca ]] || note "context $context names no CA, so Vault trusts what its own machine does"
   fields "$(jq -n --arg host "$api_server" --arg ca "$ca" '{kubernetes_host: $host, kubernetes_ca_cert: ($ca | @base64d | rtrimstr("\n")), disable_local_ca_jwt: true}')"
 }

@@ -1,6 +1,7 @@
 # --- the trial: logged in as cert-manager will be
 
 trial_token=
+trial_private_key=
 wrongly_signed=0
 trial_done=0
 
@@ -11,11 +12,11 @@ trial_login() {
   trial_key
 }
 
-# trial_key: makes the key that trials ask with.
+# trial_key: makes the key that trials ask with. Vault signs istiod's name for it, so it is a secret like others.
 trial_key() {
   case $key_type in
-    rsa) openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:$key_bits" -out "$work/trial.key" 2>/dev/null ;;
-    ec) openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:P-$key_bits" -out "$work/trial.key" 2>/dev/null ;;
+    rsa) trial_private_key=$(openssl genpkey -algorithm RSA -pkeyopt "rsa_keygen_bits:$key_bits" 2>/dev/null) ;;
+    ec) trial_private_key=$(openssl genpkey -algorithm EC -pkeyopt "ec_paramgen_curve:P-$key_bits" 2>/dev/null) ;;
   esac
 }
 
@@ -32,7 +33,7 @@ sign_at() {
     cn=${cn#CN=}
     names=${names#*,}
   fi
-  openssl req -new -key "$work/trial.key" -subj "/${cn:+CN=$cn}" -addext "subjectAltName=$names" -out "$work/trial.csr" 2>/dev/null
+  printf '%s\n' "$trial_private_key" | openssl req -new -key /dev/stdin -subj "/${cn:+CN=$cn}" -addext "subjectAltName=$names" -out "$work/trial.csr" 2>/dev/null
   "$@" write -format=json "$path" common_name="$cn" alt_names="$(of_kind DNS "$names")" ip_sans="$(of_kind IP "$names")" \
     uri_sans="$(of_kind URI "$names")" ttl="$trial_ttl" exclude_cn_from_sans=true csr=@"$work/trial.csr" 2>"$work/error"
 }
@@ -96,7 +97,7 @@ trial_end() {
   # a batch token cannot be revoked, and ends by itself; another one would stay behind with its lease.
   [[ $token_type == batch ]] || vault_as "$trial_token" token revoke -self || note 'the token of the trial could not be revoked'
   trial_token=
-  rm -f -- "$work/trial.key"
+  trial_private_key=
   ((wrongly_signed == 0)) && return 0
   [[ $role_is_exact == false ]] || die "trial: the role signs $wrongly_signed of the names that it must refuse"
   say "      WARNING: the role signs $wrongly_signed of the names that it should refuse, as the config asks it to (see the warnings above the steps)"

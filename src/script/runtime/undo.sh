@@ -39,7 +39,7 @@ remove() { vault delete -format=json "$1"; }
 typed() {
   local answer=''
   [[ -t 0 ]] || refuse "it changes nothing until $1 is named: type it at a terminal, or $3 '$2'"
-  printf "type %s, %s, to go on: " "$1" "$2" >&2
+  printf '%s' "$(plain "type $1, $2, to go on: ")" >&2
   IFS= read -r answer || true
   [[ $answer == "$2" ]] || refuse "'$answer' is not $1, which is '$2': nothing was changed"
 }

@@ -6,7 +6,8 @@ set -o errexit -o nounset -o pipefail
 umask 077
 export LC_ALL=C
 
-usage() {
+usage() { plain "$(usage_text)"; }
+usage_text() {
   printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]\n\n%s\n\n' "$0" "$about"
   printf '  --workload NAMESPACE/POD  also check the certificates of this pod, as istioctl reads them\n'
   printf '  --config-dump FILE        istioctl reads them from this Envoy config dump instead of the pod\n'
@@ -17,14 +18,16 @@ usage() {
   printf 'It ends with 0 where every check is ok, 1 where one failed, 3 where none failed but one could not be made, 2 for bad usage.\n'
 }
 bad_usage() {
-  printf '%s: error: %s\n\n' "$0" "$(shown "$1")" >&2
+  printf '%s\n\n' "$(shown "$0: error: $1")" >&2
   usage >&2
   exit 2
 }
 # what the cluster says is data: no control character of it reaches the terminal, and no line gets endless.
 shown() {
   local text=${1//[[:cntrl:]]/ }
-  printf '%s' "${text:0:600}"
+  # cut first: half a character is replaced too.
+  text=$(plain "${text:0:600}")
+  printf '%s' "$text"
 }
 
 # --- results ---------------------------------------------------------------------------------------------------------------------
@@ -50,6 +53,7 @@ unknown() {
 }
 result() {
   local message todo
+  check=$(shown "$check")
   message=$(shown "$3")
   todo=$(shown "$4")
   if [[ $format == json ]]; then
@@ -245,11 +249,12 @@ has() { [[ $'\n'$2$'\n' == *$'\n'"$1"$'\n'* ]]; }
 # verified NAME: whether the chain laid out there, leaf first, ends in the root; `why` says why not. Nothing else is trusted, not even what
 # the machine trusts.
 verified() {
-  local i name=$1 trust=(-no-CApath -CAfile "$tmp/root.pem")
+  local i name=$1
+  local -a above=()
   : >"$tmp/rest.pem"
   for ((i = 2; i <= blocks; i++)); do cat "$tmp/$name/$i.pem" >>"$tmp/rest.pem"; done
-  if ((blocks > 1)); then trust+=(-untrusted "$tmp/rest.pem"); fi
-  if SSL_CERT_DIR=$tmp/none SSL_CERT_FILE=$tmp/none openssl verify "${trust[@]}" "$tmp/$name/1.pem" >"$tmp/verify" 2>&1; then return 0; fi
+  if ((blocks > 1)); then above=(-untrusted "$tmp/rest.pem"); fi
+  if verify_only "$tmp/root.pem" "${above[@]}" "$tmp/$name/1.pem" >"$tmp/verify" 2>&1; then return 0; fi
   why=$(sed -n '/ depth lookup:/ { s/^.*error [0-9]* at \([0-9]*\) depth lookup: *\(.*\)$/\2, at depth \1/; p; q; }' "$tmp/verify")
   why=${why:-OpenSSL refuses it}
   return 1
@@ -745,7 +750,7 @@ for program in kubectl jq openssl awk sed istioctl; do
   if ! type -P "$program" >/dev/null; then missing+="${missing:+, }$program"; fi
 done
 if [[ -n $missing ]]; then
-  printf '%s: error: nothing can be checked without %s: install it\n' "$0" "$missing" >&2
+  plain "$0: error: nothing can be checked without $missing: install it" >&2
   exit 3
 fi
 

@@ -19,8 +19,8 @@ wrap_secret_id() {
   [[ -n $accessor ]] || die "the AppRole has no secret ID that was made just now: was it destroyed? run this again"
   handed_over=true
   say '      hand this to the one who runs the cluster; it serves once:'
-  say "        wrapping token  $(jq -r .wrap_info.token <<<"$response")"
-  say "        creation path   $(jq -r .wrap_info.creation_path <<<"$response")"
+  say "        wrapping token  $(printf '%s' "$response" | jq -r .wrap_info.token)"
+  say "        creation path   $(printf '%s' "$response" | jq -r .wrap_info.creation_path)"
   say "        it ends after   $wrap_ttl"
   say "        accessor        $accessor"
   say "      he runs unwrap-secret-id.sh, which lies beside this script, and types the token. Should he find it used, the secret ID is lost or somebody else has it: destroy it, and run this again:"
