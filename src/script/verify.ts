@@ -63,6 +63,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     ...constants(values),
     '',
     runtime['pick.sh'],
+    runtime['weak.sh'],
     runtime['public-keys.sh'],
     ...(requestPolicies.length > 0 ? [runtime['approval.sh']] : []),
     runtime['verify.sh'],
