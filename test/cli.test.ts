@@ -10,6 +10,10 @@ afterAll(command.remove);
 
 const SOUND = 'vault:\n  server: https://vault.example.com:8200\nistioVersion: "1.22"\nclusters:\n  - name: cluster-1\n';
 
+/** What the default root is warned of, at the beginning of the file: the key is not written. */
+const ROOT_WARNING =
+  'mesh-ca.yaml:1:1: warning: root.source: "import" keeps the root\'s private key in Vault, where a Vault administrator can sign any CA with it; for production, write "offline" with a policy CA in policyCas, as HashiCorp and Istio recommend\n';
+
 let cwd: string;
 beforeEach(() => {
   cwd = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'cli-')));
@@ -48,7 +52,7 @@ describe('synth', () => {
     expect(run(['synth'])).toStrictEqual({
       status: 0,
       stdout: 'wrote 18 files for 1 cluster to dist/\nnext: read dist/README.md\n',
-      stderr: '',
+      stderr: ROOT_WARNING,
     });
     expect(Object.keys(tree('dist'))).toStrictEqual([
       'README.md',
@@ -107,7 +111,7 @@ describe('synth', () => {
   });
 
   test('reads PEM files beside the config', () => {
-    write('here/mesh.yaml', `${SOUND}root: { certificate: root.pem }\n`);
+    write('here/mesh.yaml', `${SOUND}root: { source: offline, certificate: root.pem }\n`);
     write('here/root.pem', rootPem);
     expect(run(['synth', '--config', 'here/mesh.yaml'])).toMatchObject({ status: 0, stderr: '' });
     expect(read('dist/cluster-1/manifests/2-istio-csr/root-ca.yaml')).toContain('BEGIN CERTIFICATE');
@@ -116,7 +120,8 @@ describe('synth', () => {
   test('prints each warning once, with its place', () => {
     write('mesh-ca.yaml', `${SOUND}  - name: cluster-2\nrole: { hosts: anyService }\n`);
     expect(run(['synth']).stderr).toBe(
-      'mesh-ca.yaml:7:16: warning: role.hosts: the role signs every *.svc name, localhost, any IP address and wildcards, so whoever holds its token can be any service; write "exact"\n',
+      ROOT_WARNING +
+        'mesh-ca.yaml:7:16: warning: role.hosts: the role signs every *.svc name, localhost, any IP address and wildcards, so whoever holds its token can be any service; write "exact"\n',
     );
   });
 
@@ -127,7 +132,10 @@ describe('synth', () => {
     const made = JSON.parse(stdout) as { files: unknown[] };
     expect(made).toMatchObject({
       out: './there',
-      warnings: [{ file: 'mesh-ca.yaml', line: 6, column: 26, path: 'clusters[0].intermediate.key' }],
+      warnings: [
+        { file: 'mesh-ca.yaml', line: 1, column: 1, path: 'root.source' },
+        { file: 'mesh-ca.yaml', line: 6, column: 26, path: 'clusters[0].intermediate.key' },
+      ],
     });
     expect(made.files[0]).toStrictEqual({ path: 'README.md', kind: 'doc', about: 'the runbook: begin here' });
   });
@@ -141,7 +149,7 @@ describe('a secret ID', () => {
     const { status, stdout, stderr } = run(['synth', '--allow-plaintext-secret'], { MESH_CA_SECRET_ID_CLUSTER_1: SECRET });
     expect(status).toBe(0);
     expect(stdout + stderr).not.toContain(SECRET);
-    expect(stderr).toMatch(/^mesh-ca\.yaml:7:25: warning: secret\.delivery: .*\n$/);
+    expect(stderr).toMatch(/^mesh-ca\.yaml:1:1: .*\nmesh-ca\.yaml:7:25: warning: secret\.delivery: .*\n$/);
     const holders = Object.entries(tree('dist')).filter(
       ([, text]) => text.includes(SECRET) || text.includes(Buffer.from(SECRET).toString('base64')),
     );

@@ -48,6 +48,7 @@ test("the guide's config, its secret delivered as a manifest, gives the guide's 
 
 test('every unsafe choice of the guide is warned of, once', () => {
   expect(planMeshCa(config).warnings.map(({ key }) => key)).toEqual([
+    'root.source',
     'intermediate.key',
     'intermediate.maxPathLength',
     'intermediate.tidy',

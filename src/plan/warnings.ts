@@ -1,4 +1,5 @@
-import { MeshCaConfig, UrlsConfig } from '../config/config';
+import { MeshCaConfig, RootConfig, UrlsConfig } from '../config/config';
+import { weakCertificates } from '../config/pem';
 import { CertificatesPlan } from './certificates';
 import { jumpWarning, Planned } from './canary';
 import { isNewerTsb, NEWEST_TSB } from './istio';
@@ -48,13 +49,37 @@ export function sharedWarnings({ root = {}, policyCas: given = [] }: MeshCaConfi
       },
     ];
   });
-  return [...(root.source === 'existing' && root.certificate === undefined ? [taken] : []), ...wide];
+  return [...(root.source === 'existing' && root.certificate === undefined ? [taken] : []), ...rootWarnings(root), ...wide];
+}
+
+/** Names a root whose key is in Vault by our doing, and weak roots that the workloads trust. */
+function rootWarnings({ source = 'import', alsoTrust = [] }: RootConfig): Warning[] {
+  const weak = alsoTrust.flatMap((pem, i) =>
+    weakCertificates(pem).map(({ weakness }): Warning => ({
+      path: ['root', 'alsoTrust', i],
+      key: 'root.alsoTrust',
+      message: `the workloads trust a weak root, which ${weakness}; remove it as soon as no certificate below it is in use`,
+    })),
+  );
+  if (source !== 'import' && source !== 'generate') return weak;
+  const inVault: Warning = {
+    path: ['root', 'source'],
+    key: 'root.source',
+    message: `"${source}" keeps the root's private key in Vault, where a Vault administrator can sign any CA with it; for production, write "offline" with a policy CA in policyCas, as HashiCorp and Istio recommend`,
+  };
+  return [inVault, ...weak];
 }
 
 /** Names the unsafe choices of a cluster. */
 export function warningsOf(settings: Settings, { certificates }: { readonly certificates: CertificatesPlan }): Warning[] {
   const { intermediate = {}, role = {}, appRole = {}, secret = {}, istioCsr = {}, istio = {} } = settings;
+  const { workloadTtl, istiodTtl, servingTtl } = certificates;
   const unsafe: Choice[] = [
+    ...Object.entries({ workloadTtl, istiodTtl, servingTtl }).map(([key, ttl]): Choice => [
+      ['certificates', key],
+      seconds(ttl) > LONGEST_LEAF,
+      `a stolen key can be used for up to ${ttl}, since the mesh checks no revocation; write 24h or less, certificates are renewed automatically`,
+    ]),
     [
       ['intermediate', 'key'],
       intermediate.key === 'exported',
@@ -174,6 +199,9 @@ export function istioWarnings([inUse, canary]: readonly [Planned, ...Planned[]])
 }
 
 const CANARY = 'istio.canary.';
+
+/** Seconds that a certificate of the mesh may be valid for without a warning: Istio's own default for a workload. */
+const LONGEST_LEAF = 86_400;
 
 type Choice = readonly [keys: readonly string[], chosen: boolean, message: string];
 

@@ -235,7 +235,7 @@ export function script(
     '',
     ...stepsFunction(steps),
     '',
-    ...(['setup.sh', 'safe.sh', 'pick.sh', ...texts] as const).map(text => runtime[text]),
+    ...(['setup.sh', 'safe.sh', 'pick.sh', 'weak.sh', ...texts] as const).map(text => runtime[text]),
     'main "$@"',
     '',
   ].join('\n');

@@ -64,6 +64,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     '',
     runtime['safe.sh'],
     runtime['pick.sh'],
+    runtime['weak.sh'],
     runtime['public-keys.sh'],
     ...(requestPolicies.length > 0 ? [runtime['approval.sh']] : []),
     runtime['verify.sh'],

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildPrograms, type Kube, ok, startKube, startVaultDev, type Vault } from './harness';
 import { fingerprints } from './mesh/certificates';
-import { configOf, listed, offlineRoot } from './roots';
+import { configOf, listed, newKey, offlineRoot } from './roots';
 import { dataOf, makeWorld } from './world';
 
 // one for all of the file, with mounts of each test's own.
@@ -112,6 +112,25 @@ describe('a root that Vault has already', () => {
       },
       'pki-nokey holds the root certificate without its key',
     ],
+    ...(
+      [
+        ['its key is weak', 'weak', newKey('rsa', 1024), [], 'has an RSA key of 1024 bits; use at least 2048 bits'],
+        ['its signature is weak', 'sha1', newKey('rsa', 2048), ['-sha1'], 'is signed with sha1WithRSAEncryption; use SHA-256'],
+      ] as const
+    ).map(
+      ([what, name, key, options, message]) =>
+        [
+          what,
+          name,
+          {},
+          async (mount: string) => {
+            ok(await vault.vault(['secrets', 'enable', `-path=${mount}`, '-max-lease-ttl=87600h', 'pki']));
+            const { pem, key: file } = await offlineRoot({ key: [...key, ...options] });
+            await post(`${mount}/config/ca`, { pem_bundle: pem + readFileSync(file, 'utf8') });
+          },
+          message,
+        ] as const,
+    ),
     [
       'it may not sign',
       'usage',

@@ -139,6 +139,7 @@ describe('a root that is not in Vault', () => {
       ],
       [await sign('days', root, c => c.replace(/-days \d+/, '-days 30')), 'before what it is to sign for 157680000 s would'],
       [await sign('long', root, c => c.replace(/-days \d+/, '-days 9999')), 'after the root does'],
+      [await sign('sha1', root, c => c.replace('-sha256', '-sha1')), 'a certificate of --signed is signed with ecdsa-with-SHA1'],
       [await sign('root', other, c => c), 'does not verify to the root'],
     ];
     const keys = await listed(vault, `${mount}/keys`);

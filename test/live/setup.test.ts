@@ -241,6 +241,16 @@ describe('the root', () => {
       ]),
     );
     ok(await run('openssl', [...req, '-keyout', at('short.key'), '-out', at('short.crt'), '-days', '30']));
+    const weak = (name: string, options: readonly string[]) =>
+      run('openssl', [
+        ...['req', '-x509', '-nodes', '-subj', '/CN=x', '-days', '3650', ...options],
+        ...['-keyout', at(`${name}.key`), '-out', at(`${name}.crt`)],
+      ]);
+    ok(await weak('rsa1024', ['-newkey', 'rsa:1024']));
+    ok(await weak('p224', ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp224r1']));
+    ok(await weak('sha1', ['-newkey', 'rsa:2048', '-sha1']));
+    ok(await weak('usage', ['-newkey', 'rsa:2048', '-addext', 'keyUsage=critical,cRLSign']));
+    const pair = (name: string) => ['--root-cert', at(`${name}.crt`), '--root-key', at(`${name}.key`)];
     ok(await run('openssl', ['pkey', '-in', key, '-aes256', '-passout', 'pass:test', '-out', at('encrypted.key')]));
     const refused: [string[], string][] = [
       [[], 'the root certificate: --root-cert FILE'],
@@ -252,6 +262,10 @@ describe('the root', () => {
         '--root-key is no private key that is not encrypted; for an encrypted one: openssl pkey',
       ],
       [['--root-cert', cert, '--root-key', '/dev/null'], '--root-key: /dev/null is empty; where a program was to write the key there'],
+      [pair('rsa1024'), '--root-cert has an RSA key of 1024 bits; use at least 2048 bits'],
+      [pair('p224'), '--root-cert has a key on the curve secp224r1; use P-256, P-384 or P-521'],
+      [pair('sha1'), '--root-cert is signed with sha1WithRSAEncryption; use SHA-256, SHA-384 or SHA-512'],
+      [pair('usage'), '--root-cert has a key usage without keyCertSign'],
       [['--root-cert', at('short.crt'), '--root-key', at('short.key')], 'before what it is to sign for 157680000 s would'],
     ];
     for (const [args, message] of refused) {

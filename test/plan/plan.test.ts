@@ -453,6 +453,9 @@ describe('each unsafe choice is warned of, where it was written', () => {
   test.each<[key: string, cluster: Partial<ClusterConfig>]>([
     ['intermediate.key', { intermediate: { key: 'exported' } }],
     ['intermediate.maxPathLength', { intermediate: { maxPathLength: -1 } }],
+    ['certificates.workloadTtl', { certificates: { workloadTtl: '25h' } }],
+    ['certificates.istiodTtl', { certificates: { istiodTtl: '8760h' } }],
+    ['certificates.servingTtl', { certificates: { servingTtl: '86401s' } }],
     ['role.hosts', { role: { hosts: 'anyService' } }],
     ['role.spiffeIds', { role: { spiffeIds: 'anyPath' } }],
     ['role.maxTtl', { role: { maxTtl: '2h' } }],
@@ -466,14 +469,15 @@ describe('each unsafe choice is warned of, where it was written', () => {
     ['istio.overlay', { istio: { overlay: 'guide' } }],
     ['istio.values.pilot.extraContainerArgs', { istio: { values: { pilot: { extraContainerArgs: ['--own'] } } } }],
   ])('%s', (key, cluster) => {
-    const own = planMeshCa(withCluster(cluster)).warnings;
-    const shared = planMeshCa({ ...base, ...cluster }).warnings;
+    const own = planMeshCa(withCluster(cluster)).clusters[0]?.warnings ?? [];
+    const shared = planMeshCa({ ...base, ...cluster }).clusters[0]?.warnings ?? [];
     expect(own.map(warning => [warning.key, warning.path.join('.')])).toStrictEqual([[key, `clusters.0.${key}`]]);
     expect(shared.map(warning => [warning.key, warning.path.join('.')])).toStrictEqual([[key, key]]);
   });
 
   test.each<[what: string, cluster: Partial<ClusterConfig>]>([
     ['a maxTtl that is what the mesh asks for', { role: { maxTtl: '60m' } }],
+    ['certificates of a day', { certificates: { workloadTtl: '24h', istiodTtl: '1440m', servingTtl: '86400s' } }],
     ['the safe words', { intermediate: { key: 'internal', maxPathLength: 0 }, role: { hosts: 'exact' } }],
     ['the safe words of an AppRole', { auth: 'appRole', appRole: { tokenType: 'batch' }, secret: { delivery: 'script' } }],
     ['an argument by Helm', { target: 'helm', istio: { values: { pilot: { extraContainerArgs: ['--own'] } } } }],
@@ -481,6 +485,23 @@ describe('each unsafe choice is warned of, where it was written', () => {
     ['another way in', { auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } }],
   ])('but not of %s', (_what, cluster) => {
     expect(plan(cluster).warnings).toStrictEqual([]);
+  });
+});
+
+describe('a root whose key is in Vault by our doing', () => {
+  const warned = (root?: MeshCaConfig['root']) => planMeshCa({ ...base, root }).warnings.map(({ key, path }) => [key, path.join('.')]);
+  test.each<[what: string, root: MeshCaConfig['root']]>([
+    ['the default', undefined],
+    ['import', { source: 'import' }],
+    ['generate', { source: 'generate' }],
+  ])('%s is warned of, with what to write instead', (_, root) => {
+    expect(warned(root)).toStrictEqual([['root.source', 'root.source']]);
+    expect(planMeshCa({ ...base, root }).warnings[0]?.message).toContain('write "offline" with a policy CA in policyCas');
+  });
+
+  test('an offline root, and one that Vault has already, are not', () => {
+    expect(warned({ source: 'offline', certificate: rootPem })).toStrictEqual([]);
+    expect(warned({ source: 'existing', certificate: rootPem })).toStrictEqual([]);
   });
 });
 

@@ -129,7 +129,7 @@ still_signs() {
 
 # is_planned_ca ISSUER: says what is wrong where it is not, else sets `ca` to its certificate.
 is_planned_ca() {
-  local certificate cn reason way=''
+  local certificate cn reason weak way=''
   pick '.data | .certificate, (.ca_chain // [] | join("\n")), .key_id // ""' <<<"$1" || return 1
   certificate=$(first_certificate <<<"${picked[0]}") || return 1
   cn=$(subject_cn <<<"$certificate")
@@ -140,6 +140,8 @@ is_planned_ca() {
   elif ! verified "$root" "$certificate" "${picked[1]}"; then
     reason="holds a CA that does not verify to the root $root_place ($(unverified))"
     [[ -z ${generation:-} ]] || way=', or raise intermediate.generation, where the root is another one now'
+  elif weak=$(weakness <<<"$certificate") && [[ -n $weak ]]; then
+    reason="holds a CA ($(described "$certificate")) that $weak"
   else
     ca=$certificate
     return 0

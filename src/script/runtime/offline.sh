@@ -84,7 +84,7 @@ wait_for_signature() {
 
 # refuse_unfit: what was signed has to be what was asked for.
 refuse_unfit() {
-  local path what
+  local path weak what
   what="the certificate of --signed ($(described "$certificate"))"
   [[ $(openssl x509 -noout -pubkey <<<"$certificate") == "$(public_key_of_request <<<"$csr")" ]] ||
     die "$what is not of the key that waits in $mount: have $(request_file) signed"
@@ -94,6 +94,9 @@ refuse_unfit() {
     die "$what is no CA certificate: have it signed with the extensions of $(extension_file)"
   openssl x509 -noout -ext keyUsage <<<"$certificate" 2>/dev/null | grep 'Certificate Sign' >/dev/null ||
     die "$what may not sign certificates (key usage): have it signed with the extensions of $(extension_file)"
+  # those between it and the root too.
+  weak=$(each_certificate weakness <<<"$chain")
+  [[ -z $weak ]] || die "a certificate of --signed $weak"
   path=$(path_of "$certificate")
   [[ $path == "$max_path_length" ]] ||
     die "$what has the path length ${path/#-1/without a bound}, the plan says $max_path_length: have it signed with the extensions of $(extension_file)"

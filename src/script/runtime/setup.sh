@@ -385,14 +385,17 @@ unverified() {
   printf '%s' "${reason:-OpenSSL gives no reason}"
 }
 
-# is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
+# is_root CERTIFICATE WHAT: says what is wrong where it is not one, has ended, or is too weak.
 is_root() {
+  local weak
   if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
     complain "$2 is no CA certificate"
   elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
     complain "$2 has ended: $(end_of <<<"$1")"
   elif ! verified "$1" "$1"; then
     complain "$2 is not self-signed, so it is no root"
+  elif weak=$(weakness <<<"$1") && [[ -n $weak ]]; then
+    complain "$2 $weak"
   else
     return 0
   fi

@@ -321,7 +321,7 @@ check_root() {
     fail "the root $source: $why" 'give the PEM file of the root certificate'
     return
   fi
-  local i
+  local i weak
   for ((i = 1; i <= blocks; i++)); do cat "$tmp/root/$i.pem"; done >"$tmp/root.pem"
   root_prints=$(fingerprints root)
   local roots=$blocks
@@ -329,6 +329,11 @@ check_root() {
   for ((i = 1; i <= roots; i++)); do
     mkdir -p "$tmp/one"
     cp "$tmp/root/$i.pem" "$tmp/one/1.pem"
+    weak=$(weakness <"$tmp/one/1.pem")
+    if [[ -n $weak ]]; then
+      fail "the root $source, $(described one/1), $weak" 'replace it: see "Another root" in the runbook'
+      return
+    fi
     if verified one; then continue; fi
     fail "the root $source is not fit to end a chain: $why, $(described "one/1")" 'give the PEM file of the root certificate, self-signed and in date'
     return
