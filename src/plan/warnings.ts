@@ -1,4 +1,5 @@
 import { MeshCaConfig, UrlsConfig } from '../config/config';
+import { isSignedForAnotherHost, stsOf } from './aws-partitions';
 import { CertificatesPlan } from './certificates';
 import { jumpWarning, Planned } from './canary';
 import { isNewerTsb, NEWEST_TSB } from './istio';
@@ -104,6 +105,11 @@ export function warningsOf(settings: Settings, { certificates }: { readonly cert
       ['appRole', 'secretIdTtl'],
       appRole.secretIdTtl === '0',
       'the secret ID never ends, so a stolen one serves for ever; write "8760h", the setup script renews it',
+    ],
+    [
+      ['aws', 'region'],
+      settings.auth === 'aws' && isSignedForAnotherHost(settings.aws?.region ?? ''),
+      `cert-manager (v1.21.2) signs its login for sts.${settings.aws?.region}.amazonaws.com, while the STS of this partition is ${stsOf(settings.aws?.region ?? '')}; whether that STS accepts the signature is not tested: try the login first, or write auth: jwt`,
     ],
     [
       ['secret', 'delivery'],
