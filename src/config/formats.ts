@@ -110,11 +110,11 @@ export const formats: Readonly<Record<string, Format>> = {
     example: 'cert-manager.cluster-1.example.com',
   },
   iamRoleArn: {
-    pattern: '^arn:aws(-us-gov)?:iam::[0-9]{12}:role(/[A-Za-z0-9+=.@_-]{1,64}){1,8}$',
+    pattern: '^arn:aws(-cn|-us-gov|-eusc|-iso(-[bef])?)?:iam::[0-9]{12}:role(/[A-Za-z0-9+=.@_-]{1,64}){1,8}$',
     says: 'the ARN of an IAM role',
     example: 'arn:aws:iam::123456789012:role/cert-manager',
   },
-  awsRegion: { pattern: '^[a-z]{2}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$', says: 'a region of AWS', example: 'eu-central-1' },
+  awsRegion: { pattern: '^[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$', says: 'a region of AWS', example: 'eu-central-1' },
   trustDomain: { pattern: TRUST_DOMAIN, says: 'a trust domain in lower case', example: 'cluster.local' },
   trustDomainAlias: { pattern: TRUST_DOMAIN, says: 'another trust domain, in lower case', example: 'old.example.com' },
   istioVersion: { pattern: '^1\\.[0-9]{1,2}(\\.[0-9]{1,2})?$', says: 'a version of Istio, in quotes', example: '1.22' },

@@ -1,3 +1,4 @@
+import { partitionOf, stsOf } from './aws-partitions';
 import { IssuerPlan } from './issuer';
 import { TokenFields } from './login';
 import { PolicyPlan } from './policy';
@@ -46,6 +47,13 @@ export function planAws(
     );
   }
   if (region === '') refuse(['aws', 'region'], `'region' is missing in 'aws', auth is "aws", add e.g. region: eu-central-1`);
+  const partition = partitionOf(region).id;
+  if (iamRoleArn !== '' && region !== '' && iamRoleArn.split(':')[1] !== partition) {
+    refuse(
+      ['aws', 'region'],
+      `'region' must be in the partition of 'iamRoleArn', which is ${iamRoleArn.split(':')[1]}; ${region} is in ${partition}: write another region, or the role as "${iamRoleArn.replace(/^arn:[^:]*/, `arn:${partition}`)}"`,
+    );
+  }
   if (!resolveAwsUniqueIds && iamRoleArn.split('/').length > 2) {
     // AWS names who asks without the role's path, and Vault then compares the two as text.
     refuse(
@@ -63,7 +71,7 @@ export function planAws(
     region,
     vaultHeaderValue,
     // cert-manager signs for the regional STS, and Vault has to ask the one that was signed for.
-    client: { sts_endpoint: `https://sts.${region}.amazonaws.com`, sts_region: region, iam_server_id_header_value: vaultHeaderValue },
+    client: { sts_endpoint: stsOf(region), sts_region: region, iam_server_id_header_value: vaultHeaderValue },
     fields: {
       ...token,
       auth_type: 'iam',

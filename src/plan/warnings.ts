@@ -1,5 +1,6 @@
 import { MeshCaConfig, RootConfig, UrlsConfig } from '../config/config';
 import { weakCertificates } from '../config/pem';
+import { isSignedForAnotherHost, stsOf } from './aws-partitions';
 import { CertificatesPlan } from './certificates';
 import { jumpWarning, Planned } from './canary';
 import { isNewerTsb, NEWEST_TSB } from './istio';
@@ -129,6 +130,11 @@ export function warningsOf(settings: Settings, { certificates }: { readonly cert
       ['appRole', 'secretIdTtl'],
       appRole.secretIdTtl === '0',
       'the secret ID never ends, so a stolen one serves for ever; write "8760h", the setup script renews it',
+    ],
+    [
+      ['aws', 'region'],
+      settings.auth === 'aws' && isSignedForAnotherHost(settings.aws?.region ?? ''),
+      `cert-manager (v1.21.2) signs its login for sts.${settings.aws?.region}.amazonaws.com, while the STS of this partition is ${stsOf(settings.aws?.region ?? '')}; whether that STS accepts the signature is not tested: try the login first, or write auth: jwt`,
     ],
     [
       ['secret', 'delivery'],

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { quote, words } from '../script/bash';
 
+/**
+ * The command, as a user runs it in the folder of mesh-ca.yaml. `npx mesh-ca` would download and run any package of that name where this
+ * package is not installed; a path cannot.
+ */
+export const MESH_CA = 'node_modules/.bin/mesh-ca';
+
 /** Writes text as Markdown code; whatever backticks it holds, it cannot end the code. */
 export function code(text: string): string {
   const line = text.replaceAll(/[\r\n\u0085\u2028\u2029]+/g, ' ');

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { isPem } from '../config/pem';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { words } from '../script/bash';
-import { code, shell, yaml } from './markdown';
+import { code, MESH_CA, shell, yaml } from './markdown';
 import { keepPolicyCas, mountAfter, mountGoes, nextGenerations, nextMounts, policyCasGo } from './policy-cas';
 import { makeRoot, readCertificate, runRoot } from './root';
 
@@ -108,7 +108,7 @@ function made(plan: MeshCaPlan): string[] {
         '',
         ...yaml('root:', `  mount: ${mount}`, `  commonName: ${next.commonName}`, ...nextMounts(plan)),
         ...shell(
-          `npx mesh-ca synth --config ${next.folder}.yaml --out ${next.folder}-dist`,
+          `${MESH_CA} synth --config ${next.folder}.yaml --out ${next.folder}-dist`,
           `mkdir -p ${next.folder} && (cd ${next.folder} && bash ../${next.folder}-dist/root/setup.sh)`,
           `cp ${next.folder}/root.pem ${next.certificate}`,
           look,

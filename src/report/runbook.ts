@@ -1,7 +1,7 @@
 import { MADE_BY, FileEntry } from '../output';
 import { MeshCaPlan } from '../plan/plan';
 import { words } from '../script/bash';
-import { code, command, setting, shell, table } from './markdown';
+import { code, command, MESH_CA, setting, shell, table } from './markdown';
 import { fileTable, warningList } from './parts';
 import { policyCaChange } from './policy-cas';
 import { backup, rootCa } from './root';
@@ -24,7 +24,7 @@ export function runbook(plan: MeshCaPlan, files: readonly FileEntry[]): string {
     '',
     `With these files Vault at ${code(vault.server)} becomes the CA of ${clusters.length === 1 ? `the mesh of cluster ${code(clusters[0]?.name ?? '')}` : `${clusters.length} clusters' meshes`}: a workload's certificate is asked for by istio-csr, signed through cert-manager by the cluster's intermediate CA in Vault, and its chain ends in the root CA${root.mount === undefined ? ', which is not in Vault' : ` in the mount ${code(root.mount)}`}.`,
     '',
-    "Run everything in the folder of mesh-ca.yaml, in Bash, on an operator's machine that reaches Vault and the clusters. Here the folder of this file is called `dist/`. To synthesize is to write it anew from mesh-ca.yaml: `npx mesh-ca synth`. Take the sections in their order; each step can be run again.",
+    `Run everything in the folder of mesh-ca.yaml, in Bash, on an operator's machine that reaches Vault and the clusters. Here the folder of this file is called \`dist/\`. To synthesize is to write it anew from mesh-ca.yaml: ${code(`${MESH_CA} synth`)}, which npm installs there with the package cdk8s-mesh-ca. Take the sections in their order; each step can be run again.`,
     '',
     ...secretsIn(plan),
     ...warningList(plan.warnings),

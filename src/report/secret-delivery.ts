@@ -1,6 +1,6 @@
 import { AppRolePlan } from '../plan/app-role';
 import { words } from '../script/bash';
-import { code, shell } from './markdown';
+import { code, MESH_CA, shell } from './markdown';
 import { ClusterContext } from './parts';
 
 /** What there is to do for the secret ID beside setup.sh. */
@@ -32,7 +32,7 @@ function manifest({ path, secret }: AppRolePlan): string[] {
     ...shell(
       `${secret.variable}=$(${words(['vault', 'write', '-force', '-field=secret_id', `${path}/secret-id`])})`,
       `export ${secret.variable}`,
-      words(['npx', 'mesh-ca', 'synth', '--allow-plaintext-secret']),
+      words([MESH_CA, 'synth', '--allow-plaintext-secret']),
     ),
   ];
 }
@@ -88,7 +88,7 @@ function sealed({ cluster, at, kube }: ClusterContext, auth: AppRolePlan, cipher
     ...shell(`${makeSecretId(auth)} \\\n  | ${words([...seal, '--from-file=/dev/stdin'])}`),
     `See: one line of base64, no secret. Write it as ${code('secret.ciphertext')} of this cluster, synthesize again, and apply step 3:`,
     '',
-    ...shell(words(['npx', 'mesh-ca', 'synth']), kube('get', 'sealedsecret', name, '-n', namespace)),
+    ...shell(words([MESH_CA, 'synth']), kube('get', 'sealedsecret', name, '-n', namespace)),
     'See, after step 3: `SYNCED  True`. Then run setup.sh once more: its trial waits for the Secret.',
     '',
     ...destroyOld(auth),

@@ -2,7 +2,7 @@
 // and a real API server. Played are the hand that lays a change over what stands in mesh-ca.yaml, istio-csr, which writes its root file into
 // every namespace, istiod's Deployment, and the waiting: recorded times are rewritten to the past.
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { compileCommand } from '../compiled';
@@ -10,7 +10,7 @@ import { ensureNamespace, type Kube, ok, run, startKube, startVaultDev, tempDir,
 import { makeCsr, verifyChain } from './mesh/certificates';
 import { unbase64 } from './mesh/istio-csr';
 import { deployIstiod, playController } from './mesh/own-ca';
-import { dataOf, makeWorld, programsBefore } from './world';
+import { dataOf, makeWorld } from './world';
 
 jest.setTimeout(400_000);
 let vault: Vault;
@@ -49,10 +49,12 @@ test('a generated root is replaced by the lines of the runbook', async () => {
     clusters: [{ name: 'cluster-1', context: kube.context }],
   };
   const { env } = await makeWorld(base as Parameters<typeof makeWorld>[0], vault, [kube]);
-  const bin = programsBefore({ npx: `shift; exec ${process.execPath} ${command.cli} "$@"` }, {});
+  // as npm links it.
+  mkdirSync(file('node_modules/.bin'), { recursive: true });
+  writeFileSync(file('node_modules/.bin/mesh-ca'), `#!/bin/sh\nexec ${process.execPath} ${command.cli} "$@"\n`, { mode: 0o755 });
   const type = (line: string) =>
-    run('bash', ['-c', line], { cwd: folder, env: { ...env, HOME: kube.env.HOME, PATH: `${bin}:${env.PATH}` }, timeout: 120_000 });
-  const synthesize = async () => ok(await type('npx mesh-ca synth'));
+    run('bash', ['-c', line], { cwd: folder, env: { ...env, HOME: kube.env.HOME, PATH: env.PATH }, timeout: 120_000 });
+  const synthesize = async () => ok(await type('node_modules/.bin/mesh-ca synth'));
   let config: Record<string, unknown> = base;
   const change = (text: string, name = 'mesh-ca.yaml') => {
     const changed = lay(config, parse(text) as Record<string, unknown>);

@@ -103,6 +103,45 @@ test('an IAM role: Vault asks the STS that cert-manager signs for, about a login
   });
 });
 
+// the regions and hosts are those of aws-sdk-go-v2's partitions.json.
+const partitions = [
+  ['aws', 'eu-central-1', 'https://sts.eu-central-1.amazonaws.com'],
+  ['aws', 'ap-southeast-1', 'https://sts.ap-southeast-1.amazonaws.com'],
+  ['aws', 'us-east-1', 'https://sts.us-east-1.amazonaws.com'],
+  ['aws', 'il-central-1', 'https://sts.il-central-1.amazonaws.com'],
+  ['aws-cn', 'cn-north-1', 'https://sts.cn-north-1.amazonaws.com.cn'],
+  ['aws-cn', 'cn-northwest-1', 'https://sts.cn-northwest-1.amazonaws.com.cn'],
+  ['aws-us-gov', 'us-gov-west-1', 'https://sts.us-gov-west-1.amazonaws.com'],
+  ['aws-us-gov', 'us-gov-east-1', 'https://sts.us-gov-east-1.amazonaws.com'],
+  ['aws-eusc', 'eusc-de-east-1', 'https://sts.eusc-de-east-1.amazonaws.eu'],
+  ['aws-iso', 'us-iso-east-1', 'https://sts.us-iso-east-1.c2s.ic.gov'],
+  ['aws-iso-b', 'us-isob-east-1', 'https://sts.us-isob-east-1.sc2s.sgov.gov'],
+  ['aws-iso-e', 'eu-isoe-west-1', 'https://sts.eu-isoe-west-1.cloud.adc-e.uk'],
+  ['aws-iso-f', 'us-isof-south-1', 'https://sts.us-isof-south-1.csp.hci.ic.gov'],
+] as const;
+
+describe.each(partitions)('in partition %s, region %s', (partition, region, sts) => {
+  const inRegion = (arn: string) => ({ ...aws, aws: { ...aws.aws, region, iamRoleArn: `arn:${arn}:iam::123456789012:role/cert-manager` } });
+
+  test('Vault asks the STS of that region', () => {
+    expect(planned(inRegion(partition)).auth).toMatchObject({ client: { sts_endpoint: sts, sts_region: region } });
+  });
+
+  test('a role of another partition is refused', () => {
+    const other = partition === 'aws' ? 'aws-cn' : 'aws';
+    expect(() => planned(inRegion(other))).toThrow(
+      `'region' must be in the partition of 'iamRoleArn', which is ${other}; ${region} is in ${partition}: write another region, or the role as "arn:${partition}:iam::123456789012:role/cert-manager"`,
+    );
+  });
+
+  test('a warning says where cert-manager signs for another host', () => {
+    const warned = planned(inRegion(partition)).warnings.filter(({ key }) => key === 'aws.region');
+    expect(warned.map(({ message }) => message.includes(`while the STS of this partition is ${sts};`))).toEqual(
+      sts.endsWith('.amazonaws.com') ? [] : [true],
+    );
+  });
+});
+
 test.each([
   [
     'clientCertificate',

@@ -33,13 +33,13 @@ test('the next root is made with the next mounts of the policy CAs, since those 
 
 test('each change makes its root in a folder of its own, so that what the one before has left is not taken for it', () => {
   expect(fences()[2]?.slice(0, 3)).toEqual([
-    'npx mesh-ca synth --config next-2.yaml --out next-2-dist',
+    'node_modules/.bin/mesh-ca synth --config next-2.yaml --out next-2-dist',
     'mkdir -p next-2 && (cd next-2 && bash ../next-2-dist/root/setup.sh)',
     'cp next-2/root.pem root-2.pem',
   ]);
   const second = { root: { source: 'generate', mount: 'pki-2', commonName: 'Mesh Root CA 2' } } as const;
   expect(fences(second)[2]?.slice(0, 3)).toEqual([
-    'npx mesh-ca synth --config next-3.yaml --out next-3-dist',
+    'node_modules/.bin/mesh-ca synth --config next-3.yaml --out next-3-dist',
     'mkdir -p next-3 && (cd next-3 && bash ../next-3-dist/root/setup.sh)',
     'cp next-3/root.pem root-3.pem',
   ]);

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
@@ -37,7 +37,6 @@ beforeAll(() => {
     'openssl',
     'jq',
     'base64',
-    'npx',
     'bash',
     'ls',
     'date',
@@ -49,6 +48,8 @@ beforeAll(() => {
     writeFileSync(join(folder, name), recorder);
     chmodSync(join(folder, name), 0o755);
   }
+  mkdirSync(join(folder, 'node_modules/.bin'), { recursive: true });
+  symlinkSync(join(folder, 'mesh-ca'), join(folder, 'node_modules/.bin/mesh-ca'));
   // a folder to go into has to be there.
   symlinkSync('/bin/mkdir', join(folder, 'mkdir'));
 });
@@ -377,7 +378,7 @@ describe('the way in', () => {
         [
           'MESH_CA_SECRET_ID_CLUSTER_1=$(vault write -force -field=secret_id auth/approle/role/cert-manager-cluster-1/secret-id)',
           'export MESH_CA_SECRET_ID_CLUSTER_1',
-          'npx mesh-ca synth --allow-plaintext-secret',
+          'node_modules/.bin/mesh-ca synth --allow-plaintext-secret',
         ],
       ],
     ],
