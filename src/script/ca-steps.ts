@@ -156,18 +156,15 @@ const looksAt = ({ mount, signer }: CaPlan, root: RootPlan): Capabilities => ({
   [`${mount}/roles`]: ['list'],
 });
 
-/** What makes a key and its request: anew, or of the key that a stopped run has left. */
-const requests = ({ mount, key, generation }: CaPlan): Capabilities => ({
+/** What makes a new key and its request; another request of a key that is there, where the plan reuses one or an offline root signs. */
+const requests = ({ mount, key, generation, signer }: CaPlan): Capabilities => ({
   [`${mount}/intermediate/generate/${key}`]: ['update'],
-  ...(key === 'internal'
-    ? {
-        [`${mount}/key/${generation?.reuseKey ? '+' : keyName({ generation })}`]: ['read'],
-        [`${mount}/intermediate/generate/existing`]: ['update'],
-      }
-    : {}),
+  ...(key === 'internal' ? { [`${mount}/key/${keyName({ generation })}`]: ['read'] } : {}),
+  ...(signer === undefined ? { [`${mount}/key/+`]: ['read'] } : {}),
+  ...(signer === undefined || generation?.reuseKey ? { [`${mount}/intermediate/generate/existing`]: ['update'] } : {}),
 });
 
-/** Name of the key in its mount: a run that was stopped before the signature came finds it by that, and makes no other. */
+/** Name of the key in its mount. Vault gives a name once: where it is taken, the script adds a random suffix. */
 const keyName = ({ generation }: Pick<CaPlan, 'generation'>) =>
   (generation?.number ?? 1) === 1 ? 'mesh-ca' : `mesh-ca-${generation?.number}`;
 
@@ -178,11 +175,11 @@ function offlineSteps(id: string, ca: CaPlan, root: RootPlan): Step[] {
     {
       id: `${id}/request`,
       title: `Make the key of ${mount}, and write what the offline root has to sign beside the config`,
-      why: ['internal: the key never leaves Vault. Until it is signed, each run finds the same key.'],
+      why: ['internal: the key never leaves Vault. The request beside the config names it, so each run finds the same key until it is signed.'],
       fields: requestFields(ca),
       unless: ['requested', mount],
       run: [['write_request', mount]],
-      needs: { look: { ...looksAt(ca, root), [`${mount}/key/${keyName(ca)}`]: ['read'] }, act: requests(ca) },
+      needs: { look: { ...looksAt(ca, root), [`${mount}/key/+`]: ['read'] }, act: requests(ca) },
     },
     {
       id: `${id}/issue`,

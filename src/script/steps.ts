@@ -50,7 +50,13 @@ function rootCaSteps(root: RootPlan): Step[] {
       },
     ];
   }
-  const looks: Capabilities = { ...readsRoot(root), [`${mount}/issuers`]: ['list'], 'sys/mounts': ['read'] };
+  const looks: Capabilities = {
+    ...readsRoot(root),
+    [`${mount}/issuers`]: ['list'],
+    [`${mount}/keys`]: ['list'],
+    [`${mount}/roles`]: ['list'],
+    'sys/mounts': ['read'],
+  };
   // the mount may be there already, and serve others: it is never made to allow less.
   // after the root is there: Vault would write them into the root's own certificate too, which nobody revokes.
   const urls = ownUrlsStep(mount, root);

@@ -95,10 +95,15 @@ look_at_ca() {
   return 1
 }
 
-# need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is of another maker.
+# need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is not managed by these scripts. In a mount that they enabled, a
+# stopped run leaves a key; it is never used, and report_other_signers names it.
 need_free_mount() {
+  local rc=0
   keys_of "$1/roles" && not_ours "the mount $1, with its role ${listed[0]}" "$2"
   keys_of "$1/issuers" && not_ours "the mount $1, with its issuers" "$2"
+  is_marked sys/mounts "$1" || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 0)) || ! keys_of "$1/keys" || not_ours "the mount $1, with its key ${listed[0]}" "$2"
   return 0
 }
 
@@ -199,7 +204,8 @@ has_planned_key() {
   grep "Public Key Algorithm: $algorithm" <<<"$text" >/dev/null && grep "Public-Key: ($ca_bits bit" <<<"$text" >/dev/null
 }
 
-# request_ca: sets `csr`. A key that a stopped run has left is used; else one is made. One that is handed out is always a new one.
+# request_ca: sets `csr`. The key is made in the same run: nothing in Vault proves that a key which is there already was made by an earlier
+# run. Only intermediate.reuseKey takes the key of a CA that was verified.
 request_ca() {
   local response key_file former_key='' rc=0
   ((${generation:-1} == 1)) || prepare_generation
@@ -219,19 +225,32 @@ request_ca() {
     csr=$(printf '%s' "$response" | jq -r .data.csr)
     return 0
   fi
-  # the key that is to be taken over, else one that waits.
-  [[ -z $former_key ]] || key_name=$former_key
+  if [[ -n $former_key ]]; then
+    key_id=$former_key
+    request_with_key "$key_id"
+    return 0
+  fi
+  # the planned name can be taken once, so of two runs at the same time one fails here.
   get "$mount/key/$key_name" >/dev/null || rc=$?
-  case $rc in
-    # Vault takes no type and bits for a key that is there.
-    0) response=$(jq --arg key "$key_name" 'del(.key_type, .key_bits) + {key_ref: $key}' <<<"$wanted" | put "$mount/intermediate/generate/existing") ;;
-    1) response=$(jq --arg key "$key_name" '. + {key_name: $key}' <<<"$wanted" | put "$mount/intermediate/generate/internal") ;;
-    *) exit 1 ;;
-  esac
-  csr=$(printf '%s' "$response" | jq -r .data.csr)
-  openssl req -noout -text <<<"$csr" | has_planned_key ||
-    die "the key that waits in $mount for its CA is not $ca_type with $ca_bits bits, as the plan says: plan it so, or have another made: $cli delete $mount/key/$key_name"
+  ((rc <= 1)) || exit 1
+  if ((rc == 0)); then
+    note "a key named $key_name is in $mount already, and it is not used: nothing proves who made it"
+    key_name+=-$(openssl rand -hex 4)
+  fi
+  response=$(jq --arg key "$key_name" '. + {key_name: $key}' <<<"$wanted" | put "$mount/intermediate/generate/internal")
+  pick '.data | .csr, .key_id' < <(printf '%s' "$response")
+  # shellcheck disable=SC2034 # an offline request records the ID.
+  csr=${picked[0]} key_id=${picked[1]}
 }
+
+# request_with_key KEY: sets `csr` to a request of a key that is in the mount. Vault takes no type and bits for it.
+request_with_key() {
+  csr=$(jq --arg key "$1" 'del(.key_type, .key_bits) + {key_ref: $key}' <<<"$wanted" | put "$mount/intermediate/generate/existing" | jq -r .data.csr)
+  openssl req -noout -text <<<"$csr" | has_planned_key ||
+    die "the key $1 in $mount is not $ca_type with $ca_bits bits, as the plan says: plan it so, or have another key made"
+}
+
+public_key_of_request() { openssl req -noout -pubkey; }
 
 # issue_ca MOUNT: key, signature and import are one step, so that a rerun never replaces a CA that a mesh trusts.
 issue_ca() {
@@ -255,13 +274,21 @@ issue_ca() {
   import_ca "$bundle"
 }
 
-# import_ca BUNDLE: the CA first, then what is above it.
+# import_ca BUNDLE: the CA first, then what is above it. `csr` is the request that it was signed for: the CA that the mount holds then must have
+# the same key.
 import_ca() {
-  local imported
+  local imported rc=0
+  forget_signers
+  find_ca "$mount" || rc=$?
+  ((rc != 0)) || die "$mount holds the planned CA by now ($(described "$ca")), and this run did not import it: another run made it at the same time, or somebody else did"
+  ((rc == 1)) || exit 1
   imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$1")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
   forget_signers
-  if ((${generation:-1} > 1)); then find_ca "$mount" && name_issuer "$issuer" "${issuer_name:-}"; fi
+  find_ca "$mount" || die "$mount does not hold the CA that was just imported"
+  [[ $(openssl x509 -noout -pubkey <<<"$ca") == "$(public_key_of_request <<<"$csr")" ]] ||
+    die "the CA in $mount ($(described "$ca")) does not have the key that this run requested a certificate for: somebody else put it there at the same time. Do not use it"
+  ((${generation:-1} == 1)) || name_issuer "$issuer" "${issuer_name:-}"
   ca_present "$mount" || die "$mount does not hold the CA that was just imported"
 }
 

@@ -58,6 +58,9 @@ look_around() {
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
     [[ -n $signer_ca ]] || missing+=("the policy CA in Vault's mount $signer: run dist/root/setup.sh first")
+    # what is signed below it now is trusted for years.
+    [[ -n $known_root || $mode == check ]] ||
+      missing+=("a root certificate to compare with the root in $root_mount, $(described "$root"): $(how_to_accept_root)")
     [[ $take_over == true || $mode == check ]] || has_former || need_free_names
     need_key_file
   elif ((rc == 0)) && [[ $take_over == false && $mode != check ]]; then

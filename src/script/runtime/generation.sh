@@ -67,7 +67,10 @@ may_be_made() {
 # has_former: whether a CA of another generation is there, so that the mount is ours.
 has_former() {
   local at
-  [[ -n $(own_names) ]] || { ((generation > 1)) && nameless "$first_common_name"; }
+  for at in "${!signers[@]}"; do
+    if is_own_name "${signer_names[at]}" && verified_former >/dev/null; then return 0; fi
+  done
+  ((generation > 1)) && nameless "$first_common_name"
 }
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
@@ -111,8 +114,18 @@ prepare_generation() {
   # of the default, where it is one of ours; else of the last one.
   former=$(called "$default_id")
   is_own_name "$former" || former=$(own_names | tail -n 1)
-  [[ -z $former ]] || ! issuer_named "$former" || former_key=${signer_keys[at]}
+  [[ -z $former ]] || ! issuer_named "$former" || ! verified_former || former_key=${signer_keys[at]}
   [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
+}
+
+# verified_former: whether the CA at the place `at` is below the root, or below one that is trusted beside it: a name alone is no proof.
+verified_former() {
+  # shellcheck disable=SC2034 # `verified` reads it: an expired CA was ours all the same.
+  local certificate anytime=true
+  certificate=$(first_certificate <<<"${signer_certificates[at]}")
+  verified "$root"$'\n'"$also_trust" "$certificate" "${signer_chains[at]}" && return 0
+  note "the CA $(described "$certificate") in $mount does not verify to the root, so its key is not reused"
+  return 1
 }
 
 # set_default ID

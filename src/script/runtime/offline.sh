@@ -24,19 +24,39 @@ requested() {
   local rc=0
   find_ca "$1" || rc=$?
   ((rc == 1)) || return "$rc"
-  rc=0
-  get "$mount/key/$key_name" >/dev/null || rc=$?
-  ((rc == 0)) || return "$rc"
-  [[ -f $(request_file) && -f $(extension_file) ]]
+  [[ -f $(request_file) && -f $(extension_file) ]] || return 1
+  waiting_key
 }
 
-# write_request MOUNT: a file that is there already stays as it is; whose it is, is looked at before it is handed out.
+# waiting_key: sets `key_id` to the key that the request beside the config was made with; 1 where the mount does not hold it any more. The file
+# alone proves that an earlier run made the key: whoever writes to Vault can leave a key under any name.
+key_id=
+waiting_key() {
+  local rc=0
+  key_id=$(sed -n 's/^# key \([0-9a-f-]*\)$/\1/p' "$(request_file)" | head -n 1)
+  # a request of an earlier version of this script does not name its key.
+  get "$mount/key/${key_id:-$key_name}" >/dev/null || rc=$?
+  key_id=${key_id:-$key_name}
+  return "$rc"
+}
+
+# write_request MOUNT: makes the key and its request, unless the request beside the config is of a key that waits in the mount. A request of
+# another key stays as it is, and is refused.
 write_request() {
-  local csr path=''
+  local csr path='' former_key='' rc=0
   use_ca "$1"
-  request_ca
+  if [[ -f $(request_file) ]]; then
+    waiting_key || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 0)) || refuse_request
+    ((${generation:-1} == 1)) || prepare_generation
+    same_request
+  else
+    request_ca
+    keep_file "$(request_file)" <<<"# key $key_id
+$csr"
+  fi
   ((max_path_length == -1)) || path=",pathlen:$max_path_length"
-  keep_file "$(request_file)" <<<"$csr"
   keep_file "$(extension_file)" <<<"basicConstraints=critical,CA:TRUE$path
 keyUsage=critical,keyCertSign,cRLSign
 subjectKeyIdentifier=hash
@@ -54,11 +74,11 @@ keep_file() {
 
 # take_signed MOUNT: takes in what the root has signed, or says what it has to sign, and waits.
 take_signed() {
-  local csr certificate chain
+  local csr certificate chain former_key=''
   use_ca "$1"
-  request_ca
-  [[ $(public_key_of_request <"$(request_file)") == "$(public_key_of_request <<<"$csr")" && $(subject_of_request <"$(request_file)") == "$(subject_of_request <<<"$csr")" ]] ||
-    die "$(request_file) is not the request of the key that waits in $mount: move it away with $(extension_file), and run this again"
+  ((${generation:-1} == 1)) || prepare_generation
+  waiting_key || refuse_request
+  same_request
   [[ -n $signed_file ]] || wait_for_signature
   chain=$(<"$signed_file")
   certificate=$(first_certificate <<<"$chain") || die "--signed holds no PEM certificate"
@@ -67,7 +87,14 @@ take_signed() {
 $root"
 }
 
-public_key_of_request() { openssl req -noout -pubkey; }
+# same_request: sets `csr` to the request of the waiting key; ends the script where the request beside the config is another one.
+same_request() {
+  request_with_key "$key_id"
+  [[ $(public_key_of_request <"$(request_file)") == "$(public_key_of_request <<<"$csr")" && $(subject_of_request <"$(request_file)") == "$(subject_of_request <<<"$csr")" ]] ||
+    refuse_request
+}
+refuse_request() { die "$(request_file) is not the request of the key that waits in $mount: move it away with $(extension_file), and run this again for a new key and request"; }
+
 subject_of_request() { openssl req -noout -subject -nameopt RFC2253 | sed 's/^subject=//'; }
 
 wait_for_signature() {

@@ -62,18 +62,32 @@ look_around() {
         missing+=("the root certificate to compare with the CA that $root_mount holds ($(described "$certificate")): --root-cert FILE")
       elif [[ $root_source == generate && -z $known_root && $(subject_cn <<<"$certificate") != "$root_common_name" ]]; then
         die "$root_mount holds another CA ($(described "$certificate")) than the plan generates ('$root_common_name'): choose another mount, or source: import"
+      elif [[ $root_source == generate && -z $known_root ]]; then
+        [[ $mode == check ]] || die "$root_mount holds a root CA already, $(described "$certificate"): $(how_to_accept_root). If nobody knows it, remove it or choose another mount"
+        stray "nothing beside the config proves who made the root CA in $root_mount, $(described "$certificate")"
       fi
       ;;
     1)
       case $root_source in
         import) need_root_files ;;
-        generate) [[ -z $known_root || $mode == check ]] || die "$known_root_source is there ($(described "$known_root")), and $root_mount holds no CA: one that is generated now would be another. Move it away, or run this where its config lies" ;;
+        generate)
+          [[ -z $known_root || $mode == check ]] || die "$known_root_source is there ($(described "$known_root")), and $root_mount holds no CA: one that is generated now would be another. Move it away, or run this where its config lies"
+          [[ $mode == check ]] || need_empty_root_mount
+          ;;
         existing) missing+=("the root CA in Vault's mount $root_mount, issuer $root_ref: root.source is existing, and there is none") ;;
       esac
       ;;
     *) [[ $mode == check && ! -e $work/unanswered ]] || exit 1 ;;
   esac
   ((${#missing[@]} > 0)) || look_at_policy_cas
+}
+
+# need_empty_root_mount: a root is generated in a mount that holds nothing: what is there already could sign beside it.
+need_empty_root_mount() {
+  local what
+  for what in issuers keys roles; do
+    ! keys_of "$root_mount/$what" || not_ours "the mount $root_mount, with its ${what%s} ${listed[0]}" root.mount
+  done
 }
 
 # look_at_policy_cas: those that are there have to be the planned ones; what will sign the others has to be fit for it.
@@ -124,18 +138,30 @@ root_present() {
     note "it ends before a CA below it that is made now would: no further one can be made as planned"
 }
 
-# report_other_roots: what else the mount can sign with, where it is ours alone: two runs at once have each made a root.
+# report_other_roots: what else the mount can sign with, where it is ours alone: issuers, keys, and roles.
 report_other_roots() {
-  local id other default rc=0
+  local id other default used rc=0
+  local -a ids
   is_marked sys/mounts "$root_mount" || rc=$?
   ((rc <= 1)) || return 2
   ((rc == 0)) || return 0
   default=$(get "$root_mount/config/issuers" | jq -r .data.default) || return 2
+  used=$(get "$root_mount/issuer/$default" | jq -r '.data.key_id // ""') || return 2
   keys_of "$root_mount/issuers" || true
-  for id in "${listed[@]}"; do
+  ids=("${listed[@]}")
+  for id in "${ids[@]}"; do
     [[ $id != "$default" ]] || continue
     other=$(get "$root_mount/issuer/$id") && pick '.data | .certificate, .key_id // ""' <<<"$other" || return 2
+    used+=" ${picked[1]}"
     [[ -z ${picked[1]} ]] || stray_issuer "$root_mount" "$id" "${picked[@]}"
+  done
+  keys_of "$root_mount/keys" || true
+  for id in "${listed[@]}"; do
+    [[ " $used " == *" $id "* ]] || stray "key $id in $root_mount has no certificate; to remove it: $cli delete $root_mount/key/$id"
+  done
+  keys_of "$root_mount/roles" || true
+  for id in "${listed[@]}"; do
+    stray "role $root_mount/roles/$id signs with the root, and is not of the plan; to remove it: $cli delete $root_mount/roles/$id"
   done
 }
 
@@ -168,8 +194,13 @@ import_root() {
 }
 
 generate_root() {
+  local answer
   # by a name, which Vault gives once: of two runs at once, one makes the root.
-  jq '. + {issuer_name: "mesh-ca-root"}' <<<"$wanted" | put "$root_mount/root/generate/internal"
+  answer=$(jq '. + {issuer_name: "mesh-ca-root"}' <<<"$wanted" | put "$root_mount/root/generate/internal")
+  # from the answer itself, and at once: what the mount holds later is compared with it.
+  # shellcheck disable=SC2034 # root_from_vault reads both
+  known_root=$(jq -r .data.certificate <<<"$answer" | first_certificate) known_root_source='the root that this run generated'
+  write_root_pem "$known_root"
   root_present || die "the CA generated in $root_mount is not its default issuer"
 }
 
@@ -189,7 +220,12 @@ root_written() {
 write_root() {
   local certificate
   certificate=$(root_from_vault)
-  printf '%s\n' "$certificate" | write_beside root.pem || die "cannot write root.pem in $PWD: $(last_error)"
+  write_root_pem "$certificate"
+}
+
+# write_root_pem CERTIFICATE
+write_root_pem() {
+  printf '%s\n' "$1" | write_beside root.pem || die "cannot write root.pem in $PWD: $(last_error)"
   say "      written: $PWD/root.pem"
 }
 

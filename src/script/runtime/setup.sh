@@ -364,12 +364,13 @@ each_certificate() {
   done
 }
 
-# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts; with `anytime`
+# set, whatever has expired meanwhile.
 verified() {
   printf '%s\n' "$1" >"$work/root.pem"
   printf '%s\n' "$2" >"$work/certificate.pem"
   printf '%s\n' "${3:-$2}" >"$work/chain.pem"
-  verify_only "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+  verify_only "$work/root.pem" ${anytime:+-no_check_time} -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
 # signed_by CERTIFICATE CA: whether this very CA has signed it.
@@ -478,6 +479,12 @@ same_as_known() {
   print=$(fingerprint <<<"$1") || return 1
   prints=$(each_certificate fingerprint <<<"$known_root") || return 1
   grep -xF "$print" >/dev/null <<<"$prints"
+}
+
+# how_to_accept_root: how a root that nothing here knows is accepted, after its fingerprint was compared.
+how_to_accept_root() {
+  printf 'nothing beside the config proves who made it. If its SHA-256 is the one that the run which made it printed (or the one you know), accept it: %s read -field=certificate %s >root.pem; then run this again' \
+    "$cli" "$root_mount/issuer/$(issuer_of "$root_mount" "$root_ref" | jq -r .data.issuer_id)"
 }
 
 # root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
