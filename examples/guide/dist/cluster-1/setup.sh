@@ -52,6 +52,7 @@ readonly cas='[
     "permitted": "",
     "sign": {
       "format": "pem_bundle",
+      "common_name": "test-subordinate.tetrate.info",
       "ttl": "43800h"
     }
   }
@@ -96,32 +97,39 @@ readonly key_bits=2048
 readonly trial_ttl=1h
 readonly step_count=16
 readonly needs='{
-  "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca":["create","update"]}},
-  "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]}},
-  "intermediate/urls": {"look":{"istioca/config/urls":["read"]},"act":{"istioca/config/urls":["create","update"]}},
-  "intermediate/tidy": {"look":{"istioca/config/auto-tidy":["read"]},"act":{"istioca/config/auto-tidy":["create","update"]}},
-  "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"istioca/keys":["list"],"istioca/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca/intermediate/generate/exported":["update"],"istioca/intermediate/set-signed":["update"],"istioca/config/issuers":["update"]}},
-  "role/write": {"look":{"istioca/roles/cluster-local":["read"]},"act":{"istioca/roles/cluster-local":["create","update"],"sys/mounts/istioca/tune":["create","update"]}},
-  "issuer/default": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+/sign/cluster-local":["update"],"istioca/config/issuers":["update"],"sys/mounts/istioca/tune":["create","update"]}},
-  "issuer/retire": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+":["delete"],"istioca/key/+":["delete"],"istioca/config/keys":["update"],"sys/mounts/istioca/tune":["create","update"]}},
-  "policy/write": {"look":{"sys/policies/acl/cert-manager":["read"]},"act":{"sys/policies/acl/cert-manager":["create","update"]}},
-  "approle/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/approle":["create","update","sudo"]}},
-  "approle/lockout": {"look":{"sys/auth":["read"]},"act":{"sys/mounts/auth/approle/tune":["create","update"]}},
-  "approle/write": {"look":{"auth/approle/role/cert-manager":["read"]},"act":{"auth/approle/role/cert-manager":["create","update"]}},
-  "approle/role-id": {"look":{"auth/approle/role/cert-manager/role-id":["read"]},"act":{"auth/approle/role/cert-manager/role-id":["create","update"]}},
+  "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca":["create","update"]},"sends":{"sys/mounts/istioca":[{"type":["pki"],"description":["cdk8s-mesh-ca: CA of cluster-1"]}]},"ca":true},
+  "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]},"sends":{"sys/mounts/istioca/tune":[{"max_lease_ttl":["43800h"]}]}},
+  "intermediate/urls": {"look":{"istioca/config/urls":["read"]},"act":{"istioca/config/urls":["create","update"]},"sends":{"istioca/config/urls":[{"issuing_certificates":[[]],"crl_distribution_points":[[]],"ocsp_servers":[[]],"enable_templating":[false]}]}},
+  "intermediate/tidy": {"look":{"istioca/config/auto-tidy":["read"]},"act":{"istioca/config/auto-tidy":["create","update"]},"sends":{"istioca/config/auto-tidy":[{"enabled":[false]}]}},
+  "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"istioca/keys":["list"],"istioca/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca/intermediate/generate/exported":["update"],"istioca/intermediate/set-signed":["update"],"istioca/config/issuers":["update"]},"sends":{"pki/root/sign-intermediate":[{"csr":[],"format":["pem_bundle"],"common_name":["test-subordinate.tetrate.info"],"ttl":["43800h"]}],"istioca/intermediate/generate/exported":[{"common_name":["test-subordinate.tetrate.info"],"ttl":["43800h"],"key_type":["rsa"],"key_bits":["2048"]}],"istioca/intermediate/set-signed":[{"certificate":[]}],"istioca/config/issuers":[{"default":[]}]},"ca":true},
+  "role/write": {"look":{"istioca/roles/cluster-local":["read"]},"act":{"istioca/roles/cluster-local":["create","update"],"sys/mounts/istioca/tune":["create","update"]},"sends":{"istioca/roles/cluster-local":[{"issuer_ref":["default"],"allowed_domains":[["svc"]],"allowed_domains_template":[false],"allow_any_name":[false],"allow_bare_domains":[false],"allow_subdomains":[true],"allow_glob_domains":[false],"allow_wildcard_certificates":[true],"allow_localhost":[true],"allow_ip_sans":[true],"allowed_uri_sans":[["spiffe://cluster.local/*"]],"allowed_uri_sans_template":[false],"allowed_other_sans":[[]],"allowed_serial_numbers":[[]],"cn_validations":[["email","hostname"]],"enforce_hostnames":[true],"require_cn":[false],"use_csr_common_name":[true],"use_csr_sans":[true],"server_flag":[true],"client_flag":[true],"code_signing_flag":[false],"email_protection_flag":[false],"basic_constraints_valid_for_non_ca":[false],"key_usage":[["DigitalSignature","KeyEncipherment"]],"ext_key_usage":[[]],"ext_key_usage_oids":[[]],"policy_identifiers":[[]],"key_type":["rsa"],"key_bits":["2048"],"ttl":["0"],"max_ttl":["720h"],"not_before_duration":["30s"],"not_after":[""],"not_after_bound":["forbid"],"no_store":[false],"generate_lease":[false]}],"sys/mounts/istioca/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
+  "issuer/default": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+/sign/cluster-local":["update"],"istioca/config/issuers":["update"],"sys/mounts/istioca/tune":["create","update"]},"sends":{"istioca/issuer/+/sign/cluster-local":[{"csr":[],"common_name":[""],"alt_names":[""],"ip_sans":[""],"uri_sans":["spiffe://cluster.local/ns/mesh-ca-trial/sa/default"],"ttl":["1h"],"exclude_cn_from_sans":["true"]}],"istioca/config/issuers":[{"default":[],"default_follows_latest_issuer":[false]}],"sys/mounts/istioca/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]},"ca":true},
+  "issuer/retire": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+":["delete"],"istioca/key/+":["delete"],"istioca/config/keys":["update"],"sys/mounts/istioca/tune":["create","update"]},"sends":{"istioca/config/keys":[{"default":[]}],"sys/mounts/istioca/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
+  "policy/write": {"look":{"sys/policies/acl/cert-manager":["read"]},"act":{"sys/policies/acl/cert-manager":["create","update"]},"sends":{"sys/policies/acl/cert-manager":[{"policy":["path \"istioca/sign/cluster-local\" {\n  capabilities = [\"update\"]\n  allowed_parameters = {\n    \"csr\" = []\n    \"common_name\" = []\n    \"alt_names\" = []\n    \"ip_sans\" = []\n    \"uri_sans\" = []\n    \"ttl\" = []\n    \"exclude_cn_from_sans\" = []\n  }\n}"]}]}},
+  "approle/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/approle":["create","update","sudo"]},"sends":{"sys/auth/approle":[{"type":["approle"],"description":["cdk8s-mesh-ca: logins of cert-manager"]}]}},
+  "approle/lockout": {"look":{"sys/auth":["read"]},"act":{"sys/mounts/auth/approle/tune":["create","update"]},"sends":{"sys/mounts/auth/approle/tune":[{"user_lockout_config":[]}]}},
+  "approle/write": {"look":{"auth/approle/role/cert-manager":["read"]},"act":{"auth/approle/role/cert-manager":["create","update"]},"sends":{"auth/approle/role/cert-manager":[{"token_policies":[["cert-manager"]],"token_ttl":["1h"],"token_max_ttl":["4h"],"token_type":["default"],"token_no_default_policy":[false],"token_explicit_max_ttl":["0"],"token_period":["0"],"token_num_uses":["0"],"token_bound_cidrs":[[]],"secret_id_ttl":["0"],"secret_id_num_uses":["0"],"secret_id_bound_cidrs":[[]],"bind_secret_id":[true]}]}},
+  "approle/role-id": {"look":{"auth/approle/role/cert-manager/role-id":["read"]},"act":{"auth/approle/role/cert-manager/role-id":["create","update"]},"sends":{"auth/approle/role/cert-manager/role-id":[{"role_id":["cluster-1.cert-manager"]}]}},
   "cluster/root-ca": {},
-  "cluster/secret-id": {"look":{"auth/approle/role/cert-manager/secret-id":["list"],"auth/approle/role/cert-manager/secret-id/lookup":["update"]},"act":{"auth/approle/role/cert-manager/secret-id":["update"],"auth/approle/role/cert-manager/secret-id-accessor/destroy":["update"]}},
+  "cluster/secret-id": {"look":{"auth/approle/role/cert-manager/secret-id":["list"],"auth/approle/role/cert-manager/secret-id/lookup":["update"]},"act":{"auth/approle/role/cert-manager/secret-id":["update"],"auth/approle/role/cert-manager/secret-id-accessor/destroy":["update"]},"sends":{"auth/approle/role/cert-manager/secret-id":[{}],"auth/approle/role/cert-manager/secret-id/lookup":[{"secret_id":[]}],"auth/approle/role/cert-manager/secret-id-accessor/lookup":[{"secret_id_accessor":[]}],"auth/approle/role/cert-manager/secret-id-accessor/destroy":[{"secret_id_accessor":[]}]}},
   "trial": {}
 }'
 
 steps() {
   step intermediate/mount 'Enable a PKI secrets engine at istioca'
+  fields '{
+    "type": "pki",
+    "description": "cdk8s-mesh-ca: CA of cluster-1"
+  }'
   unless mount_is istioca pki
-  run vault secrets enable '-description=cdk8s-mesh-ca: CA of cluster-1' -path=istioca pki
+  run write_fields sys/mounts/istioca
 
   step intermediate/tune 'Let istioca issue for at most 43800h'
+  fields '{
+    "max_lease_ttl": "43800h"
+  }'
   unless max_lease_ttl_is istioca 43800h
-  run vault secrets tune -max-lease-ttl=43800h istioca
+  run write_fields sys/mounts/istioca/tune
 
   # None is planned: Envoy and istiod check no revocation by them, and a client that does and does not reach Vault would refuse
   # every certificate. A leaf ends within hours; a CA is taken away by emergency.sh.
@@ -203,12 +211,13 @@ steps() {
     "max_ttl": "720h",
     "not_before_duration": "30s",
     "not_after": "",
+    "not_after_bound": "forbid",
     "no_store": false,
     "generate_lease": false
   }'
   unless same_fields istioca/roles/cluster-local
   run note_longer_leaves
-  run write_fields istioca/roles/cluster-local
+  run write_role istioca/roles/cluster-local
 
   # Tried first, then moved, then recorded in the description of the mount: until when certificates under the one before can live,
   # by Vault's own time. Recorded too late does no harm.
@@ -224,20 +233,29 @@ steps() {
   # cert-manager may ask for a signature, and nothing else.
   step policy/write 'Write the policy cert-manager'
   fields '{
-    "policy": "path \"istioca/sign/cluster-local\" { capabilities = [\"update\"] }"
+    "policy": "path \"istioca/sign/cluster-local\" {\n  capabilities = [\"update\"]\n  allowed_parameters = {\n    \"csr\" = []\n    \"common_name\" = []\n    \"alt_names\" = []\n    \"ip_sans\" = []\n    \"uri_sans\" = []\n    \"ttl\" = []\n    \"exclude_cn_from_sans\" = []\n  }\n}"
   }'
   unless same_fields sys/policies/acl/cert-manager
   run write_fields sys/policies/acl/cert-manager
 
   step approle/mount 'Enable the approle auth method at approle'
+  fields '{
+    "type": "approle",
+    "description": "cdk8s-mesh-ca: logins of cert-manager"
+  }'
   unless auth_is approle approle
-  run vault auth enable '-description=cdk8s-mesh-ca: logins of cert-manager' -path=approle approle
+  run write_fields sys/auth/approle
 
   # After five, Vault would refuse a role ID for 15 minutes, and a role ID is no secret: whoever knows it could stop the mesh, and
   # cert-manager's own attempts with a destroyed secret ID do. A secret ID is too long to be guessed. A mount that is not ours is left alone.
   step approle/lockout 'Have failed logins lock no AppRole of approle'
+  fields '{
+    "user_lockout_config": {
+      "lockout_disable": true
+    }
+  }'
   unless never_locks approle
-  run vault auth tune -user-lockout-disable=true approle
+  run write_fields sys/mounts/auth/approle/tune
 
   # cert-manager logs in anew for each signature: a count of uses would end the mesh at that count.
   step approle/write 'Write the AppRole cert-manager'
@@ -293,6 +311,7 @@ steps() {
   run refuses localhost DNS:localhost 'name localhost not allowed'
   run refuses 'a wildcard' 'DNS:*.cert-manager-istio-csr.cert-manager.svc' 'name [*][.]cert-manager-istio-csr[.]cert-manager[.]svc not allowed'
   run refuses 'a foreign common name' CN=mesh-ca-trial.default.svc,DNS:istiod.istio-system.svc,URI:spiffe://cluster.local/ns/istio-system/sa/istiod-service-account 'name mesh-ca-trial[.]default[.]svc not allowed'
+  run denies 'an end of its own choice (not_after)' URI:spiffe://cluster.local/ns/mesh-ca-trial/sa/default not_after=9999-12-31T23:59:59Z
   run trial_end
 }
 
@@ -319,7 +338,11 @@ usage() {
     printf '  --check             compare Vault and the cluster with the plan, field by field, by reading alone; exit 3 where they differ\n'
     printf '  --repair STEP       put back what one step makes, e.g. %s, and nothing else\n' "$repair_example"
   fi
-  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server%s\n' "${repair_example:+. With --check: that reads alone}"
+  printf '  --print-policy      print the Vault policy of a token that runs this script; it asks no server\n'
+  [[ $needs != *'"ca":true'* ]] || printf '  --print-policy --ca  print what a run needs besides to make a CA, or to let another one sign: at the first run, and for a new generation\n'
+  if [[ -n $repair_example ]]; then
+    printf '  --print-policy --check, --print-policy --repair STEP\n                      print the policy of such a run: it reads all, and writes nothing, or what the step writes\n'
+  fi
   printf '%s' "$options_help"
   printf '  --help              print this\n\n'
   printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
@@ -380,6 +403,8 @@ settled=
 waiting=false
 # the one step that --repair names; none: this repairs nothing.
 repair=
+# whether --print-policy prints the rights of the steps that make a CA, which it leaves out otherwise.
+print_ca=false
 # a step that is done only where an option asks for it; its policy is printed only then.
 unasked=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
@@ -556,8 +581,9 @@ token_ended() {
   printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
-# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
-put() { vault write -format=json "$1" -; }
+# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument. Numbers are sent as strings: a policy
+# that names the values of a parameter compares strings and booleans alone.
+put() { jq 'map_values(if type == "number" then tostring else . end)' | vault write -format=json "$1" -; }
 
 # mount_is MOUNT TYPE, auth_is MOUNT TYPE
 mount_is() { type_is sys/mounts "$@"; }
@@ -609,14 +635,14 @@ compare() {
   local differences
   differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" '
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
-    def same($found; $wanted):
+    def same($key; $found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
       elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
       # what an older server does not know of, it does not do.
-      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
+      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0 or $key == "not_after_bound"
       else $found == $wanted end;
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
-    | if $found == "none" then "none" else $wanted | to_entries[] | select(same($found[.key]; .value) | not)
+    | if $found == "none" then "none" else $wanted | to_entries[] | select(same(.key; $found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
       else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
@@ -810,6 +836,8 @@ compared_root() {
 missing=()
 # whether rights of the token are among it.
 lacks_rights=false
+# whether those of the steps that make a CA are.
+lacks_ca=false
 
 # by their files: a function here is called `vault`, and would be found in its place.
 need_programs() {
@@ -854,9 +882,9 @@ capabilities=
 
 # need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local paths lacks undone='' reason
+  local paths lacks undone='' looking='' reason
   # whether there is an audit device is no need of a step: see audit.sh.
-  paths=$(jq '[.[] | .[] | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
+  paths=$(jq '[.[] | .look, .act | values | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
   # an offline root alone needs nothing of Vault.
   [[ -n $paths ]] || return 0
   capabilities=$(put sys/capabilities-self <<<"$paths" 2>"$work/error") || {
@@ -865,24 +893,34 @@ need_vault() {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
-  lacks=$(lacking 'look act' "$only" <<<"$capabilities")
-  mapfile -t missing < <(sed -n 's/^look: //p' <<<"$lacks")
+  # a repair looks at all, as every run does.
+  [[ -n $repair ]] || looking=$only
+  mapfile -t missing < <(lacking look "$looking" <<<"$capabilities")
   ((${#missing[@]} == 0)) || lacks_rights=true
-  [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
+  lacks=$(lacking act "$only" <<<"$capabilities") || exit 1
+  [[ $mode == run && -n $lacks ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   undone=$only
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
-  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
+  note_lacks_ca "$undone"
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities")
   ((${#missing[@]} == 0)) || lacks_rights=true
 }
 
-# lacking WHEN... STEPS: what the token lacks of what these steps need to look or to act, a line each, e.g. `look: the capability …`; of all
-# steps where none is named. Standard input is what Vault says of its capabilities.
+# note_lacks_ca STEPS: whether the token lacks what those of these steps need that make a CA.
+note_lacks_ca() {
+  local steps
+  steps=$(jq -r --arg steps "$1" '[to_entries[] | select(.value.ca == true and ($steps == "" or (.key | IN($steps | split(" ")[])))) | .key] | join(" ")' <<<"$needs")
+  if [[ -n $steps && -n $(lacking act "$steps" <<<"$capabilities") ]]; then lacks_ca=true; fi
+}
+
+# lacking look|act STEPS: what the token lacks of what these steps need to look or to act, a line each; of all steps where none is named. Standard
+# input is what Vault says of its capabilities.
 lacking() {
-  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has | $when | split(" ")[] as $when
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has
     | [$needs | to_entries[] | select($when == "look" or .key != $unasked) | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
       | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
-      | "\($when): the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
 
 step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
@@ -891,8 +929,9 @@ step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
 note_lacking() {
   local lacks
   [[ -n $capabilities ]] || return 0
-  lacks=$(lacking act "none ${to_do[*]}" <<<"$capabilities" | sed 's/^act: /  - /') || return 2
+  lacks=$(lacking act "none ${to_do[*]}" <<<"$capabilities" | sed 's/^/  - /') || return 2
   [[ -n $lacks ]] || return 0
+  note_lacks_ca "none ${to_do[*]}"
   say 'a run would be refused with this token, which lacks for what is to do:'
   say "$lacks"
   say "$(say_rights)"
@@ -906,13 +945,41 @@ need_step() {
   choose_steps "$repair"
 }
 
-# print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
-# (sys/capabilities-self) is left out.
+# print_policy: what the steps need, in HCL, sorted by path: for a check, what looking needs; for a repair, that and what the one step does;
+# what makes a CA apart from the rest. What Vault's default policy gives (sys/capabilities-self) is left out.
 print_policy() {
   type -P jq >/dev/null || die 'this is missing: the program jq'
-  jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
-    | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
-    | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
+  # shellcheck disable=SC2016 # it is jq's
+  jq -r --arg mode "$mode" --arg only "$only" --arg repair "$repair" --arg unasked "$unasked" --argjson ca "$print_ca" '
+    # as an HCL string: in `${` it would begin a template.
+    def hcl: if type == "array" then "[\(map(hcl) | join(", "))]" elif type == "string" then tojson | gsub("[$][{]"; "\\u0024{") else tojson end;
+    def writes: any(.capabilities[]; IN("create", "update", "patch"));
+    def rights($when): . as $step | .value[$when] // {} | to_entries[]
+      | {path: .key, capabilities: .value, sends: ($step.value.sends // {})[.key], step: $step.key, when: $when, ca: ($step.value.ca == true)};
+    [to_entries[] | rights("look", "act")] as $all
+    # what every request to a path has is required; not where the path is read, since Vault would require it there too.
+    | ($all | group_by(.path) | map(select(all(.[]; (.capabilities | index("read") | not) and (writes | not) or .sends != null))
+      | {key: .[0].path, value: ([.[] | select(writes) | .sends[] | keys] | if . == [] then [] else .[1:] as $rest | .[0] | map(select(. as $name | all($rest[]; index($name)))) end)})
+      | from_entries) as $required
+    | ($only == "" or $repair != "") as $every
+    | def chosen: $only == "" or (.step | IN($only | split(" ")[]));
+    $all | map(select(
+        if $ca then .when == "act" and .ca and .step != $unasked
+        elif .when == "look" then $every or chosen
+        else $mode != "check" and chosen and .step != $unasked and ($only != "" or (.ca | not)) end))
+    | group_by(.path)[] | .[0].path as $path
+    | "path \($path | hcl) {" as $head
+    | "capabilities = \(map(.capabilities[]) | unique | tojson)" as $capabilities
+    | map(select(writes)) as $writes
+    | if $writes == [] or any($writes[]; .sends == null) then "\($head) \($capabilities) }"
+      else [$writes[].sends[] | to_entries[]] | group_by(.key) as $parameters
+      | $head, "  \($capabilities)",
+        (if $parameters == [] then "  denied_parameters = {", "    \("*" | hcl) = []", "  }"
+        else "  allowed_parameters = {",
+          ($parameters[] | "    \(.[0].key | hcl) = \(if any(.[]; .value == []) then [] else map(.value[]) | unique end | hcl)"),
+          "  }" end),
+        ($required[$path] // [] | select(. != []) | "  required_parameters = \(tojson)"),
+        "}" end' <<<"$needs"
 }
 
 # to_do_steps: goes through the steps without a word, and prints those that are to do.
@@ -945,9 +1012,10 @@ stop_if_missing() {
   exit 1
 }
 
-# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own.
+# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own. A batch token lives for
+# the time that it was made for: it cannot be renewed, and makes no other token.
 say_rights() {
-  local words=--print-policy name=${token_policy:-} within=''
+  local words=--print-policy name=${token_policy:-} within='' policies
   [[ -z $vault_namespace ]] || within="-namespace=$(printf %q "$vault_namespace") "
   if [[ $mode == check ]]; then
     words+=' --check' name+=-check
@@ -955,11 +1023,18 @@ say_rights() {
     words+=' --retire' name+=-retire
   elif [[ -n ${closed:-} ]]; then
     words+=" $closed" name+="-$closed"
+  elif [[ -n $repair ]]; then
+    words+=" --repair $repair" name+=-${repair//\//-}
   fi
-  printf 'whoever may write policies gives the rights by this line:\n'
+  policies=-policy=$name
+  printf 'whoever may write policies gives the rights by:\n'
   printf '    bash %q %s | %s policy write %s%s -\n' "$0" "$words" "$cli" "$within" "$name"
-  printf 'a token with that policy is needed then, in VAULT_TOKEN; one that has it already has them at once:\n'
-  printf '    %s token create %s-policy=%s -ttl=1h\n' "$cli" "$within" "$name"
+  if [[ $lacks_ca == true && -z $repair ]]; then
+    printf '    bash %q --print-policy --ca | %s policy write %s%s-ca -\n' "$0" "$cli" "$within" "${token_policy:-}"
+    policies+=" -policy=${token_policy:-}-ca"
+  fi
+  printf 'a token with that is needed then, in VAULT_TOKEN; one that has the policies already has them at once:\n'
+  printf '    %s token create %s-type=batch %s -ttl=1h\n' "$cli" "$within" "$policies"
 }
 
 # main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.
@@ -987,6 +1062,10 @@ main() {
         fi
         ;;
       --print-policy) print=true ;;
+      --ca)
+        [[ $needs == *'"ca":true'* ]] || bad_usage "unknown option '$1'"
+        print_ca=true
+        ;;
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
@@ -998,6 +1077,8 @@ main() {
 
   [[ ${retire:-true} == true ]] || unasked=issuer/retire
   [[ -z $repair ]] || need_step
+  [[ $print_ca == false || ($print == true && $mode == run && -z $repair && ${retire:-false} == false) ]] ||
+    bad_usage '--ca goes with --print-policy, and with no other option'
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
   [[ $only_looks != *--plan*--check* && $only_looks != *--check*--plan* ]] || bad_usage '--plan says what is to do, --check what differs: one of them'
@@ -1287,6 +1368,15 @@ found_at() {
   get "$1" >/dev/null || rc=$?
   ((rc <= 1)) || exit 1
   return "$rc"
+}
+
+# write_role PATH: writes the PKI role. Whether a request can choose its own end is a field of OpenBao's roles: it is written where the server
+# answers with it. Vault does not know it, and the policy of the login refuses that.
+write_role() {
+  local found
+  jq 'del(.not_after_bound)' <<<"$wanted" | put "$1"
+  found=$(get "$1")
+  ! jq -e '.data | has("not_after_bound")' <<<"$found" >/dev/null || write_fields "$1"
 }
 
 not_ours() { missing+=("another name than $1, which is there already and not of this CA: set $2 in the config; or --take-over"); }
@@ -2436,8 +2526,10 @@ sign_at() {
   fi
   openssl req -new -key "$work/trial.key" -subj "/${cn:+CN=$cn}" -addext "subjectAltName=$names" -out "$work/trial.csr" 2>/dev/null
   "$@" write -format=json "$path" common_name="$cn" alt_names="$(of_kind DNS "$names")" ip_sans="$(of_kind IP "$names")" \
-    uri_sans="$(of_kind URI "$names")" ttl="$trial_ttl" exclude_cn_from_sans=true csr=@"$work/trial.csr" 2>"$work/error"
+    uri_sans="$(of_kind URI "$names")" ttl="$trial_ttl" exclude_cn_from_sans=true csr=@"$work/trial.csr" "${also[@]}" 2>"$work/error"
 }
+# what the trial sends beside that: words PARAMETER=VALUE.
+also=()
 
 # of_kind KIND NAMES: prints those of this kind, e.g. of DNS.
 of_kind() {
@@ -2491,6 +2583,19 @@ refuses() {
     trial_done=$((trial_done + 1))
     say "      refused, as it must be: $what"
   fi
+}
+
+# denies WHAT NAMES PARAMETER=VALUE: with this parameter it has to be refused, by the policy of the login: the role would sign the names.
+denies() {
+  local what=$1 names=$2
+  local -a also=("$3")
+  [[ -n $trial_token ]] || return 0
+  if sign "$names" >/dev/null; then
+    die "trial: signed with $what ($3), so a certificate can be valid for longer than the role allows: the login has another policy besides the planned one, take it away"
+  fi
+  grep -F 'permission denied' "$work/error" >/dev/null || die "trial: $what ($3) was refused, but not by the policy: $(last_error)"
+  trial_done=$((trial_done + 1))
+  say "      refused, as it must be: $what"
 }
 
 trial_end() {
