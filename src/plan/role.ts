@@ -57,6 +57,7 @@ export interface RoleFields {
   readonly max_ttl: string;
   readonly not_before_duration: string;
   readonly not_after: string;
+  readonly not_after_bound: string;
   readonly no_store: boolean;
   readonly generate_lease: boolean;
 }
@@ -142,6 +143,8 @@ export function planRole(
       not_before_duration: '30s',
       // a fixed end would win over max_ttl.
       not_after: '',
+      // nor may a request choose its own: a field of OpenBao (2.3). With Vault the policy of the login refuses it.
+      not_after_bound: 'forbid',
       no_store: !(role.storeCertificates ?? false),
       generate_lease: false,
     },

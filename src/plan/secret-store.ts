@@ -1,3 +1,4 @@
+import { PolicyPlan, Rules } from './policy';
 import { jwtBounds, kubernetesBounds } from './service-account';
 import { Settings } from './settings';
 
@@ -22,7 +23,7 @@ export interface StorePlan {
   readonly audience: string;
 
   /** The policy of its login. */
-  readonly policy: { readonly name: string; readonly rules: Readonly<Record<string, readonly string[]>> };
+  readonly policy: PolicyPlan;
 
   /** The role's fields, in Vault's words. */
   readonly fields: Readonly<Record<string, unknown>>;
@@ -32,7 +33,7 @@ export interface StorePlan {
 export function planStore(
   { name: cluster, secret: { store = {} } = {} }: Settings,
   namespace: string,
-  rules: Readonly<Record<string, readonly string[]>>,
+  rules: Rules,
 ): StorePlan {
   const { auth = 'kubernetes', serviceAccount = 'external-secrets-vault' } = store;
   const { mount = auth, role = `external-secrets-${cluster}` } = store;

@@ -133,11 +133,11 @@ export function planSecret(
       return { ...place, delivery, ageRecipient: secret.ageRecipient ?? '' };
     case 'externalSecret': {
       const { mount = 'secret', path: below = `mesh-ca/${cluster}/secret-id` } = secret.kv ?? {};
-      const store = planStore(settings, namespace, { [`${mount}/data/${below}`]: ['read'] });
+      const store = planStore(settings, namespace, { [`${mount}/data/${below}`]: { capabilities: ['read'] } });
       return { ...place, delivery, kv: { mount, path: below }, refreshInterval: refreshOf(settings, secretIdTtl), store };
     }
     case 'externalSecretGenerator': {
-      const store = planStore(settings, namespace, { [`${path}/secret-id`]: ['update'] });
+      const store = planStore(settings, namespace, { [`${path}/secret-id`]: { capabilities: ['update'] } });
       return { ...place, delivery, refreshInterval: refreshOf(settings, secretIdTtl), store };
     }
   }

@@ -5,7 +5,7 @@ import { ClientCertificatePlan } from '../plan/client-certificate';
 import { ClusterPlan } from '../plan/plan';
 import { JwtPlan, KubernetesPlan } from '../plan/service-account';
 import { seconds } from '../plan/ttl';
-import { fieldsAt, marked, Step } from './step';
+import { fieldsAt, markOf, request, Step } from './step';
 import { disablesAuth, forgets, removes } from './undo';
 
 /** What a mount of a cluster's own is marked as. */
@@ -47,12 +47,19 @@ export function ownAuth(auth: AuthPlan): string {
 }
 
 function mountStep({ mount, path }: AuthPlan, type: string, what: string): Step {
+  // in a mount that is there already, nothing is changed: it is never marked.
+  const fields = { type, description: markOf(what) };
   return {
     id: `${type}/mount`,
     title: `Enable the ${type} auth method at ${mount}`,
+    fields,
     unless: ['auth_is', mount, type],
-    run: [['vault', 'auth', 'enable', marked(what), `-path=${mount}`, type]],
-    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${mount}`]: ['create', 'update', 'sudo'] } },
+    run: [['write_fields', `sys/auth/${mount}`]],
+    needs: {
+      look: { 'sys/auth': ['read'] },
+      act: { [`sys/auth/${mount}`]: ['create', 'update', 'sudo'] },
+      sends: { [`sys/auth/${mount}`]: [request(fields)] },
+    },
     undo: disablesAuth(mount, type, path),
   };
 }
@@ -75,7 +82,11 @@ function jwtConfigStep({ mount, issuer, discoveryUrl }: JwtPlan): Step {
     ],
     unless: ['trusts_cluster'],
     run: [['trust_cluster']],
-    needs: { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } },
+    needs: {
+      look: { [path]: ['read'] },
+      act: { [path]: ['create', 'update'] },
+      sends: { [path]: [{ bound_issuer: issuer === undefined ? [] : [issuer], jwt_validation_pubkeys: [] }] },
+    },
   };
 }
 
@@ -98,7 +109,11 @@ function kubernetesConfigStep({ mount, host, reviewer }: KubernetesPlan): Step {
     ],
     unless: ['reviews_tokens'],
     run: [['review_tokens']],
-    needs: { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } },
+    needs: {
+      look: { [path]: ['read'] },
+      act: { [path]: ['create', 'update'] },
+      sends: { [path]: [{ kubernetes_host: [host], kubernetes_ca_cert: [], disable_local_ca_jwt: [true], token_reviewer_jwt: [] }] },
+    },
     undo: forgets('serviceaccount', reviewer, 'cdk8s-mesh-ca/token-ends'),
   };
 }
@@ -158,14 +173,18 @@ const SERVER_MAX_TTL = 768 * 3600;
 function appRoleSteps(auth: AppRolePlan): Step[] {
   const { mount, role, roleId, path, fields } = auth;
   const ttl = fields.secret_id_ttl;
+  const tunePath = `sys/mounts/auth/${mount}/tune`;
+  const tuneFields = { max_lease_ttl: ttl };
+  const lockoutFields = { user_lockout_config: { lockout_disable: true } };
   const tune: Step = {
     id: 'approle/tune',
     title: `Let secret IDs of ${mount} live for ${ttl}`,
     why: ['Without it Vault cuts a secret ID to its default of 768 hours, without a word. A mount that allows more is left alone.'],
+    fields: tuneFields,
     unless: ['auth_allows', mount, String(seconds(ttl))],
-    run: [['vault', 'auth', 'tune', `-max-lease-ttl=${ttl}`, mount]],
-    // the path that the CLI tunes an auth method by.
-    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/mounts/auth/${mount}/tune`]: ['create', 'update'] } },
+    run: [['write_fields', tunePath]],
+    // the path that the CLI tunes an auth method by; that of sys/auth takes sudo.
+    needs: { look: { 'sys/auth': ['read'] }, act: { [tunePath]: ['create', 'update'] }, sends: { [tunePath]: [request(tuneFields)] } },
   };
   const lockout: Step = {
     id: 'approle/lockout',
@@ -174,9 +193,10 @@ function appRoleSteps(auth: AppRolePlan): Step[] {
       'After five, Vault would refuse a role ID for 15 minutes, and a role ID is no secret: whoever knows it could stop the mesh, and',
       "cert-manager's own attempts with a destroyed secret ID do. A secret ID is too long to be guessed. A mount that is not ours is left alone.",
     ],
+    fields: lockoutFields,
     unless: ['never_locks', mount],
-    run: [['vault', 'auth', 'tune', '-user-lockout-disable=true', mount]],
-    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/mounts/auth/${mount}/tune`]: ['create', 'update'] } },
+    run: [['write_fields', tunePath]],
+    needs: { look: { 'sys/auth': ['read'] }, act: { [tunePath]: ['create', 'update'] }, sends: { [tunePath]: [request(lockoutFields)] } },
   };
   return [
     // the one mount that clusters may share.

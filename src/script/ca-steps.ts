@@ -2,7 +2,7 @@ import { CaPlan, RootPlan, SignerPlan } from '../plan/pki';
 import { subjectText } from '../plan/subject';
 import { seconds } from '../plan/ttl';
 import { hasUrls, UrlsFields } from '../plan/urls';
-import { Capabilities, fieldsAt, marked, Step } from './step';
+import { Capabilities, fieldsAt, markOf, request, Request, Sends, Step } from './step';
 import { disables, losesCa } from './undo';
 
 /** Steps that make a CA on a mount of its own. `id` is what their names begin with, `what` what the mount is marked as. */
@@ -79,7 +79,7 @@ export function caConstants(cas: readonly CaPlan[]): string {
       .sort()
       .map(domain => `DNS:${domain}`)
       .join(','),
-    sign: signFields({ ttl, maxPathLength, subject, permittedDnsDomains }),
+    sign: signFields({ commonName, ttl, maxPathLength, subject, permittedDnsDomains }),
   });
   return JSON.stringify(cas.map(of), null, 2);
 }
@@ -90,15 +90,16 @@ export const readsRoot = ({ mount }: RootPlan) => (mount === undefined ? {} : re
 /** What reads the CA of a mount. */
 export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
 
-/** How its issuer signs it, in Vault's words. Of the name in the request Vault takes the common name alone. */
+/** How its issuer signs it, in Vault's words. The name stands here too, so that a policy can require it: Vault would take it from the CSR. */
 function signFields({
+  commonName,
   ttl,
   maxPathLength,
   subject,
   permittedDnsDomains,
-}: Pick<CaPlan, 'ttl' | 'maxPathLength' | 'subject' | 'permittedDnsDomains'>): Record<string, unknown> {
+}: Pick<CaPlan, 'commonName' | 'ttl' | 'maxPathLength' | 'subject' | 'permittedDnsDomains'>): Record<string, unknown> {
   const path = maxPathLength === -1 ? {} : { max_path_length: maxPathLength };
-  return { format: 'pem_bundle', ttl, ...subject, ...permitted(permittedDnsDomains), ...path };
+  return { format: 'pem_bundle', common_name: commonName, ttl, ...subject, ...permitted(permittedDnsDomains), ...path };
 }
 
 /** DNS domains that a CA may sign, in Vault's words. */
@@ -118,21 +119,27 @@ export function pkiMountSteps(
   maxLeaseTtl: string,
   bound: 'mount_allows' | 'max_lease_ttl_is',
 ): Step[] {
+  const enable = { type: 'pki', description: markOf(what) };
+  const tune = { max_lease_ttl: maxLeaseTtl };
+  const [path, tunePath] = [`sys/mounts/${mount}`, `sys/mounts/${mount}/tune`];
   return [
     {
       id: `${id}/mount`,
       title: `Enable a PKI secrets engine at ${mount}`,
+      fields: enable,
       unless: ['mount_is', mount, 'pki'],
-      run: [['vault', 'secrets', 'enable', marked(what), `-path=${mount}`, 'pki']],
-      needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}`]: ['create', 'update'] } },
+      run: [['write_fields', path]],
+      needs: { look: { 'sys/mounts': ['read'] }, act: { [path]: ['create', 'update'] }, sends: { [path]: [request(enable)] } },
+      makesCa: true,
       undo: disables(mount),
     },
     {
       id: `${id}/tune`,
       title: `Let ${mount} issue for ${bound === 'mount_allows' ? 'at least' : 'at most'} ${maxLeaseTtl}`,
+      fields: tune,
       unless: [bound, mount, bound === 'mount_allows' ? String(seconds(maxLeaseTtl)) : maxLeaseTtl],
-      run: [['vault', 'secrets', 'tune', `-max-lease-ttl=${maxLeaseTtl}`, mount]],
-      needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] } },
+      run: [['write_fields', tunePath]],
+      needs: { look: { 'sys/mounts': ['read'] }, act: { [tunePath]: ['create', 'update'] }, sends: { [tunePath]: [request(tune)] } },
     },
   ];
 }
@@ -157,12 +164,45 @@ const looksAt = ({ mount, signer }: CaPlan, root: RootPlan): Capabilities => ({
 });
 
 /** What makes a new key and its request; another request of a key that is there, where the plan reuses one or an offline root signs. */
-const requests = ({ mount, key, generation, signer }: CaPlan): Capabilities => ({
+const requests = (ca: CaPlan): Capabilities => ({
+  ...naming(ca).act,
+  ...makesKey(ca),
+});
+const makesKey = ({ mount, key, generation, signer }: CaPlan): Capabilities => ({
   [`${mount}/intermediate/generate/${key}`]: ['update'],
   ...(key === 'internal' ? { [`${mount}/key/${keyName({ generation })}`]: ['read'] } : {}),
   ...(signer === undefined ? { [`${mount}/key/+`]: ['read'] } : {}),
   ...(signer === undefined || generation?.reuseKey ? { [`${mount}/intermediate/generate/existing`]: ['update'] } : {}),
 });
+
+/** What the request for a CA sends. Which key is there already is known only at run time. */
+function requestSends(ca: CaPlan): Sends {
+  const { mount, key } = ca;
+  const generate = `${mount}/intermediate/generate`;
+  const made = request(requestFields(ca));
+  if (key !== 'internal') return { [`${generate}/${key}`]: [made] };
+  const existing = Object.fromEntries(Object.entries(made).filter(([name]) => name !== 'key_type' && name !== 'key_bits'));
+  return {
+    [`${generate}/internal`]: [{ ...made, key_name: [keyName(ca), `${keyName(ca)}-*`] }],
+    [`${generate}/existing`]: [{ ...existing, key_ref: [] }],
+    ...naming(ca).sends,
+  };
+}
+
+/** What names the issuers of a mount, once there are several generations, and leaves the default where it is. */
+function naming({ mount, generation }: CaPlan): { readonly act: Capabilities; readonly sends: Sends } {
+  if ((generation?.number ?? 1) === 1) return { act: {}, sends: {} };
+  return {
+    act: { [`${mount}/issuer/+`]: ['patch'], [`${mount}/config/issuers`]: ['update'] },
+    sends: {
+      [`${mount}/issuer/+`]: [{ issuer_name: [`${generation?.prefix ?? ''}*`] }],
+      [`${mount}/config/issuers`]: [setsDefault],
+    },
+  };
+}
+
+/** Sets the default issuer, whose ID is known only at run time. */
+export const setsDefault: Request = { default: [], default_follows_latest_issuer: [false] };
 
 /** Name of the key in its mount. Vault gives a name once: where it is taken, the script adds a random suffix. */
 const keyName = ({ generation }: Pick<CaPlan, 'generation'>) =>
@@ -179,7 +219,8 @@ function offlineSteps(id: string, ca: CaPlan, root: RootPlan): Step[] {
       fields: requestFields(ca),
       unless: ['requested', mount],
       run: [['write_request', mount]],
-      needs: { look: { ...looksAt(ca, root), [`${mount}/key/+`]: ['read'] }, act: requests(ca) },
+      needs: { look: { ...looksAt(ca, root), [`${mount}/key/+`]: ['read'] }, act: requests(ca), sends: requestSends(ca) },
+      makesCa: true,
     },
     {
       id: `${id}/issue`,
@@ -191,18 +232,27 @@ function offlineSteps(id: string, ca: CaPlan, root: RootPlan): Step[] {
       fields: requestFields(ca),
       unless: ['ca_present', mount],
       run: [['take_signed', mount]],
-      needs: { look: looksAt(ca, root), act: { ...requests(ca), ...imports(ca) } },
+      needs: {
+        look: looksAt(ca, root),
+        act: { ...requests(ca), ...imports(ca) },
+        sends: { ...requestSends(ca), ...importSends(ca) },
+      },
+      makesCa: true,
       undo: losesCa(mount),
     },
   ];
 }
 
 /** What takes a signed CA in. */
-const imports = ({ mount, generation }: CaPlan): Capabilities => ({
+const imports = ({ mount }: CaPlan): Capabilities => ({
   [`${mount}/intermediate/set-signed`]: ['update'],
   [`${mount}/config/issuers`]: ['update'],
-  // each of several generations has its name.
-  ...((generation?.number ?? 1) > 1 ? { [`${mount}/issuer/+`]: ['patch'] } : {}),
+});
+
+/** What it sends: certificates alone, since Vault takes no key there. */
+const importSends = (ca: CaPlan): Sends => ({
+  [`${ca.mount}/intermediate/set-signed`]: [{ certificate: [] }],
+  [`${ca.mount}/config/issuers`]: [{ default: [] }, ...(naming(ca).sends[`${ca.mount}/config/issuers`] ?? [])],
 });
 
 function issueStep(id: string, ca: CaPlan & { readonly signer: SignerPlan }, root: RootPlan): Step {
@@ -218,7 +268,12 @@ function issueStep(id: string, ca: CaPlan & { readonly signer: SignerPlan }, roo
     fields: requestFields(ca),
     unless: ['ca_present', mount],
     run: [['issue_ca', mount]],
-    needs: { look: looksAt(ca, root), act: { [signer.signPath]: ['update'], ...requests(ca), ...imports(ca) } },
+    needs: {
+      look: looksAt(ca, root),
+      act: { [signer.signPath]: ['update'], ...requests(ca), ...imports(ca) },
+      sends: { [signer.signPath]: [{ csr: [], ...request(signFields(ca)) }], ...requestSends(ca), ...importSends(ca) },
+    },
+    makesCa: true,
     undo: losesCa(mount),
   };
 }

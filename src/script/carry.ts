@@ -1,5 +1,6 @@
 import { AppRolePlan } from '../plan/app-role';
 import { ClusterPlan } from '../plan/plan';
+import { sendsOf } from './delivery-steps';
 import { authConstants, reaches, rootPlace, script } from './setup';
 import { tokenPolicy } from './policy-text';
 import { Step } from './step';
@@ -82,7 +83,7 @@ export function rotationSteps(cluster: ClusterPlan, { path, secret }: AppRolePla
       why: [`The annotation cdk8s-mesh-ca/previous-accessor of Secret ${place} names it.`],
       unless: ['nothing_left'],
       run: [['destroy_previous']],
-      needs: { look: looks, act: destroys },
+      needs: { look: looks, act: destroys, sends: sendsOf(path) },
     },
     {
       id: 'rotate/deliver',
@@ -90,7 +91,7 @@ export function rotationSteps(cluster: ClusterPlan, { path, secret }: AppRolePla
       why: ['Through pipes only. The one before is alive until the new one is proved: a login works at every moment.'],
       unless: ['rotated'],
       run: [['deliver_secret_id']],
-      needs: { look: looks, act: { [`${path}/secret-id`]: ['update'], ...destroys } },
+      needs: { look: looks, act: { [`${path}/secret-id`]: ['update'], ...destroys }, sends: sendsOf(path) },
     },
     {
       id: 'trial',
@@ -105,7 +106,7 @@ export function rotationSteps(cluster: ClusterPlan, { path, secret }: AppRolePla
       // told apart from "nothing to destroy" by the step that has just made another one.
       unless: ['rotated'],
       run: [['destroy_previous'], ['report_other_secret_ids']],
-      needs: { look: looks, act: destroys },
+      needs: { look: looks, act: destroys, sends: sendsOf(path) },
     },
   ];
 }

@@ -1,7 +1,7 @@
 import { AppRolePlan } from '../plan/app-role';
 import { ClusterPlan } from '../plan/plan';
 import { StorePlan } from '../plan/secret-store';
-import { fieldsAt, Step } from './step';
+import { fieldsAt, Sends, Step } from './step';
 import { deletes, removes } from './undo';
 import { policyText } from './policy-text';
 
@@ -35,6 +35,7 @@ function scriptStep({ path, secret }: AppRolePlan): Step {
     needs: {
       look: { [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
       act: { [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/destroy`]: ['update'] },
+      sends: sendsOf(path),
     },
     undo: deletes({ kind: 'Secret', ...secret }),
   };
@@ -50,10 +51,19 @@ function wrapStep({ path, secret }: AppRolePlan, wrapTtl: string): Step {
     needs: {
       look: { [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
       act: { [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/lookup`]: ['update'] },
+      sends: { ...sendsOf(path), [`${path}/secret-id`]: [{ metadata: [] }] },
     },
     undo: deletes({ kind: 'Secret', ...secret }),
   };
 }
+
+/** What is sent to the paths of an AppRole's secret IDs: to make one takes no parameter. */
+export const sendsOf = (path: string): Sends => ({
+  [`${path}/secret-id`]: [{}],
+  [`${path}/secret-id/lookup`]: [{ secret_id: [] }],
+  [`${path}/secret-id-accessor/lookup`]: [{ secret_id_accessor: [] }],
+  [`${path}/secret-id-accessor/destroy`]: [{ secret_id_accessor: [] }],
+});
 
 /** What the External Secrets operator may do; its auth method is there already. */
 function storeSteps({ mount, path, role, policy, fields, serviceAccount }: StorePlan): Step[] {
@@ -62,7 +72,7 @@ function storeSteps({ mount, path, role, policy, fields, serviceAccount }: Store
     {
       id: 'store/policy',
       title: `Write the policy ${policy.name}, for the External Secrets operator`,
-      why: [`It may ${Object.values(policy.rules).flat().join(' and ')} what it carries, and nothing else.`],
+      why: [`It may ${Object.values(policy.rules).flatMap(({ capabilities }) => capabilities).join(' and ')} what it carries, and nothing else.`],
       ...fieldsAt(`sys/policies/acl/${policy.name}`, { policy: policyText(policy.rules) }),
       undo: removes(`sys/policies/acl/${policy.name}`, `the policy ${policy.name}`),
     },
@@ -90,6 +100,7 @@ function kvStep({ path, secret }: AppRolePlan, kv: { readonly mount: string; rea
     needs: {
       look: { 'sys/mounts': ['read'], [place]: ['read'], [`${path}/secret-id`]: ['list'], [`${path}/secret-id/lookup`]: ['update'] },
       act: { [place]: ['create', 'update'], [`${path}/secret-id`]: ['update'], [`${path}/secret-id-accessor/destroy`]: ['update'] },
+      sends: { ...sendsOf(path), [place]: [{ data: [] }] },
     },
     undo: {
       title: `Remove ${kv.mount}/${kv.path}, in all its versions`,

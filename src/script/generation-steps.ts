@@ -1,13 +1,14 @@
 import { ClusterPlan } from '../plan/plan';
 import { seconds } from '../plan/ttl';
-import { readsCa } from './ca-steps';
-import { fieldsAt, Step } from './step';
+import { readsCa, setsDefault } from './ca-steps';
+import { fieldsAt, records, Step } from './step';
 import { trialWorkload } from './trial';
 
 /** Steps that let the planned one of a mount's own CAs sign, and take away those that nothing needs any more. */
 export function generationSteps(cluster: ClusterPlan): Step[] {
   const { intermediate, role } = cluster;
   const { mount } = intermediate;
+  const recorded = records(mount, markedAs(cluster));
   const look = { ...readsCa(mount), [`${mount}/issuers`]: ['list'], 'sys/mounts': ['read'] } as const;
   return [
     {
@@ -26,12 +27,34 @@ export function generationSteps(cluster: ClusterPlan): Step[] {
           [`${mount}/config/issuers`]: ['update'],
           [`sys/mounts/${mount}/tune`]: ['create', 'update'],
         },
+        sends: {
+          // the CSR's own names count, within the role.
+          [`${mount}/issuer/+/sign/${role.name}`]: [
+            {
+              csr: [],
+              common_name: [''],
+              alt_names: [''],
+              ip_sans: [''],
+              uri_sans: [trialWorkload(cluster).replace(/^URI:/, '')],
+              ttl: [cluster.certificates.workloadTtl],
+              exclude_cn_from_sans: ['true'],
+            },
+          ],
+          [`${mount}/config/issuers`]: [setsDefault],
+          ...recorded,
+        },
       },
+      makesCa: true,
       undo: {
         title: `Remove what is recorded in the description of ${mount}`,
         unless: ['nothing_recorded', mount],
         run: [['forget_record', mount]],
-        needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] } },
+        needs: {
+          look: { 'sys/mounts': ['read'] },
+          act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] },
+          // what a mount that was there before is called without the evidence, is not known here.
+          sends: { [`sys/mounts/${mount}/tune`]: [{ description: [] }] },
+        },
       },
     },
     {
@@ -48,16 +71,20 @@ export function generationSteps(cluster: ClusterPlan): Step[] {
           [`${mount}/config/keys`]: ['update'],
           [`sys/mounts/${mount}/tune`]: ['create', 'update'],
         },
+        sends: { [`${mount}/config/keys`]: [{ default: [] }], ...recorded },
       },
     },
   ];
 }
 
+/** What the mount of a cluster's CA is marked as. */
+export const markedAs = ({ name }: Pick<ClusterPlan, 'name'>) => `CA of ${name}`;
+
 /** The PKI role's fields. A role that signed for longer than planned is remembered: what it signed lives on. */
-export function roleFields({ role, intermediate }: ClusterPlan): Pick<Step, 'fields' | 'unless' | 'run' | 'needs'> {
-  const { run, needs, ...step } = fieldsAt(role.path, { ...role.fields });
+export function roleFields({ name, role, intermediate }: ClusterPlan): Pick<Step, 'fields' | 'unless' | 'run' | 'needs'> {
+  const { needs, ...step } = fieldsAt(role.path, { ...role.fields });
   const tune = { [`sys/mounts/${intermediate.mount}/tune`]: ['create', 'update'] } as const;
-  return { ...step, run: [['note_longer_leaves'], ...run], needs: { ...needs, act: { ...needs.act, ...tune } } };
+  return { ...step, run: [['note_longer_leaves'], ['write_role', role.path]], needs: { ...needs, act: { ...needs.act, ...tune }, sends: { ...needs.sends, ...records(intermediate.mount, markedAs({ name })) } } };
 }
 
 /** What the runtime has to know of them. */

@@ -241,8 +241,9 @@ export function script(
   ].join('\n');
 }
 
-/** What each step needs of Vault. */
-const needsOf = (steps: readonly Step[]) => Object.fromEntries(steps.map(step => [step.id, step.needs]));
+/** What each step needs of Vault, and whether it makes a CA. */
+const needsOf = (steps: readonly Step[]) =>
+  Object.fromEntries(steps.map(({ id, needs, makesCa }) => [id, { ...needs, ...(makesCa && { ca: true }) }]));
 
 /** JSON with an entry a line, for the reader of a diff. */
 function lineByLine(entries: Readonly<Record<string, unknown>>): string {

@@ -34,6 +34,13 @@ export interface Step {
   readonly needs: Needs;
 
   /**
+   * Whether it makes a CA, signs one, or decides which one signs: its rights are a policy of their own.
+   *
+   * @default false
+   */
+  readonly makesCa?: boolean;
+
+  /**
    * What takes back what it made: a step of teardown.sh and of emergency.sh, under the same name.
    *
    * @default - it makes nothing, or what it makes goes with what an earlier step made
@@ -59,7 +66,44 @@ export interface Needs {
    * @default - nothing
    */
   readonly act?: Capabilities;
+
+  /**
+   * What it sends to the paths that it writes: the policy of its token allows that alone.
+   *
+   * @default - anything
+   */
+  readonly sends?: Sends;
 }
+
+/**
+ * The requests that are sent to a path: parameters, each with the values that it can have; none where they are known only at run time. What
+ * every request to a path has, the policy requires, unless the path is read too: Vault would then require it of a read.
+ */
+export type Sends = Readonly<Record<string, readonly Request[]>>;
+
+/** Parameters of a request, each with its possible values in the form that a policy compares: a number is sent as a string. */
+export type Request = Readonly<Record<string, readonly Value[]>>;
+
+/** A value that a policy can compare. A `*` at an end of a string is a glob. */
+export type Value = string | boolean | readonly string[];
+
+/** A request with these fields and no others. A map cannot be compared by a policy, so its values are free. */
+export function request(fields: Readonly<Record<string, unknown>>): Request {
+  const values = (value: unknown): readonly Value[] => {
+    if (Array.isArray(value)) return [value.map(String)];
+    if (typeof value === 'boolean') return [value];
+    return typeof value === 'string' || typeof value === 'number' ? [String(value)] : [];
+  };
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, values(value)]));
+}
+
+/**
+ * A request that records evidence in the description of a mount, which keeps its mark. In a mount that was there before, the evidence stands
+ * behind the description that it has.
+ */
+export const records = (mount: string, what: string): Sends => ({
+  [`sys/mounts/${mount}/tune`]: [{ description: [`${markOf(what)}*`, '*]'] }],
+});
 
 /** Vault's capabilities, by path. */
 export type Capabilities = Readonly<Record<string, readonly Capability[]>>;
@@ -73,15 +117,12 @@ export const MARK = 'cdk8s-mesh-ca: ';
 /** What the description of a mount that our scripts enable says. */
 export const markOf = (what: string) => `${MARK}${what}`;
 
-/** The option that marks a mount as ours, where it is enabled; one that is there already is never marked. */
-export const marked = (what: string) => `-description=${markOf(what)}`;
-
 /** A step that compares what Vault holds at a path field by field, and writes it where it differs. */
 export function fieldsAt(path: string, fields: Readonly<Record<string, unknown>>): Pick<Step, 'fields' | 'unless' | 'run' | 'needs'> {
   return {
     fields,
     unless: ['same_fields', path],
     run: [['write_fields', path]],
-    needs: { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } },
+    needs: { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] }, sends: { [path]: [request(fields)] } },
   };
 }

@@ -5,8 +5,8 @@ import { authSteps } from './auth-steps';
 import { aboutPermitted, caSteps, permitted, pkiMountSteps, readsRoot, urlsStep } from './ca-steps';
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
-import { generationSteps, roleFields } from './generation-steps';
-import { Capabilities, fieldsAt, Step } from './step';
+import { generationSteps, markedAs, roleFields } from './generation-steps';
+import { Capabilities, fieldsAt, records, request, Step } from './step';
 import { deletes, losesCa, removes } from './undo';
 
 export { policyText };
@@ -70,29 +70,33 @@ function rootCaSteps(root: RootPlan): Step[] {
         why: ['The key goes to Vault through a pipe. A mount that holds another CA ends the script.'],
         unless: ['root_present'],
         run: [['import_root']],
-        needs: { look: looks, act: { [`${mount}/config/ca`]: ['update'] } },
+        needs: { look: looks, act: { [`${mount}/config/ca`]: ['update'] }, sends: { [`${mount}/config/ca`]: [{ pem_bundle: [] }] } },
+        makesCa: true,
         undo: losesCa(mount),
       },
       urls,
     ];
   }
+  const path = `${mount}/root/generate/internal`;
+  const fields = {
+    common_name: generate.commonName,
+    ...generate.subject,
+    ttl: generate.ttl,
+    key_type: generate.keyType,
+    key_bits: generate.keyBits,
+    ...permitted(generate.permittedDnsDomains),
+  };
   return [
     ...mountSteps,
     {
       id: 'root/generate',
       title: `Generate the root CA in ${mount}`,
       why: ['internal: the key never leaves Vault.', ...aboutPermitted(generate.permittedDnsDomains)],
-      fields: {
-        common_name: generate.commonName,
-        ...generate.subject,
-        ttl: generate.ttl,
-        key_type: generate.keyType,
-        key_bits: generate.keyBits,
-        ...permitted(generate.permittedDnsDomains),
-      },
+      fields,
       unless: ['root_present'],
       run: [['generate_root']],
-      needs: { look: looks, act: { [`${mount}/root/generate/internal`]: ['update'] } },
+      needs: { look: looks, act: { [path]: ['update'] }, sends: { [path]: [{ ...request(fields), issuer_name: ['mesh-ca-root'] }] } },
+      makesCa: true,
       undo: losesCa(mount),
     },
     urls,
@@ -110,7 +114,7 @@ function ownUrlsStep(mount: string, root: RootPlan): Step {
 export function clusterSteps(cluster: ClusterPlan): Step[] {
   const { intermediate, root } = cluster;
   return [
-    ...caSteps('intermediate', `CA of ${cluster.name}`, intermediate, root),
+    ...caSteps('intermediate', markedAs(cluster), intermediate, root),
     {
       id: 'role/write',
       title: `Write the PKI role ${cluster.role.path}`,
@@ -169,7 +173,7 @@ function rootFileSteps({ istioCsr: { rootFile, rootCa } }: ClusterPlan): Step[] 
 }
 
 /** What a change of the root waits for. Who trusts the intermediate alone has no root to change. */
-function trustSteps({ istioCsr: { rootFile }, root, intermediate: { mount } }: ClusterPlan): Step[] {
+function trustSteps({ name, istioCsr: { rootFile }, root, intermediate: { mount } }: ClusterPlan): Step[] {
   if (rootFile !== 'root') return [];
   return [
     {
@@ -183,7 +187,11 @@ function trustSteps({ istioCsr: { rootFile }, root, intermediate: { mount } }: C
       ],
       unless: ['trust_recorded'],
       run: [['record_trust']],
-      needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] } },
+      needs: {
+        look: { 'sys/mounts': ['read'] },
+        act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] },
+        sends: records(mount, markedAs({ name })),
+      },
     },
   ];
 }

@@ -4,8 +4,8 @@ import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { tokenPolicy } from './policy-text';
 import { reaches, rootPlace, script } from './setup';
 import { clusterSteps, rootSteps } from './steps';
-import { Step } from './step';
-import { undoSteps } from './undo';
+import { Capabilities, Step } from './step';
+import { surveys, undoSteps } from './undo';
 
 /** The script that takes back what a cluster's setup.sh made. */
 export function teardownScript(cluster: ClusterPlan): string {
@@ -45,8 +45,10 @@ export const hasTeardown = (plan: Pick<MeshCaPlan, 'root' | 'policyCas'>) => und
 
 /** The script that takes back what dist/root/setup.sh made; the clusters come first. */
 export function rootTeardownScript({ root, policyCas, vault, clusters }: MeshCaPlan): string {
-  const made = rootSteps({ root, policyCas });
-  const steps = undoSteps(made);
+  const [first, ...rest] = undoSteps(rootSteps({ root, policyCas }));
+  // before the first step it looks whether the clusters' CAs are gone.
+  const others = Object.assign({}, ...clusters.map(({ intermediate }) => surveys(intermediate.mount))) as Capabilities;
+  const steps = first ? [{ ...first, needs: { ...first.needs, look: { ...first.needs.look, ...others } } }, ...rest] : [];
   return script(
     `Takes back what setup.sh made for the root CA${root.mount === undefined ? '' : ` in Vault's mount ${root.mount}`}, the last first. What was there before stays.`,
     [],

@@ -15,7 +15,7 @@ export function removes(path: string, what: string, why?: readonly string[]): Un
 }
 
 /** What sees which CAs a mount holds, and what else. */
-const surveys = (mount: string): Capabilities => ({
+export const surveys = (mount: string): Capabilities => ({
   [`${mount}/config/issuers`]: ['read'],
   [`${mount}/issuers`]: ['list'],
   [`${mount}/issuer/+`]: ['read'],
@@ -30,7 +30,11 @@ export function losesCa(mount: string): Undo {
     why: ['One by one, since the mount may hold others.'],
     unless: ['ca_gone', mount],
     run: [['remove_ca', mount]],
-    needs: { look: surveys(mount), act: { [`${mount}/issuer/+`]: ['delete'], [`${mount}/key/+`]: ['update', 'delete'] } },
+    needs: {
+      look: surveys(mount),
+      act: { [`${mount}/issuer/+`]: ['delete'], [`${mount}/key/+`]: ['update', 'delete'] },
+      sends: { [`${mount}/key/+`]: [{ key_name: ['cdk8s-mesh-ca-removed-*'] }] },
+    },
   };
 }
 

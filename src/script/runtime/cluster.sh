@@ -130,6 +130,15 @@ found_at() {
   return "$rc"
 }
 
+# write_role PATH: writes the PKI role. Whether a request can choose its own end is a field of OpenBao's roles: it is written where the server
+# answers with it. Vault does not know it, and the policy of the login refuses that.
+write_role() {
+  local found
+  jq 'del(.not_after_bound)' <<<"$wanted" | put "$1"
+  found=$(get "$1")
+  ! jq -e '.data | has("not_after_bound")' <<<"$found" >/dev/null || write_fields "$1"
+}
+
 not_ours() { missing+=("another name than $1, which is there already and not of this CA: set $2 in the config; or --take-over"); }
 
 # need_key_file: an exported key is handed out once, so the file for it is wanted before the key is made.

@@ -22,7 +22,11 @@ usage_text() {
     printf '  --check             compare Vault and the cluster with the plan, field by field, by reading alone; exit 3 where they differ\n'
     printf '  --repair STEP       put back what one step makes, e.g. %s, and nothing else\n' "$repair_example"
   fi
-  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server%s\n' "${repair_example:+. With --check: that reads alone}"
+  printf '  --print-policy      print the Vault policy of a token that runs this script; it asks no server\n'
+  [[ $needs != *'"ca":true'* ]] || printf '  --print-policy --ca  print what a run needs besides to make a CA, or to let another one sign: at the first run, and for a new generation\n'
+  if [[ -n $repair_example ]]; then
+    printf '  --print-policy --check, --print-policy --repair STEP\n                      print the policy of such a run: it reads all, and writes nothing, or what the step writes\n'
+  fi
   printf '%s' "$options_help"
   printf '  --help              print this\n\n'
   printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
@@ -80,6 +84,8 @@ settled=
 waiting=false
 # the one step that --repair names; none: this repairs nothing.
 repair=
+# whether --print-policy prints the rights of the steps that make a CA, which it leaves out otherwise.
+print_ca=false
 # a step that is done only where an option asks for it; its policy is printed only then.
 unasked=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
@@ -256,8 +262,9 @@ token_ended() {
   printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
-# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
-put() { vault write -format=json "$1" -; }
+# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument. Numbers are sent as strings: a policy
+# that names the values of a parameter compares strings and booleans alone.
+put() { jq 'map_values(if type == "number" then tostring else . end)' | vault write -format=json "$1" -; }
 
 # mount_is MOUNT TYPE, auth_is MOUNT TYPE
 mount_is() { type_is sys/mounts "$@"; }
@@ -309,14 +316,14 @@ compare() {
   local differences
   differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" '
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
-    def same($found; $wanted):
+    def same($key; $found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
       elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
       # what an older server does not know of, it does not do.
-      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
+      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0 or $key == "not_after_bound"
       else $found == $wanted end;
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
-    | if $found == "none" then "none" else $wanted | to_entries[] | select(same($found[.key]; .value) | not)
+    | if $found == "none" then "none" else $wanted | to_entries[] | select(same(.key; $found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
       else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
@@ -519,6 +526,8 @@ compared_root() {
 missing=()
 # whether rights of the token are among it.
 lacks_rights=false
+# whether those of the steps that make a CA are.
+lacks_ca=false
 
 # by their files: a function here is called `vault`, and would be found in its place.
 need_programs() {
@@ -563,9 +572,9 @@ capabilities=
 
 # need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local paths lacks undone='' reason
+  local paths lacks undone='' looking='' reason
   # whether there is an audit device is no need of a step: see audit.sh.
-  paths=$(jq '[.[] | .[] | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
+  paths=$(jq '[.[] | .look, .act | values | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
   # an offline root alone needs nothing of Vault.
   [[ -n $paths ]] || return 0
   capabilities=$(put sys/capabilities-self <<<"$paths" 2>"$work/error") || {
@@ -574,24 +583,34 @@ need_vault() {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
-  lacks=$(lacking 'look act' "$only" <<<"$capabilities")
-  mapfile -t missing < <(sed -n 's/^look: //p' <<<"$lacks")
+  # a repair looks at all, as every run does.
+  [[ -n $repair ]] || looking=$only
+  mapfile -t missing < <(lacking look "$looking" <<<"$capabilities")
   ((${#missing[@]} == 0)) || lacks_rights=true
-  [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
+  lacks=$(lacking act "$only" <<<"$capabilities") || exit 1
+  [[ $mode == run && -n $lacks ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   undone=$only
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
-  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
+  note_lacks_ca "$undone"
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities")
   ((${#missing[@]} == 0)) || lacks_rights=true
 }
 
-# lacking WHEN... STEPS: what the token lacks of what these steps need to look or to act, a line each, e.g. `look: the capability …`; of all
-# steps where none is named. Standard input is what Vault says of its capabilities.
+# note_lacks_ca STEPS: whether the token lacks what those of these steps need that make a CA.
+note_lacks_ca() {
+  local steps
+  steps=$(jq -r --arg steps "$1" '[to_entries[] | select(.value.ca == true and ($steps == "" or (.key | IN($steps | split(" ")[])))) | .key] | join(" ")' <<<"$needs")
+  if [[ -n $steps && -n $(lacking act "$steps" <<<"$capabilities") ]]; then lacks_ca=true; fi
+}
+
+# lacking look|act STEPS: what the token lacks of what these steps need to look or to act, a line each; of all steps where none is named. Standard
+# input is what Vault says of its capabilities.
 lacking() {
-  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has | $when | split(" ")[] as $when
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has
     | [$needs | to_entries[] | select($when == "look" or .key != $unasked) | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
       | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
-      | "\($when): the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
 
 step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
@@ -600,8 +619,9 @@ step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
 note_lacking() {
   local lacks
   [[ -n $capabilities ]] || return 0
-  lacks=$(lacking act "none ${to_do[*]}" <<<"$capabilities" | sed 's/^act: /  - /') || return 2
+  lacks=$(lacking act "none ${to_do[*]}" <<<"$capabilities" | sed 's/^/  - /') || return 2
   [[ -n $lacks ]] || return 0
+  note_lacks_ca "none ${to_do[*]}"
   say 'a run would be refused with this token, which lacks for what is to do:'
   say "$lacks"
   say "$(say_rights)"
@@ -615,13 +635,41 @@ need_step() {
   choose_steps "$repair"
 }
 
-# print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
-# (sys/capabilities-self) is left out.
+# print_policy: what the steps need, in HCL, sorted by path: for a check, what looking needs; for a repair, that and what the one step does;
+# what makes a CA apart from the rest. What Vault's default policy gives (sys/capabilities-self) is left out.
 print_policy() {
   type -P jq >/dev/null || die 'this is missing: the program jq'
-  jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
-    | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
-    | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
+  # shellcheck disable=SC2016 # it is jq's
+  jq -r --arg mode "$mode" --arg only "$only" --arg repair "$repair" --arg unasked "$unasked" --argjson ca "$print_ca" '
+    # as an HCL string: in `${` it would begin a template.
+    def hcl: if type == "array" then "[\(map(hcl) | join(", "))]" elif type == "string" then tojson | gsub("[$][{]"; "\\u0024{") else tojson end;
+    def writes: any(.capabilities[]; IN("create", "update", "patch"));
+    def rights($when): . as $step | .value[$when] // {} | to_entries[]
+      | {path: .key, capabilities: .value, sends: ($step.value.sends // {})[.key], step: $step.key, when: $when, ca: ($step.value.ca == true)};
+    [to_entries[] | rights("look", "act")] as $all
+    # what every request to a path has is required; not where the path is read, since Vault would require it there too.
+    | ($all | group_by(.path) | map(select(all(.[]; (.capabilities | index("read") | not) and ((writes | not) or .sends != null)))
+      | {key: .[0].path, value: ([.[] | select(writes) | .sends[] | keys] | if . == [] then [] else .[1:] as $rest | .[0] | map(select(. as $name | all($rest[]; index($name)))) end)})
+      | from_entries) as $required
+    | ($only == "" or $repair != "") as $every
+    | def chosen: $only == "" or (.step | IN($only | split(" ")[]));
+    $all | map(select(
+        if $ca then .when == "act" and .ca and .step != $unasked
+        elif .when == "look" then $every or chosen
+        else $mode != "check" and chosen and .step != $unasked and ($only != "" or (.ca | not)) end))
+    | group_by(.path)[] | .[0].path as $path
+    | "path \($path | hcl) {" as $head
+    | "capabilities = \(map(.capabilities[]) | unique | tojson)" as $capabilities
+    | map(select(writes)) as $writes
+    | if $writes == [] or any($writes[]; .sends == null) then "\($head) \($capabilities) }"
+      else [$writes[].sends[] | to_entries[]] | group_by(.key) as $parameters
+      | $head, "  \($capabilities)",
+        (if $parameters == [] then "  denied_parameters = {", "    \("*" | hcl) = []", "  }"
+        else "  allowed_parameters = {",
+          ($parameters[] | "    \(.[0].key | hcl) = \(if any(.[]; .value == []) then [] else map(.value[]) | unique end | hcl)"),
+          "  }" end),
+        ($required[$path] // [] | select(. != []) | "  required_parameters = \(tojson)"),
+        "}" end' <<<"$needs"
 }
 
 # to_do_steps: goes through the steps without a word, and prints those that are to do.
@@ -654,9 +702,10 @@ stop_if_missing() {
   exit 1
 }
 
-# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own.
+# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own. A batch token lives for
+# the time that it was made for: it cannot be renewed, and makes no other token.
 say_rights() {
-  local words=--print-policy name=${token_policy:-} within=''
+  local words=--print-policy name=${token_policy:-} within='' policies
   [[ -z $vault_namespace ]] || within="-namespace=$(printf %q "$vault_namespace") "
   if [[ $mode == check ]]; then
     words+=' --check' name+=-check
@@ -664,11 +713,18 @@ say_rights() {
     words+=' --retire' name+=-retire
   elif [[ -n ${closed:-} ]]; then
     words+=" $closed" name+="-$closed"
+  elif [[ -n $repair ]]; then
+    words+=" --repair $repair" name+=-${repair//\//-}
   fi
-  printf 'whoever may write policies gives the rights by this line:\n'
+  policies=-policy=$name
+  printf 'whoever may write policies gives the rights by:\n'
   printf '    bash %q %s | %s policy write %s%s -\n' "$0" "$words" "$cli" "$within" "$name"
-  printf 'a token with that policy is needed then, in VAULT_TOKEN; one that has it already has them at once:\n'
-  printf '    %s token create %s-policy=%s -ttl=1h\n' "$cli" "$within" "$name"
+  if [[ $lacks_ca == true && -z $repair ]]; then
+    printf '    bash %q --print-policy --ca | %s policy write %s%s-ca -\n' "$0" "$cli" "$within" "${token_policy:-}"
+    policies+=" -policy=${token_policy:-}-ca"
+  fi
+  printf 'a token with that is needed then, in VAULT_TOKEN; one that has the policies already has them at once:\n'
+  printf '    %s token create %s-type=batch %s -ttl=1h\n' "$cli" "$within" "$policies"
 }
 
 # main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.
@@ -696,6 +752,10 @@ main() {
         fi
         ;;
       --print-policy) print=true ;;
+      --ca)
+        [[ $needs == *'"ca":true'* ]] || bad_usage "unknown option '$1'"
+        print_ca=true
+        ;;
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
@@ -707,6 +767,8 @@ main() {
 
   [[ ${retire:-true} == true ]] || unasked=issuer/retire
   [[ -z $repair ]] || need_step
+  [[ $print_ca == false || ($print == true && $mode == run && -z $repair && ${retire:-false} == false) ]] ||
+    bad_usage '--ca goes with --print-policy, and with no other option'
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
   [[ $only_looks != *--plan*--check* && $only_looks != *--check*--plan* ]] || bad_usage '--plan says what is to do, --check what differs: one of them'
