@@ -79,7 +79,7 @@ function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | unde
   const files = clusterFiles(cluster, { secretId });
   // setup.sh ends with a login as the service account, so that has to be there.
   const isAccess = ({ path }: OutputFile) => path.startsWith(`${name}/manifests/0-access/`);
-  const used = [
+  const used: OutputFile[] = [
     ...files.filter(isAccess),
     script('setup.sh', clusterScript(cluster), "makes the cluster's intermediate CA and the way in for its cert-manager, and tries both"),
     ...files.filter(file => !isAccess(file)),

@@ -56,6 +56,8 @@ readonly sign_path=istioca-cluster-1/sign/cluster-1
 readonly role_path=istioca-cluster-1/roles/cluster-1
 readonly policy_path=sys/policies/acl/cert-manager-cluster-1
 readonly role_is_exact=true
+readonly closings='block-login: jwt/role policy/write
+block-role: role/write'
 readonly issuer_namespace=istio-system
 readonly istio_namespace=istio-system
 readonly istiod_deployments=istiod
@@ -67,6 +69,7 @@ readonly token_type=batch
 readonly auth_mount=jwt-cluster-1
 readonly auth_role=cert-manager
 readonly service_account=vault-issuer
+readonly binds_uid=true
 readonly audience=vault://istio-system/vault-issuer
 readonly token_issuer=''
 readonly csr_namespace=cert-manager
@@ -85,12 +88,12 @@ readonly needs='{
   "intermediate/urls": {"look":{"istioca-cluster-1/config/urls":["read"]},"act":{"istioca-cluster-1/config/urls":["create","update"]}},
   "intermediate/tidy": {"look":{"istioca-cluster-1/config/auto-tidy":["read"]},"act":{"istioca-cluster-1/config/auto-tidy":["create","update"]}},
   "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca-cluster-1/intermediate/generate/internal":["update"],"istioca-cluster-1/key/mesh-ca":["read"],"istioca-cluster-1/intermediate/generate/existing":["update"],"istioca-cluster-1/intermediate/set-signed":["update"],"istioca-cluster-1/config/issuers":["update"]}},
-  "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
+  "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "issuer/default": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+/sign/cluster-1":["update"],"istioca-cluster-1/config/issuers":["update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "issuer/retire": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+":["delete"],"istioca-cluster-1/key/+":["delete"],"istioca-cluster-1/config/keys":["update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
-  "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["create","update"]}},
+  "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"],"sys/mounts":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "jwt/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/jwt-cluster-1":["create","update","sudo"]}},
-  "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["create","update"]}},
+  "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"],"sys/mounts":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "jwt/config": {"look":{"auth/jwt-cluster-1/config":["read"]},"act":{"auth/jwt-cluster-1/config":["create","update"]}},
   "cluster/root-ca": {},
   "cluster/trust": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
@@ -226,6 +229,8 @@ steps() {
   run vault auth enable '-description=cdk8s-mesh-ca: logins of cert-manager in cluster-1' -path=jwt-cluster-1 jwt
 
   # Batch tokens, since cert-manager logs in anew for each signature: they leave nothing in Vault.
+  # Beside these fields it binds the UID that the service account has in the cluster now (bound_claims): an account that is deleted and
+  # made again has another one, so no token of the old account logs in, however long it is valid.
   step jwt/role 'Write the role cert-manager: service account istio-system/vault-issuer, audience vault://istio-system/vault-issuer'
   fields '{
     "token_policies": [
@@ -246,8 +251,8 @@ steps() {
     ],
     "bound_subject": "system:serviceaccount:istio-system:vault-issuer"
   }'
-  unless same_fields auth/jwt-cluster-1/role/cert-manager
-  run write_fields auth/jwt-cluster-1/role/cert-manager
+  unless bound_to_account auth/jwt-cluster-1/role/cert-manager
+  run bind_to_account auth/jwt-cluster-1/role/cert-manager
 
   # As the API server publishes them at /openid/v1/jwks: it publishes a new key before it signs with it, so run this again then.
   # They are public. A token of another cluster is signed with another key.
@@ -1011,7 +1016,10 @@ main() {
   case $mode in
     check) report_drift ;;
     plan) note_lacking ;;
-    run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
+    run)
+      if declare -F reopened >/dev/null; then reopened; fi
+      if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi
+      ;;
   esac
 }
 
@@ -1113,7 +1121,7 @@ vault_time() {
 is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
-own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
 
 # nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
 nothing_recorded() {
@@ -1152,10 +1160,17 @@ take_over=false
 retire=false
 # the step that is done as far as it can be, and waits for something else.
 left_open=
-options_usage=' [--take-over] [--retire]'
+# whether what emergency.sh has closed is to be opened again.
+reopen=false
+# whether a change of the root goes on without its waits.
+urgent=false
+options_usage=' [--take-over] [--retire] [--reopen] [--urgent NAME]'
 options_help='  --take-over         write over what has a planned name and is of another maker
   --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
                       --print-policy: what that needs too
+  --reopen            open again what emergency.sh has closed; without it a run is refused
+  --urgent NAME       change the root without waiting until every workload trusts it; NAME is the name of the cluster. It breaks
+                      connections, and says which
 '
 if [[ $intermediate_key == exported ]]; then
   options_usage+=' [--exported-key FILE]'
@@ -1171,6 +1186,13 @@ option() {
     take_over=true
   elif [[ $1 == --retire ]]; then
     retire=true
+  elif [[ $1 == --reopen ]]; then
+    reopen=true
+  elif [[ $1 == --urgent ]]; then
+    (($# >= 2)) || bad_usage "--urgent needs the name of the cluster, $cluster"
+    [[ $2 == "$cluster" ]] || refuse "--urgent: '$2' is not the name of the cluster, which is '$cluster': nothing was changed"
+    urgent=true
+    taken=2
   elif [[ $1 == --exported-key && $intermediate_key == exported ]]; then
     (($# >= 2)) || bad_usage "$1 needs a file"
     exported_key_file=$2
@@ -1197,6 +1219,7 @@ before_steps() {
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
 look_around() {
   local rc=0
+  need_open
   find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
@@ -1214,6 +1237,46 @@ look_around() {
   # one step alone needs no more rights than its own.
   [[ -n $only ]] || report_other_logins
   look_at_way_in
+}
+
+# closed_here: prints what emergency.sh has closed of what this run is about, a line each: the command, and when.
+closed_here() {
+  local name ids id at rc
+  while IFS=: read -r name ids; do
+    for id in $ids; do
+      [[ -z $only || " $only " == *" $id "* ]] || continue
+      rc=0
+      at=$(evidence_of "$intermediate_mount" "closed.$name") || rc=$?
+      ((rc <= 1)) || return 2
+      [[ -z $at ]] || printf '%s at %s\n' "$name" "$at"
+      break
+    done
+  done <<<"$closings"
+}
+
+# need_open: what a person has closed stays closed, until a person says that it may be opened.
+need_open() {
+  local found
+  found=$(closed_here) || exit 1
+  [[ -n $found ]] || return 0
+  found=${found//$'\n'/, }
+  if [[ $mode != run ]]; then
+    note "closed by emergency.sh: $found. A run is refused until --reopen says that it may be opened again"
+  elif [[ $reopen == false ]]; then
+    die "emergency.sh has closed this: $found. A run would open it again, so nothing was changed. Once the cause is dealt with, as emergency.md beside this script says: bash $0${repair:+ --repair $repair} --reopen"
+  fi
+}
+
+# reopened: the end of a run: what was closed is open again, so the record of it goes.
+reopened() {
+  local found name
+  local -a words=()
+  [[ $reopen == true ]] || return 0
+  found=$(closed_here) || exit 1
+  while IFS= read -r name; do [[ -z $name ]] || words+=("closed.${name%% *}="); done <<<"$found"
+  ((${#words[@]} > 0)) || return 0
+  record "$intermediate_mount" "${words[@]}" >/dev/null
+  say "opened again, and no longer recorded as closed: ${found//$'\n'/, }"
 }
 
 # report_other_logins: a way in that the config had before is open until somebody closes it.
@@ -1785,6 +1848,7 @@ may_move() {
   before=$(evidence_of "$mount" root) && new=$(root_id <<<"$root") || return 2
   [[ $before != "$new" ]] || return 0
   if [[ -z $before ]]; then
+    ! goes_on "it is not on record which root $mount signs below" "$new" || return 0
     complain "it is not on record which root $mount signs below: set root and intermediate.generation back to what they were, run the setup.sh of that once, and go on from there"
     return 1
   fi
@@ -2047,6 +2111,13 @@ record_trust() {
   record "$intermediate_mount" "${words[@]}"
 }
 
+# goes_on WHY ROOT: whether --urgent has a change of the root go on although it should wait; says what breaks.
+goes_on() {
+  [[ $urgent == true && $mode != check ]] || return 1
+  say "      URGENT, without the wait: $1"
+  say "      what breaks: a workload that does not trust the root $2 yet refuses every connection to and from workloads whose certificates end in it, until it is restarted or its own certificate is renewed, up to $((leaf_seconds / 60)) minutes from now"
+}
+
 # root_may_sign OLD NEW: says what is wrong where a workload would not trust what the new root signs, in this cluster or in another one whose
 # CA ends in the old one still.
 root_may_sign() {
@@ -2054,6 +2125,7 @@ root_may_sign() {
   look_at_workloads || return 1
   refused=$(without "$2")
   if [[ -n $refused ]]; then
+    ! goes_on "$refused does not hand its workloads the root $2" "$2" || return 0
     complain "$refused does not hand its workloads the root $2 that is to sign from now on: write it as root.alsoTrust first, beside the present root, and run the setup.sh of every cluster"
     return 1
   fi
@@ -2062,6 +2134,7 @@ root_may_sign() {
     | if $at == null then "the workloads of \(.key) are not on record as trusting it: run that cluster'\''s setup.sh with it in root.alsoTrust"
       elif ($at | fromdateiso8601) > $now then "the workloads of \(.key) all trust it from \($at) on" else empty end] | join("; ")' <<<"$known") || return 2
   [[ -n $refused ]] || return 0
+  ! goes_on "$refused" "$2" || return 0
   complain "the root $2 must not sign yet: $refused"
   return 1
 }
@@ -2075,6 +2148,11 @@ root_may_go() {
       elif (.value["left.\($id)"] // "1970-01-01T00:00:00Z" | fromdateiso8601) > $now then "certificates of \(.key) live until \(.value["left.\($id)"])"
       else empty end] | join("; ")' <<<"$2") || return 2
   [[ -n $refused ]] || return 0
+  if [[ $urgent == true && $mode != check ]]; then
+    say "      URGENT, without the wait: the root $1 is still needed: $refused"
+    say "      what breaks: a workload whose certificate ends in the root $1 is refused by every workload that does not trust it any more, until it is restarted or its certificate is renewed, up to $((leaf_seconds / 60)) minutes from now"
+    return 0
+  fi
   complain "the root $1 must be trusted still: $refused. name its certificate in root.alsoTrust until then"
   return 1
 }
@@ -2235,8 +2313,40 @@ need_rights() {
   may create "serviceaccounts/$service_account" --subresource=token -n "$issuer_namespace"
 }
 
-# a mount for each cluster: what it holds is this cluster's.
-look_at_way_in() { return 0; }
+# look_at_way_in: a mount for each cluster: what it holds is this cluster's. Where Vault checks the tokens by itself, the login is bound to the
+# account's UID, so the account must exist before.
+look_at_way_in() {
+  [[ $binds_uid == true && $mode == run ]] || return 0
+  [[ -z $only || " $only " == *" jwt/role "* ]] || return 0
+  has_account "$service_account" || missing+=("the service account $issuer_namespace/$service_account in context $context, whose UID the login is bound to: apply the manifests of 0-access first")
+}
+
+# bound_to_account PATH, bind_to_account PATH: whether the login role is as planned, and takes the tokens of this very service account: not those
+# of one of the same name that was deleted.
+bound_to_account() {
+  with_uid || return "$?"
+  same_fields "$1"
+}
+bind_to_account() {
+  with_uid || die "the login is not written: service account $issuer_namespace/$service_account is not in context $context: apply the manifests of 0-access, then run this again"
+  write_fields "$1"
+}
+
+# with_uid: adds the UID of the service account to the step's fields; 1, and a note, where there is no such account.
+with_uid() {
+  local uid
+  uid=$(kube get serviceaccount "$service_account" -n "$issuer_namespace" -o json --ignore-not-found 2>"$work/error") || {
+    complain "cannot read service account $issuer_namespace/$service_account in context $context: $(last_error)"
+    return 2
+  }
+  uid=$(jq -r '.metadata.uid // ""' <<<"$uid") || return 2
+  [[ -n $uid ]] || {
+    note "service account $issuer_namespace/$service_account is not in the cluster, so the login cannot be bound to its UID: apply the manifests of 0-access first"
+    return 1
+  }
+  # a name in a claim that holds a slash or a dot is found by its JSON pointer alone.
+  fields "$(jq --arg uid "$uid" '. + {bound_claims: {"/kubernetes.io/serviceaccount/uid": $uid}}' <<<"$wanted")"
+}
 
 # account_token NAME AUDIENCE DURATION: prints a token of a service account beside the Issuer. An empty audience is the API server's own.
 account_token() {

@@ -65,6 +65,12 @@ function inHours(ttl: string): string {
   return `${text} hour${hours === 1 ? '' : 's'}`;
 }
 
+/** How long a change of the root takes: each of its three parts waits until every workload has another certificate. */
+function untrusted(cluster: ClusterPlan): string {
+  const leaf = longestLeaf(cluster);
+  return `after three rounds of restarts, or without restarts after ${inHours(`${3 * seconds(leaf)}s`)}`;
+}
+
 const SECTIONS = {
   workload: "A workload's key",
   istioCsr: 'istio-csr',
@@ -124,13 +130,13 @@ function decision({ cluster, at }: Context): string[] {
           link(SECTIONS.intermediate),
           `${run('revoke-intermediate')}, then another root`,
           'no certificate is issued until the next generation signs; the change of the root restarts every workload',
-          'when no workload trusts the root any more. Revoking alone cuts nobody off',
+          `when no workload trusts the root any more: ${untrusted(cluster)}. Revoking alone cuts nobody off`,
         ],
         [
           link(SECTIONS.root),
           'another root, with `--urgent`',
           'every workload of every cluster is restarted, some connections fail',
-          'when no workload trusts the root any more',
+          `when no workload trusts the root any more: ${untrusted(cluster)}`,
         ],
       ],
     ),
@@ -352,7 +358,7 @@ function setupToken({ cluster, root, at, vault }: Context): string[] {
   return [
     `## ${SECTIONS.setup}`,
     '',
-    'The setup token can write the policy and the login of cert-manager, and have CAs signed. Delete its policy first: that ends batch tokens too, which cannot be revoked. Then find the accessors of tokens with that policy, and revoke them:',
+    'The setup token can write the policy and the login of cert-manager, and have CAs signed. Delete its policy first: that ends batch tokens too, which cannot be revoked. Then find the accessors of tokens with that policy, and revoke them. Do the same with `mesh-ca-setup-root` if the token of dist/root/setup.sh was stolen:',
     '',
     ...shell(
       vault('policy', 'delete', policy),
@@ -380,7 +386,7 @@ function setupToken({ cluster, root, at, vault }: Context): string[] {
       vault('list', auth.path.slice(0, cut)),
       vault('policy', 'list'),
     ),
-    'Expected output: the certificates with `CA:TRUE` that you know, one issuer for each generation, and the roles and policies that the plan names.',
+    'Expected output: the certificates with `CA:TRUE` that you know, one issuer for each generation, and the roles and policies that the plan names. Certificates of workloads are not listed: the planned role stores none in Vault.',
     '',
     'List every write of that token in the audit log (the path of the file is in `vault audit list -detailed`):',
     '',

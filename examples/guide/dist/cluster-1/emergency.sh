@@ -19,52 +19,63 @@ readonly config_root=''
 readonly root_mount=pki
 readonly root_ref=default
 readonly token_policy=mesh-ca-emergency-cluster-1
-readonly options_usage=' [--yes NAME] block-login | block-role | revoke-intermediate'
+readonly intermediate_mount=istioca
+readonly common_name=test-subordinate.tetrate.info
+readonly generation=1
+readonly issuer_prefix=cluster-1-g
+readonly first_common_name=test-subordinate.tetrate.info
+readonly options_usage=' [--yes NAME] [--generation N | --issuer ID] block-login | block-role | revoke-intermediate'
 readonly options_help='  --yes NAME          the name of the cluster, cluster-1, which is asked for at a terminal otherwise
+  --generation N      the generation of the CA that revoke-intermediate revokes; needed where the mount holds several
+  --issuer ID         the same, by the ID of the issuer in Vault
 
   block-login         cert-manager'\''s way in: nobody logs in as it any more, and the tokens that it has are worth nothing
   block-role          the PKI role istioca/roles/cluster-local: nothing more is signed at it, whoever asks
-  revoke-intermediate the CA of istioca, '\''test-subordinate.tetrate.info'\'': it signs nothing more, for good
+  revoke-intermediate one CA of istioca: it signs nothing more, for good. --generation N or --issuer ID says which, where there are several
 '
-readonly closes='block-login: approle/write policy/write
-block-role: role/write
+readonly closes='block-login: approle/write policy/write block-login/record
+block-role: role/write block-role/record
 revoke-intermediate: issuer/revoke certificate/revoke'
 readonly effects='{
   "block-login": {
     "effects": [
       "cert-manager'\''s login (auth/approle/role/cert-manager) and its policy (cert-manager) are removed: no new login, and a token that was given out before may do nothing, from the first moment on.",
       "A request for a certificate stays pending meanwhile: cert-manager tries a failed login again.",
+      "setup.sh does not open it again until it is run with --reopen: the description of the mount records that it is closed.",
       "What is signed goes on to its end: a workload'\''s certificate for up to 1h, istiod'\''s 1h, istio-csr'\''s own 1h. Nothing is cut off before.",
       "Nothing is renewed, and a pod that starts gets no certificate. A workload asks for its next one at half of its time: the first certificates end about 30m from now, the last 720h from now, and with them the mesh."
     ],
-    "next": "closed. To open it again: bash dist/cluster-1/setup.sh. A token of a login before this lives for up to 4h and gets its rights back then: wait that long where one may be stolen"
+    "next": "closed. To open it again: bash dist/cluster-1/setup.sh --reopen. A token of a login before this lives for up to 4h and gets its rights back then: wait that long where one may be stolen"
   },
   "block-role": {
     "effects": [
       "istioca/roles/cluster-local is removed: each request at istioca/sign/cluster-local is an error from now on. The CA stays, and signs at other roles of istioca, where there are any.",
       "Each request for a certificate that is made meanwhile fails for good: cert-manager asks anew for its own Certificates, istio-csr for a workload that asks again.",
+      "setup.sh does not open it again until it is run with --reopen: the description of the mount records that it is closed.",
       "What is signed goes on to its end: a workload'\''s certificate for up to 1h, istiod'\''s 1h, istio-csr'\''s own 1h. Nothing is cut off before.",
       "Nothing is renewed, and a pod that starts gets no certificate. A workload asks for its next one at half of its time: the first certificates end about 30m from now, the last 720h from now, and with them the mesh."
     ],
-    "next": "closed. To open it again: bash dist/cluster-1/setup.sh --repair role/write. Then have cert-manager ask for what failed meanwhile: by itself it waits an hour, and istiod may have no certificate before that. README.md beside this script has the line"
+    "next": "closed. To open it again: bash dist/cluster-1/setup.sh --repair role/write --reopen. Then have cert-manager ask for what failed meanwhile: by itself it waits an hour, and istiod may have no certificate before that. README.md beside this script has the line"
   },
   "revoke-intermediate": {
     "effects": [
-      "Vault revokes the CA '\''test-subordinate.tetrate.info'\'' on its own mount istioca, and its certificate in the list (CRL) of the mount that signed it, pki. It cannot be undone.",
-      "Revoking cuts nobody off: Envoy, istiod, istio-csr and cert-manager look at no CRL. Who has stolen the key of this CA can go on signing what the mesh trusts: against that, only another root helps, in every cluster that shares this one.",
+      "Vault revokes the CA on its own mount istioca, and its certificate in the list (CRL) of the mount that signed it, pki. It cannot be undone.",
+      "Revoking cuts nobody off: with istio-csr no proxy of the mesh is given a CRL. A person who has stolen the key of this CA can go on signing what the mesh trusts: against that, only another root helps, in every cluster that shares this one.",
       "What is signed goes on to its end: a workload'\''s certificate for up to 1h, istiod'\''s 1h, istio-csr'\''s own 1h. Nothing is cut off before.",
       "Nothing is renewed, and a pod that starts gets no certificate. A workload asks for its next one at half of its time: the first certificates end about 30m from now, the last 720h from now, and with them the mesh."
     ],
-    "next": "revoked. The way on is another CA beside it: raise intermediate.generation of cluster-1 in mesh-ca.yaml, with a key of its own (without intermediate.reuseKey), synthesize, and bash dist/cluster-1/setup.sh. Then have cert-manager ask for what failed meanwhile: by itself it waits an hour, and istiod may have no certificate before that. README.md beside this script has the line"
+    "next": "revoked. Where it was the CA that signs, the way on is another one beside it: raise intermediate.generation of cluster-1 in mesh-ca.yaml, with a key of its own (without intermediate.reuseKey), synthesize, and bash dist/cluster-1/setup.sh. Then have cert-manager ask for what failed meanwhile: by itself it waits an hour, and istiod may have no certificate before that. README.md beside this script has the line"
   }
 }'
-readonly step_count=5
+readonly step_count=7
 readonly needs='{
   "approle/write": {"look":{"auth/approle/role/cert-manager":["read"]},"act":{"auth/approle/role/cert-manager":["delete"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager":["read"]},"act":{"sys/policies/acl/cert-manager":["delete"]}},
+  "block-login/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]}},
   "role/write": {"look":{"istioca/roles/cluster-local":["read"]},"act":{"istioca/roles/cluster-local":["delete"]}},
+  "block-role/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]}},
   "issuer/revoke": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"]},"act":{"istioca/issuer/+/revoke":["update"]}},
-  "certificate/revoke": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/cert/+":["read"]},"act":{"pki/revoke":["update"]}}
+  "certificate/revoke": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/issuers":["list"],"pki/cert/+":["read"],"sys/mounts":["read"]},"act":{"pki/revoke":["update"]}}
 }'
 
 steps() {
@@ -77,20 +88,30 @@ steps() {
   unless gone sys/policies/acl/cert-manager
   run remove sys/policies/acl/cert-manager
 
+  # Last, so that nothing delays the closing. setup.sh reads it.
+  step block-login/record 'Record in the description of istioca that it is closed'
+  unless closing_recorded istioca block-login
+  run record_closing istioca block-login
+
   # Then nothing more is signed at it, whoever asks.
   step role/write 'Remove the PKI role istioca/roles/cluster-local'
   unless gone istioca/roles/cluster-local
   run remove istioca/roles/cluster-local
 
+  # Last, so that nothing delays the closing. setup.sh reads it.
+  step block-role/record 'Record in the description of istioca that it is closed'
+  unless closing_recorded istioca block-role
+  run record_closing istioca block-role
+
   # First, since it is what ends the signing.
-  step issuer/revoke 'Revoke the default issuer of istioca'
-  unless issuer_revoked istioca test-subordinate.tetrate.info
-  run revoke_issuer istioca test-subordinate.tetrate.info
+  step issuer/revoke 'Revoke the CA in istioca'
+  unless issuer_revoked istioca
+  run revoke_issuer istioca
 
   # For those who look at a CRL, and for the record: the mesh does not.
   step certificate/revoke 'Put its certificate into the list of what pki has revoked'
-  unless certificate_revoked istioca test-subordinate.tetrate.info pki
-  run revoke_certificate istioca test-subordinate.tetrate.info pki
+  unless certificate_revoked pki default
+  run revoke_certificate pki default
 }
 
 # ---------------------------------------------------------------------------------------------------------------------------------
@@ -823,7 +844,10 @@ main() {
   case $mode in
     check) report_drift ;;
     plan) note_lacking ;;
-    run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
+    run)
+      if declare -F reopened >/dev/null; then reopened; fi
+      if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi
+      ;;
   esac
 }
 
@@ -836,6 +860,109 @@ pick() {
   local -a options=("${@:1:$#-1}")
   mapfile -d '' -t picked < <(jq -j "${options[@]}" "${!#}"' | tostring | split("\u0000") | join("") + "\u0000"')
   wait "$!"
+}
+
+# --- what a mount's description says -----------------------------------------------------------------------------------------------
+
+# what the description of each mount begins with that these scripts have enabled; a mount without it was there before.
+readonly MARK='cdk8s-mesh-ca: '
+
+# description_of sys/mounts|sys/auth MOUNT: prints it; 1 where there is no such mount.
+description_of() {
+  local table found
+  table=$(get "$1") || return 2
+  # the first letter tells one without a description from none.
+  found=$(jq -r --arg mount "$2/" '(.data // .)[$mount] // empty | "=\(.description // "")"' <<<"$table") || return 2
+  [[ -n $found ]] || return 1
+  printf '%s\n' "${found#=}"
+}
+
+# is_marked sys/mounts|sys/auth MOUNT: whether these scripts have enabled it; 1 where they have not, or where there is none.
+is_marked() {
+  local description rc=0
+  description=$(description_of "$1" "$2") || rc=$?
+  ((rc == 0)) || return "$rc"
+  [[ $description == "$MARK"* ]]
+}
+
+# Evidence: what a run has to tell a later one, in words KEY=VALUE, between brackets at the end of the description of a secrets engine:
+# "cdk8s-mesh-ca: CA of east [east-g1.until=2030-01-31T12:00:00Z]". A mount that is not ours can have such words too; they do not mark it.
+# shellcheck disable=SC2016 # it is jq's
+readonly EVIDENCE='def evidence: (capture("^(?<text>[^\u0000]*?) ?\\[(?<words>[^ =\\[\\]]+=[^ =\\[\\]]*( [^ =\\[\\]]+=[^ =\\[\\]]*)*)\\]$") // {text: ., words: ""})
+  | {text, words: [.words | split(" ")[] | select(. != "") | split("=") | {key: .[0], value: .[1]}] | from_entries};'
+
+# evidence_in MOUNT: prints its words KEY=VALUE, a line each; 1 where there is no such mount. Ours hold no line break.
+evidence_in() { kept evidence "$1" read_evidence "$1"; }
+read_evidence() {
+  local table rc=0
+  table=$(get sys/mounts) || return 2
+  # 4: jq had nothing to say.
+  jq -er --arg mount "$1/" "$EVIDENCE"' (.data // .)[$mount] // empty | .description // "" | evidence.words
+    | to_entries | map("\(.key)=\(.value)" | select(contains("\n") | not)) | join("\n")' <<<"$table" || rc=$?
+  case $rc in
+    0) ;;
+    4) return 1 ;;
+    *) return 2 ;;
+  esac
+}
+
+# evidence_of MOUNT KEY: prints the value of a word; an empty line where there is none.
+evidence_of() {
+  local lines value=''
+  lines=$'\n'$(evidence_in "$1") || return "$?"
+  [[ $lines != *$'\n'"$2="* ]] || value=${lines#*$'\n'"$2="}
+  printf '%s\n' "${value%%$'\n'*}"
+}
+
+# evidence_keys MOUNT: prints the keys, a line each.
+evidence_keys() {
+  local lines
+  lines=$(evidence_in "$1") || return "$?"
+  [[ -z $lines ]] || cut -d = -f 1 <<<"$lines"
+}
+
+# record MOUNT KEY=VALUE...: writes words beside those that are there, an empty value removes one. It asks Vault to write only what changes.
+record() {
+  local mount=$1 before after
+  shift
+  # another run may have recorded something since.
+  forget
+  before=$(description_of sys/mounts "$mount") || return 2
+  after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
+    | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)
+    | [.text, ([.words | to_entries[] | select(.value != "") | "\(.key)=\(.value)"] | select(. != []) | "[\(join(" "))]")]
+    | map(select(. != "")) | join(" ")' --args "$@") || return 2
+  [[ $after == "$before" ]] || jq -n --arg description "$after" '{$description}' | put "sys/mounts/$mount/tune"
+}
+
+# vault_time: prints Vault's own time, in seconds since 1970. Asked without these words a standby answers with an error.
+vault_time() {
+  local health
+  health=$(vault read -format=json sys/health standbyok=true perfstandbyok=true 2>"$work/error") || {
+    complain "cannot read Vault's time: $(last_error)"
+    return 2
+  }
+  jq -e '(.data // .).server_time_utc | numbers' <<<"$health" || return 2
+}
+
+# is_generation PREFIX NAME: whether an issuer's name is one that these scripts give: the prefix of its cluster, and a number.
+is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
+
+# own_words MOUNT: prints the keys of what these scripts have recorded there.
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+
+# nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
+nothing_recorded() {
+  local rc=0
+  description_of sys/mounts "$1" >/dev/null || rc=$?
+  ((rc != 1)) || return 0
+  ((rc == 0)) || return "$rc"
+  [[ -z $(own_words "$1") ]]
+}
+forget_record() {
+  local -a words
+  mapfile -t words < <(own_words "$1")
+  record "$1" "${words[@]/%/=}"
 }
 
 # --- taking back what setup.sh made
@@ -889,6 +1016,9 @@ typed() {
 repair_example=
 closed=
 agreed=false
+# which CA is to be revoked: a generation's number, or an issuer's ID; none: the only one of this cluster.
+wanted_generation=
+wanted_issuer=
 
 # option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
 option() {
@@ -899,6 +1029,12 @@ option() {
       (($# >= 2)) || bad_usage "--yes needs the name of the cluster, $cluster"
       [[ $2 == "$cluster" ]] || refuse "--yes: '$2' is not the name of the cluster, which is '$cluster': nothing was changed"
       agreed=true
+      taken=2
+      ;;
+    --generation | --issuer)
+      (($# >= 2)) || bad_usage "$1 needs a value: the list that revoke-intermediate --plan prints has both"
+      [[ -z $wanted_generation$wanted_issuer ]] || bad_usage '--generation and --issuer name one CA: give one of them, once'
+      if [[ $1 == --issuer ]]; then wanted_issuer=$2; else wanted_generation=$2; fi
       taken=2
       ;;
     -*) return 1 ;;
@@ -916,77 +1052,205 @@ option() {
 }
 
 before_steps() {
+  local all=$only
   [[ -n $closed ]] || bad_usage 'which of them?'
+  [[ -z $wanted_generation$wanted_issuer || $closed == revoke-intermediate ]] ||
+    bad_usage "--generation and --issuer choose the CA that revoke-intermediate revokes, and $closed revokes none"
   need_programs jq openssl
   stop_if_missing
+  # a token without the right to write the record closes all the same: the record comes last, and says then what is missing.
+  only=${only% "$closed/record"}
   need_vault
+  only=$all
   stop_if_missing
+  look_around
   say "$closed, cluster $cluster:"
   jq -r --arg name "$closed" '.[$name].effects[] | "  - \(.)"' <<<"$effects" >&3
   [[ $mode != run || $agreed == true ]] || typed 'the name of the cluster' "$cluster" --yes
 }
 
-look_around() { return 0; }
+look_around() {
+  [[ $closed != revoke-intermediate ]] || choose_ca
+}
 
 after_steps() { say "$(jq -r --arg name "$closed" '.[$name].next' <<<"$effects")"; }
 
-# --- the revocation of the CA
+# --- the record of what was closed
 
-# find_issuer MOUNT NAME: sets `issuer` to the default issuer of a mount, where it is the CA of that name, and `ca` to its certificate.
-find_issuer() {
-  local rc=0
-  issuer=$(issuer_of "$1") || rc=$?
-  ((rc <= 1)) || return 2
-  if ((rc == 1)); then
-    complain "$1 has no CA: there is nothing to revoke"
-    return 2
-  fi
-  ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
-  [[ $(subject_cn <<<"$ca") == "$2" ]] || {
-    complain "$1 holds another CA ($(described "$ca")) than the planned '$2'"
-    return 2
-  }
+# closing_recorded MOUNT NAME, record_closing MOUNT NAME: a word in the description of the cluster's mount, which setup.sh reads before it opens
+# anything again.
+closing_recorded() {
+  local at rc=0
+  at=$(evidence_of "$1" "closed.$2") || rc=$?
+  case $rc in
+    0) [[ -n $at ]] ;;
+    1) note "there is no mount $1, so nothing can be recorded in its description: setup.sh does not ask before it opens this again" ;;
+    *) not_recorded "$1" ;;
+  esac
+}
+record_closing() {
+  local at
+  if ! at=$(vault_time | jq -r todateiso8601) || ! record "$1" "closed.$2=$at"; then not_recorded "$1"; fi
+}
+not_recorded() {
+  give_up "$closed is closed, but this could not be recorded in the description of $1, so any run of setup.sh opens it again. To record it, run this again with a token of the policy that this prints: bash $0 --print-policy $closed"
 }
 
-# issuer_revoked MOUNT NAME, revoke_issuer: whether Vault signs nothing more with it. That is for good: Vault gives no issuer its usage back.
-issuer_revoked() {
-  local other id
-  find_issuer "$@" || return 2
-  note "the CA is $(described "$ca"), serial $(serial_of "$ca"), until $(end_of <<<"$ca")"
-  keys_of "$1/issuers" || true
-  for id in "${listed[@]}"; do
-    [[ $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
-    other=$(get "$1/issuer/$id") || return 2
-    jq -e '.data | (.key_id // "") != "" and .revoked != true' <<<"$other" >/dev/null || continue
-    note "issuer $id can sign here too, and is left: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)"); to revoke it: $cli write -force $1/issuer/$id/revoke"
+# --- the CA that is to be revoked
+
+# the CAs in the mount that have a key: their IDs and names in Vault, certificates, whether they are revoked, and the generation that each is of
+# this cluster's CA; an empty one: it is of another maker.
+ca_ids=()
+ca_names=()
+ca_certificates=()
+ca_revoked=()
+ca_generations=()
+# the one that was chosen, by its place in those lists.
+chosen=
+ca=
+
+# read_cas: sets them.
+read_cas() {
+  local id answer answers='' name cn number
+  keys_of "$intermediate_mount/issuers" || true
+  for id in "${listed[@]}"; do answers+=$(get "$intermediate_mount/issuer/$id")$'\n' || exit 1; done
+  # the certificates above it stand here too, without their keys.
+  pick -s '.[].data | select((.key_id // "") != "") | .issuer_id, .issuer_name // "", .certificate, .revoked // false' <<<"$answers" || exit 1
+  ca_ids=() ca_names=() ca_certificates=() ca_revoked=() ca_generations=()
+  set -- "${picked[@]}"
+  while (($# > 0)); do
+    name=$2 number=
+    answer=$(first_certificate <<<"$3") || die "issuer $1 of $intermediate_mount has no certificate that OpenSSL reads"
+    cn=$(subject_cn <<<"$answer")
+    if is_generation "$issuer_prefix" "$name"; then
+      number=${name#"$issuer_prefix"}
+    elif [[ $cn == "$common_name" ]]; then
+      number=$generation
+    elif [[ $cn == "$first_common_name" ]]; then
+      number=1
+    fi
+    ca_ids+=("$1") ca_names+=("$name") ca_certificates+=("$answer") ca_revoked+=("$4") ca_generations+=("$number")
+    shift 4
   done
-  jq -e '.data.revoked == true' <<<"$issuer" >/dev/null
-}
-revoke_issuer() {
-  vault write -format=json -force "$1/issuer/$(jq -r .data.issuer_id <<<"$issuer")/revoke"
-  find_issuer "$@"
-  jq -e '.data.revoked == true' <<<"$issuer" || die "$1 does not call it revoked"
 }
 
-# certificate_revoked MOUNT NAME SIGNER, revoke_certificate: whether it stands in the list of what the CA above it has revoked.
-certificate_revoked() {
-  local found signer rc=0
-  find_issuer "$1" "$2" || return 2
-  signer=$(issuer_of "$3") || return 2
-  if ! signed_by "$ca" "$(jq -r .data.certificate <<<"$signer" | first_certificate)"; then
-    note "the CA in $3 has not signed it, so it can't stand in its list: revoke it where it was signed, by the emergency.sh of that time, or: $cli write MOUNT/revoke certificate=@FILE"
+# choose_ca: sets `chosen` and `ca`: the CA that --generation or --issuer names, else the only one of this cluster. It never takes Vault's default
+# issuer: that is the CA that signs now, and the one that was stolen can be another.
+choose_ca() {
+  local i
+  local -a fits=()
+  read_cas
+  ((${#ca_ids[@]} > 0)) || die "$intermediate_mount has no CA: there is nothing to revoke"
+  for i in "${!ca_ids[@]}"; do
+    if [[ -n $wanted_issuer ]]; then
+      [[ ${ca_ids[i]} != "$wanted_issuer" ]] || fits+=("$i")
+    elif [[ -n $wanted_generation ]]; then
+      [[ ${ca_generations[i]} != "$wanted_generation" ]] || fits+=("$i")
+    elif [[ -n ${ca_generations[i]} ]]; then
+      fits+=("$i")
+    fi
+  done
+  if ((${#fits[@]} == 1)); then
+    chosen=${fits[0]}
+    ca=${ca_certificates[chosen]}
     return 0
   fi
-  jq -e '.data.usage | contains("crl-signing")' <<<"$signer" >/dev/null ||
-    note "$3 signs no list: the key usage of its CA's certificate lacks cRLSign. Vault notes the revocation, and whoever looks for a list finds none"
-  found=$(get "$3/cert/$(serial_of "$ca")") || rc=$?
+  say "the CAs in $intermediate_mount:"
+  for i in "${!ca_ids[@]}"; do say "  - $(ca_in_words "$i")"; done
+  if [[ -n $wanted_generation$wanted_issuer ]] && ((${#fits[@]} == 0)); then
+    refuse "none of them is ${wanted_generation:+generation }$wanted_generation${wanted_issuer:+issuer }$wanted_issuer: nothing was changed"
+  elif ((${#fits[@]} == 0)); then
+    refuse "none of them is known to be of cluster $cluster: name the one to revoke by --issuer ID; nothing was changed"
+  fi
+  refuse "${#fits[@]} of them fit: name the one to revoke by --generation N or --issuer ID; nothing was changed"
+}
+
+# ca_in_words PLACE: a CA as the list and the notes name it.
+ca_in_words() {
+  local whose="not made by setup.sh"
+  [[ -z ${ca_generations[$1]} ]] || whose="generation ${ca_generations[$1]}"
+  [[ ${ca_revoked[$1]} != true ]] || whose+=', revoked already'
+  printf '%s, issuer %s: %s, expires %s' "$whose" "${ca_ids[$1]}" "$(described "${ca_certificates[$1]}")" "$(end_of <<<"${ca_certificates[$1]}")"
+}
+
+# --- the revocation of the CA
+
+# issuer_revoked MOUNT, revoke_issuer MOUNT: whether Vault signs nothing more with it. That is for good: Vault gives no issuer its usage back.
+issuer_revoked() {
+  local found i
+  found=$(get "$1/issuer/${ca_ids[chosen]}") || return 2
+  note "the CA is $(ca_in_words "$chosen"), serial $(serial_of "$ca")"
+  for i in "${!ca_ids[@]}"; do
+    [[ $i == "$chosen" || ${ca_revoked[i]} == true ]] ||
+      note "this one can sign here too, and is left: $(ca_in_words "$i"); to revoke it: bash $0 revoke-intermediate --issuer ${ca_ids[i]}"
+  done
+  jq -e '.data.revoked == true' <<<"$found" >/dev/null
+}
+revoke_issuer() {
+  local found
+  vault write -format=json -force "$1/issuer/${ca_ids[chosen]}/revoke"
+  found=$(get "$1/issuer/${ca_ids[chosen]}")
+  jq -e '.data.revoked == true' <<<"$found" || die "$1 does not call it revoked"
+}
+
+# certificate_revoked SIGNER ISSUER, revoke_certificate SIGNER ISSUER: whether it stands in the list of what the mount SIGNER has revoked.
+certificate_revoked() {
+  local found rc=0
+  if ! find_signer "$@"; then
+    note "no CA in $1 has signed it"
+    return 1
+  fi
+  jq -e '.data.usage | contains("crl-signing")' <<<"$above" >/dev/null ||
+    note "$1 signs no list: the key usage of its CA's certificate lacks cRLSign. Vault notes the revocation, and whoever looks for a list finds none"
+  found=$(get "$1/cert/$(serial_of "$ca")") || rc=$?
   ((rc == 0)) || return "$rc"
   jq -e '.data.revocation_time // 0 | . != 0' <<<"$found" >/dev/null
 }
 # by the certificate, since what the mount has not kept is not found by its serial.
 revoke_certificate() {
-  jq -n --arg certificate "$ca" '{$certificate}' | put "$3/revoke"
-  certificate_revoked "$@" || die "$3 does not call it revoked"
+  find_signer "$@" || give_up "the CA is revoked in $intermediate_mount, but not where it was signed: no CA in $1 has signed it. $(where_signed "$1")"
+  jq -n --arg certificate "$ca" '{$certificate}' | put "$1/revoke"
+  certificate_revoked "$@" || die "$1 does not call it revoked"
+}
+
+# find_signer SIGNER ISSUER: sets `above` to the issuer of that mount that has signed it: the planned one, else another one, e.g. a former root;
+# 1 where none has.
+above=
+find_signer() {
+  local id rc=0
+  above=$(issuer_of "$1" "$2") || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || ! has_signed "$above" || return 0
+  keys_of "$1/issuers" || true
+  for id in "${listed[@]}"; do
+    above=$(get "$1/issuer/$id") || exit 1
+    ! has_signed "$above" || return 0
+  done
+  return 1
+}
+has_signed() {
+  local certificate
+  certificate=$(jq -r .data.certificate <<<"$1" | first_certificate) && signed_by "$ca" "$certificate"
+}
+
+# where_signed SIGNER: prints the way to revoke it where it was signed. Vault shows the certificates of every PKI mount without any right.
+where_signed() {
+  local table mount id list found issuer
+  issuer=$(openssl x509 -noout -issuer -nameopt multiline,utf8,-esc_msb <<<"$ca" | sed -n 's/^ *commonName *= //p')
+  table=$(get sys/mounts) || return 0
+  while IFS= read -r mount; do
+    [[ $mount != "$1" ]] || continue
+    list=$(vault list -format=json "$mount/issuers" 2>/dev/null) || continue
+    while IFS= read -r id; do
+      found=$(vault read -format=json "$mount/issuer/$id/json" 2>/dev/null) || continue
+      has_signed "$found" || continue
+      printf "It was signed in the mount %s, by '%s'. To revoke it there: %s read -field=certificate %s | %s write %s/revoke certificate=-" \
+        "$mount" "$issuer" "$cli" "$intermediate_mount/issuer/${ca_ids[chosen]}" "$cli" "$mount"
+      return 0
+    done < <(jq -r '.[]' <<<"$list")
+  done < <(jq -r '(.data // .) | to_entries[] | select((.value | type) == "object" and .value.type == "pki").key | rtrimstr("/")' <<<"$table")
+  printf "No PKI mount of this Vault holds the CA that has signed it, '%s': revoke it where that CA is kept. This prints its certificate: %s read -field=certificate %s" \
+    "$issuer" "$cli" "$intermediate_mount/issuer/${ca_ids[chosen]}"
 }
 
 # serial_of CERTIFICATE: as Vault writes it.

@@ -67,6 +67,8 @@ readonly sign_path=istioca/sign/cluster-local
 readonly role_path=istioca/roles/cluster-local
 readonly policy_path=sys/policies/acl/cert-manager
 readonly role_is_exact=false
+readonly closings='block-login: approle/write policy/write
+block-role: role/write'
 readonly issuer_namespace=istio-system
 readonly istio_namespace=istio-system
 readonly istiod_deployments=istiod
@@ -101,13 +103,13 @@ readonly needs='{
   "intermediate/urls": {"look":{"istioca/config/urls":["read"]},"act":{"istioca/config/urls":["create","update"]}},
   "intermediate/tidy": {"look":{"istioca/config/auto-tidy":["read"]},"act":{"istioca/config/auto-tidy":["create","update"]}},
   "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"istioca/keys":["list"],"istioca/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca/intermediate/generate/exported":["update"],"istioca/intermediate/set-signed":["update"],"istioca/config/issuers":["update"]}},
-  "role/write": {"look":{"istioca/roles/cluster-local":["read"]},"act":{"istioca/roles/cluster-local":["create","update"],"sys/mounts/istioca/tune":["create","update"]}},
+  "role/write": {"look":{"istioca/roles/cluster-local":["read"],"sys/mounts":["read"]},"act":{"istioca/roles/cluster-local":["create","update"],"sys/mounts/istioca/tune":["create","update"]}},
   "issuer/default": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+/sign/cluster-local":["update"],"istioca/config/issuers":["update"],"sys/mounts/istioca/tune":["create","update"]}},
   "issuer/retire": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+":["delete"],"istioca/key/+":["delete"],"istioca/config/keys":["update"],"sys/mounts/istioca/tune":["create","update"]}},
-  "policy/write": {"look":{"sys/policies/acl/cert-manager":["read"]},"act":{"sys/policies/acl/cert-manager":["create","update"]}},
+  "policy/write": {"look":{"sys/policies/acl/cert-manager":["read"],"sys/mounts":["read"]},"act":{"sys/policies/acl/cert-manager":["create","update"],"sys/mounts/istioca/tune":["create","update"]}},
   "approle/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/approle":["create","update","sudo"]}},
   "approle/lockout": {"look":{"sys/auth":["read"]},"act":{"sys/mounts/auth/approle/tune":["create","update"]}},
-  "approle/write": {"look":{"auth/approle/role/cert-manager":["read"]},"act":{"auth/approle/role/cert-manager":["create","update"]}},
+  "approle/write": {"look":{"auth/approle/role/cert-manager":["read"],"sys/mounts":["read"]},"act":{"auth/approle/role/cert-manager":["create","update"],"sys/mounts/istioca/tune":["create","update"]}},
   "approle/role-id": {"look":{"auth/approle/role/cert-manager/role-id":["read"]},"act":{"auth/approle/role/cert-manager/role-id":["create","update"]}},
   "cluster/root-ca": {},
   "cluster/secret-id": {"look":{"auth/approle/role/cert-manager/secret-id":["list"],"auth/approle/role/cert-manager/secret-id/lookup":["update"]},"act":{"auth/approle/role/cert-manager/secret-id":["update"],"auth/approle/role/cert-manager/secret-id-accessor/destroy":["update"]}},
@@ -1026,7 +1028,10 @@ main() {
   case $mode in
     check) report_drift ;;
     plan) note_lacking ;;
-    run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
+    run)
+      if declare -F reopened >/dev/null; then reopened; fi
+      if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi
+      ;;
   esac
 }
 
@@ -1128,7 +1133,7 @@ vault_time() {
 is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
-own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
 
 # nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
 nothing_recorded() {
@@ -1167,10 +1172,17 @@ take_over=false
 retire=false
 # the step that is done as far as it can be, and waits for something else.
 left_open=
-options_usage=' [--take-over] [--retire]'
+# whether what emergency.sh has closed is to be opened again.
+reopen=false
+# whether a change of the root goes on without its waits.
+urgent=false
+options_usage=' [--take-over] [--retire] [--reopen] [--urgent NAME]'
 options_help='  --take-over         write over what has a planned name and is of another maker
   --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
                       --print-policy: what that needs too
+  --reopen            open again what emergency.sh has closed; without it a run is refused
+  --urgent NAME       change the root without waiting until every workload trusts it; NAME is the name of the cluster. It breaks
+                      connections, and says which
 '
 if [[ $intermediate_key == exported ]]; then
   options_usage+=' [--exported-key FILE]'
@@ -1186,6 +1198,13 @@ option() {
     take_over=true
   elif [[ $1 == --retire ]]; then
     retire=true
+  elif [[ $1 == --reopen ]]; then
+    reopen=true
+  elif [[ $1 == --urgent ]]; then
+    (($# >= 2)) || bad_usage "--urgent needs the name of the cluster, $cluster"
+    [[ $2 == "$cluster" ]] || refuse "--urgent: '$2' is not the name of the cluster, which is '$cluster': nothing was changed"
+    urgent=true
+    taken=2
   elif [[ $1 == --exported-key && $intermediate_key == exported ]]; then
     (($# >= 2)) || bad_usage "$1 needs a file"
     exported_key_file=$2
@@ -1212,6 +1231,7 @@ before_steps() {
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
 look_around() {
   local rc=0
+  need_open
   find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
@@ -1229,6 +1249,46 @@ look_around() {
   # one step alone needs no more rights than its own.
   [[ -n $only ]] || report_other_logins
   look_at_way_in
+}
+
+# closed_here: prints what emergency.sh has closed of what this run is about, a line each: the command, and when.
+closed_here() {
+  local name ids id at rc
+  while IFS=: read -r name ids; do
+    for id in $ids; do
+      [[ -z $only || " $only " == *" $id "* ]] || continue
+      rc=0
+      at=$(evidence_of "$intermediate_mount" "closed.$name") || rc=$?
+      ((rc <= 1)) || return 2
+      [[ -z $at ]] || printf '%s at %s\n' "$name" "$at"
+      break
+    done
+  done <<<"$closings"
+}
+
+# need_open: what a person has closed stays closed, until a person says that it may be opened.
+need_open() {
+  local found
+  found=$(closed_here) || exit 1
+  [[ -n $found ]] || return 0
+  found=${found//$'\n'/, }
+  if [[ $mode != run ]]; then
+    note "closed by emergency.sh: $found. A run is refused until --reopen says that it may be opened again"
+  elif [[ $reopen == false ]]; then
+    die "emergency.sh has closed this: $found. A run would open it again, so nothing was changed. Once the cause is dealt with, as emergency.md beside this script says: bash $0${repair:+ --repair $repair} --reopen"
+  fi
+}
+
+# reopened: the end of a run: what was closed is open again, so the record of it goes.
+reopened() {
+  local found name
+  local -a words=()
+  [[ $reopen == true ]] || return 0
+  found=$(closed_here) || exit 1
+  while IFS= read -r name; do [[ -z $name ]] || words+=("closed.${name%% *}="); done <<<"$found"
+  ((${#words[@]} > 0)) || return 0
+  record "$intermediate_mount" "${words[@]}" >/dev/null
+  say "opened again, and no longer recorded as closed: ${found//$'\n'/, }"
 }
 
 # report_other_logins: a way in that the config had before is open until somebody closes it.
@@ -1800,6 +1860,7 @@ may_move() {
   before=$(evidence_of "$mount" root) && new=$(root_id <<<"$root") || return 2
   [[ $before != "$new" ]] || return 0
   if [[ -z $before ]]; then
+    ! goes_on "it is not on record which root $mount signs below" "$new" || return 0
     complain "it is not on record which root $mount signs below: set root and intermediate.generation back to what they were, run the setup.sh of that once, and go on from there"
     return 1
   fi
@@ -2062,6 +2123,13 @@ record_trust() {
   record "$intermediate_mount" "${words[@]}"
 }
 
+# goes_on WHY ROOT: whether --urgent has a change of the root go on although it should wait; says what breaks.
+goes_on() {
+  [[ $urgent == true && $mode != check ]] || return 1
+  say "      URGENT, without the wait: $1"
+  say "      what breaks: a workload that does not trust the root $2 yet refuses every connection to and from workloads whose certificates end in it, until it is restarted or its own certificate is renewed, up to $((leaf_seconds / 60)) minutes from now"
+}
+
 # root_may_sign OLD NEW: says what is wrong where a workload would not trust what the new root signs, in this cluster or in another one whose
 # CA ends in the old one still.
 root_may_sign() {
@@ -2069,6 +2137,7 @@ root_may_sign() {
   look_at_workloads || return 1
   refused=$(without "$2")
   if [[ -n $refused ]]; then
+    ! goes_on "$refused does not hand its workloads the root $2" "$2" || return 0
     complain "$refused does not hand its workloads the root $2 that is to sign from now on: write it as root.alsoTrust first, beside the present root, and run the setup.sh of every cluster"
     return 1
   fi
@@ -2077,6 +2146,7 @@ root_may_sign() {
     | if $at == null then "the workloads of \(.key) are not on record as trusting it: run that cluster'\''s setup.sh with it in root.alsoTrust"
       elif ($at | fromdateiso8601) > $now then "the workloads of \(.key) all trust it from \($at) on" else empty end] | join("; ")' <<<"$known") || return 2
   [[ -n $refused ]] || return 0
+  ! goes_on "$refused" "$2" || return 0
   complain "the root $2 must not sign yet: $refused"
   return 1
 }
@@ -2090,6 +2160,11 @@ root_may_go() {
       elif (.value["left.\($id)"] // "1970-01-01T00:00:00Z" | fromdateiso8601) > $now then "certificates of \(.key) live until \(.value["left.\($id)"])"
       else empty end] | join("; ")' <<<"$2") || return 2
   [[ -n $refused ]] || return 0
+  if [[ $urgent == true && $mode != check ]]; then
+    say "      URGENT, without the wait: the root $1 is still needed: $refused"
+    say "      what breaks: a workload whose certificate ends in the root $1 is refused by every workload that does not trust it any more, until it is restarted or its certificate is renewed, up to $((leaf_seconds / 60)) minutes from now"
+    return 0
+  fi
   complain "the root $1 must be trusted still: $refused. name its certificate in root.alsoTrust until then"
   return 1
 }
