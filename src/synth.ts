@@ -2,6 +2,7 @@ import { clusterFiles } from './charts/cluster-files';
 import { FileEntry, MADE_BY, OutputFile } from './output';
 import { ClusterPlan, MeshCaPlan } from './plan/plan';
 import { adoptRunbook } from './report/adopt-runbook';
+import { emergencyRunbook } from './report/emergency';
 import { clusterRunbook, runbook } from './report/runbook';
 import { adoptScripts } from './script/adopt';
 import { timeline } from './report/timeline';
@@ -78,13 +79,20 @@ function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | unde
   const files = clusterFiles(cluster, { secretId });
   // setup.sh ends with a login as the service account, so that has to be there.
   const isAccess = ({ path }: OutputFile) => path.startsWith(`${name}/manifests/0-access/`);
-  const used = [
+  const used: OutputFile[] = [
     ...files.filter(isAccess),
     script('setup.sh', clusterScript(cluster), "makes the cluster's intermediate CA and the way in for its cert-manager, and tries both"),
     ...files.filter(file => !isAccess(file)),
     ...carryScripts(cluster).map(({ file, content, about }) => script(file, content, about)),
     script('verify.sh', verifyScript(cluster), 'checks the live cluster against the plan'),
     script('emergency.sh', emergencyScript(cluster), 'closes at once what an attacker may use: the login, the PKI role, or the CA'),
+    {
+      path: `${name}/emergency.md`,
+      content: emergencyRunbook(cluster, plan),
+      kind: 'doc',
+      cluster: name,
+      about: 'what to do first for each compromise, and when the attacker is out',
+    },
     ...adoption(cluster).map(file => ({ ...file, path: `${name}/${file.path}`, cluster: name })),
     script('teardown.sh', teardownScript(cluster), 'takes back what setup.sh made; what was there before stays'),
   ];

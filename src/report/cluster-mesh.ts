@@ -170,6 +170,14 @@ export function later(context: ClusterContext): string[] {
               ],
             ]
           : []),
+        ...(auth.method === 'jwt'
+          ? [
+              [
+                'the Issuer says `claim "/kubernetes.io/serviceaccount/uid" does not match`',
+                `the service account was deleted and made again, and the login is bound to the UID of the old one: run ${code(words(['bash', at('setup.sh')]))}`,
+              ],
+            ]
+          : []),
         ...(cluster.requestPolicies.length > 0
           ? [
               [

@@ -1,48 +1,19 @@
 import { words } from '../script/bash';
-import { emergencies, livesOn } from '../script/emergency';
 import { ourPart } from '../plan/canary';
 import { MeshCaPlan } from '../plan/plan';
 import { tokenPolicy } from '../script/policy-text';
-import { askAnew } from './cluster-mesh';
-import { code, plain, shell } from './markdown';
+import { code, shell } from './markdown';
 import { ClusterContext } from './parts';
 import { hasTeardown } from '../script/teardown';
 
-/** What to do at once, where somebody else may use the login, the PKI role or the CA. */
-export function emergency(context: ClusterContext): string[] {
-  const { cluster, at } = context;
+/** Where to look in an emergency. */
+export function emergency({ at }: ClusterContext): string[] {
   return [
     '## In an emergency',
     '',
-    'Each of these closes one thing at once. It says what that does to the mesh, asks for the name of the cluster, and ends with what opens it again; `--plan` only looks, and `--print-policy` after the name of one prints the least policy of a token for it: have that written before. Where somebody else may have the key of the CA, it is the last one.',
+    `[emergency.md](emergency.md) says what to do first for each compromise, what that does to the mesh, and when the attacker is out. ${code(at('emergency.sh'))} closes the login, the PKI role or the CA with one command. Read both before you need them: the policies for its tokens can be written in advance, the tokens cannot.`,
     '',
-    ...emergencies(cluster).flatMap(({ name, effects, next }) => [
-      ...shell(words(['bash', at('emergency.sh'), name])),
-      ...effects.map(effect => `- ${plain(effect)}`),
-      `- See: ${plain(next)}`,
-      '',
-      ...(requestsFail[name] ? thenAskAnew(context) : []),
-    ]),
-    'Whichever it is:',
-    '',
-    ...livesOn(cluster).map(line => `- ${plain(line)}`),
-    '',
-  ];
-}
-
-/** Whether a request that is made meanwhile fails: one that waits needs nobody to ask anew. */
-const requestsFail = { 'block-login': false, 'block-role': true, 'revoke-intermediate': true } as const;
-
-/** istiod's certificate may end in the hour for which cert-manager waits after a failure. */
-function thenAskAnew(context: ClusterContext): string[] {
-  const { istio } = context.cluster;
-  return [
-    "When that is done: cert-manager waits an hour after a failure, and longer after each further one, and istiod's certificate may end before; until then it is called Ready all the same. Where the first line prints a time, a request has failed, and the second line has cert-manager ask at once:",
-    '',
-    ...shell(
-      context.kube('get', 'certificate', 'istiod', '-n', istio.namespace, '-o', 'jsonpath={.status.lastFailureTime}'),
-      askAnew(context),
-    ),
+    ...shell(words(['bash', at('emergency.sh'), '--help'])),
   ];
 }
 

@@ -60,10 +60,13 @@ export function renewalOf(auth: Exclude<AuthPlan, AppRolePlan>): [text: string, 
     case 'jwt':
       return auth.discoveryUrl === undefined
         ? [
-            "There is no secret that ends. When the cluster's key for tokens of service accounts is to change, have the API server publish the new key first (a second `--service-account-key-file`), run setup.sh, which gives Vault both, and only then let it sign with the new one; `verify.sh --vault` says whether Vault has the keys that the cluster has:",
+            "There is no secret that ends. The login is bound to the UID of the service account: after the account was deleted and applied again, by a GitOps tool for example, cert-manager cannot log in until setup.sh has run. When the cluster's key for tokens of service accounts is to change, have the API server publish the new key first (a second `--service-account-key-file`), run setup.sh, which gives Vault both, and only then let it sign with the new one; `verify.sh --vault` says whether Vault has the keys that the cluster has:",
             true,
           ]
-        : ["There is no secret that ends, and Vault fetches the cluster's keys by itself.", false];
+        : [
+            "There is no secret that ends, and Vault fetches the cluster's keys by itself. The login is bound to the UID of the service account: after the account was deleted and applied again, by a GitOps tool for example, cert-manager cannot log in until setup.sh has run:",
+            true,
+          ];
     case 'kubernetes':
       return auth.host === undefined
         ? ['There is no secret that ends: Vault asks the API server with its own service account.', false]

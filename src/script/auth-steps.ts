@@ -17,7 +17,7 @@ export function authSteps({ name, auth }: Pick<ClusterPlan, 'name' | 'auth'>): S
   switch (auth.method) {
     case 'jwt':
       // the role first: in a mount that was there before, it shows the next run that what a stopped one has left is ours.
-      return [mountStep(auth, 'jwt', logins), serviceAccountRoleStep(auth), jwtConfigStep(auth)];
+      return [mountStep(auth, 'jwt', logins), jwtRoleStep(auth), jwtConfigStep(auth)];
     case 'kubernetes':
       // the role first: the reviewer's token is tried by a login.
       return [mountStep(auth, 'kubernetes', logins), serviceAccountRoleStep(auth), kubernetesConfigStep(auth)];
@@ -125,6 +125,21 @@ function serviceAccountRoleStep({ method, role, path, fields, serviceAccount, au
     why: [BATCH],
     ...fieldsAt(path, { ...fields }),
     undo: removes(path, `the role ${role} of cert-manager's login`),
+  };
+}
+
+/** Vault takes any expiry of a token and asks nobody whether its account still exists: the UID in the role is what an old token fails at. */
+function jwtRoleStep(auth: JwtPlan): Step {
+  const { why = [], ...step } = serviceAccountRoleStep(auth);
+  return {
+    ...step,
+    why: [
+      ...why,
+      'Beside these fields it binds the UID that the service account has in the cluster now (bound_claims): an account that is deleted and',
+      'made again has another one, so no token of the old account logs in, however long it is valid.',
+    ],
+    unless: ['bound_to_account', auth.path],
+    run: [['bind_to_account', auth.path]],
   };
 }
 

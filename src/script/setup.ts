@@ -10,6 +10,7 @@ import { Warning } from '../plan/warnings';
 import { comment, constants, NEEDS_BASH, stepsFunction } from './bash';
 import { loginsOf, ownAuth } from './auth-steps';
 import { caConstants } from './ca-steps';
+import { closingLines, closings } from './closings';
 import { generationConstants } from './generation-steps';
 import { tokenPolicy } from './policy-text';
 import { clusterSteps, policyPath, rootSteps } from './steps';
@@ -91,6 +92,7 @@ export function clusterScript(cluster: ClusterPlan): string {
       role_path: role.path,
       policy_path: policyPath(cluster.policy),
       role_is_exact: String(role.exact),
+      closings: closingLines(closings(cluster)),
       issuer_namespace: issuer.namespace,
       istio_namespace: istio.namespace,
       istiod_deployments: deploymentsOf(cluster),
@@ -206,6 +208,7 @@ export function authConstants(auth: AuthPlan): Record<string, string> {
     auth_mount: auth.mount,
     auth_role: auth.role,
     service_account: auth.serviceAccount.name,
+    binds_uid: String(auth.method === 'jwt'),
     audience: auth.audience,
     ...(auth.method === 'jwt' && auth.discoveryUrl === undefined ? { token_issuer: auth.issuer ?? '' } : {}),
     ...(auth.method === 'kubernetes' && auth.host !== undefined

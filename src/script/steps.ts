@@ -115,7 +115,7 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
   const { intermediate, root } = cluster;
   return [
     ...caSteps('intermediate', markedAs(cluster), intermediate, root),
-    {
+    closable(intermediate.mount, {
       id: 'role/write',
       title: `Write the PKI role ${cluster.role.path}`,
       why: [
@@ -125,9 +125,9 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
       ],
       ...roleFields(cluster),
       undo: removes(cluster.role.path, `the PKI role ${cluster.role.path}`, ['Then nothing more is signed at it, whoever asks.']),
-    },
+    }),
     ...generationSteps(cluster),
-    {
+    closable(intermediate.mount, {
       id: 'policy/write',
       title: `Write the policy ${cluster.policy.name}`,
       why: ['cert-manager may ask for a signature, and nothing else.'],
@@ -135,8 +135,8 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
       undo: removes(policyPath(cluster.policy), `the policy ${cluster.policy.name}`, [
         'A batch token cannot be revoked; without its policy it may do nothing.',
       ]),
-    },
-    ...authSteps(cluster),
+    }),
+    ...authSteps(cluster).map(step => (step.undo?.unless?.[1] === cluster.auth.path ? closable(intermediate.mount, step) : step)),
     ...rootFileSteps(cluster),
     ...trustSteps(cluster),
     ...deliverySteps(cluster),
@@ -151,6 +151,12 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
       needs: {},
     },
   ];
+}
+
+/** A step that emergency.sh takes back: it reads first whether that was recorded, and removes the record where --reopen says so. */
+function closable(mount: string, { needs, ...step }: Step): Step {
+  const tune = { [`sys/mounts/${mount}/tune`]: ['create', 'update'] } as const;
+  return { ...step, needs: { look: { ...needs.look, 'sys/mounts': ['read'] }, act: { ...needs.act, ...tune } } };
 }
 
 /** Where Vault keeps a policy. */

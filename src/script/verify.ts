@@ -33,6 +33,8 @@ export function verifyScript(cluster: ClusterPlan): string {
     vault_namespace: vault.namespace ?? '',
     sign_path: role.signPath,
     jwt_mount: hasKeys(auth) ? auth.mount : '',
+    jwt_role: auth.method === 'jwt' ? auth.path : '',
+    login_account: auth.method === 'jwt' ? `${auth.serviceAccount.namespace} ${auth.serviceAccount.name}` : '',
     issuer_kind: issuer.kind,
     issuer_resource: `${issuer.kind.toLowerCase()}s.cert-manager.io`,
     issuer_name: issuer.name,

@@ -1,5 +1,6 @@
 // emergency.sh on a real Vault and a real API server: what each command closes, for each way in, and what opens it again.
 import { type MeshCaConfig } from '../../src/config/config';
+import { closings } from '../../src/script/closings';
 import { emergencies, livesOn } from '../../src/script/emergency';
 import { type Kube, makeCa, ok, run, startKube, startVaultServer, tempDir, type VaultServer } from './harness';
 import { killedEverywhere, makeKillers } from './killed';
@@ -48,6 +49,10 @@ const ways: Readonly<Record<string, Partial<MeshCaConfig>>> = {
 const signs = async ({ cluster }: UndoWorld, token: string) =>
   (await vault.request('POST', cluster.role.signPath, { csr, ttl: '1h' }, token)).status;
 
+/** The description of a cluster's mount, which holds the record. */
+const description = async ({ cluster: { intermediate } }: Pick<UndoWorld, 'cluster'>) =>
+  String(dataOf((await vault.request('GET', `sys/mounts/${intermediate.mount}`)).body).description);
+
 /** A batch token as a login gives it. */
 async function tokenOf({ cluster: { policy } }: UndoWorld): Promise<string> {
   const { body } = await vault.request('POST', 'auth/token/create', {
@@ -91,7 +96,7 @@ test.each(Object.keys(ways))('block-login (%s): no login, and no token that was 
 
   const planned = await world.undo(`${name}/emergency.sh`, ['--plan', 'block-login']);
   expect(planned).toMatchObject({ code: 0, stderr: '' });
-  expect(planned.stdout.match(/^ {6}to do$/gm)).toHaveLength(2);
+  expect(planned.stdout.match(/^ {6}to do$/gm)).toHaveLength(3);
   expect(await stateOf(vault, world.cluster)).toEqual(before);
 
   const { effects = [], next = '' } = emergencies(world.cluster).find(one => one.name === 'block-login') ?? {};
@@ -105,12 +110,28 @@ test.each(Object.keys(ways))('block-login (%s): no login, and no token that was 
 
   const again = await world.undo(`${name}/emergency.sh`, ['block-login', '--yes', name]);
   expect(again).toMatchObject({ code: 0, stderr: '' });
-  expect(again.stdout.match(/^ {6}done already$/gm)).toHaveLength(2);
+  expect(again.stdout.match(/^ {6}done already$/gm)).toHaveLength(3);
+
+  // a scheduled run leaves it closed.
+  const state = await stateOf(vault, world.cluster);
+  for (const args of [[], ['--repair', 'policy/write']]) {
+    expect(await world.script(name, args)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /: error: emergency\.sh has closed this: block-login at 20\S+Z\. A run would open it again, so nothing was changed\. .*: bash \S+setup\.sh (--repair policy\/write )?--reopen\n$/,
+      ) as string,
+    });
+  }
+  const looks = [await world.script(name, ['--plan']), await world.script(name, ['--check'])];
+  expect(looks.map(({ code }) => code)).toEqual([0, 3]);
+  for (const { stdout } of looks) expect(stdout).toContain('note: closed by emergency.sh: block-login at ');
+  expect(await stateOf(vault, world.cluster)).toEqual(state);
 
   // jwt's by the whole script, the others by the steps that put back what is gone: it is the same, and quicker.
   const whole = name === 'jwt' || name === 'approle';
-  const gone = emergencies(world.cluster)[0]!.steps.map(({ id }) => id);
-  for (const args of whole ? [[]] : gone.map(step => ['--repair', step])) ok(await world.script(name, args));
+  const gone = closings(world.cluster)['block-login'].map(({ id }) => id);
+  for (const args of whole ? [[]] : gone.map(step => ['--repair', step])) ok(await world.script(name, [...args, '--reopen']));
+  expect(await description(world)).not.toContain('closed');
   // an AWS role has an ID of Vault's own.
   const own = (state: object) =>
     JSON.parse(JSON.stringify(state, (key, value: unknown) => (name === 'aws' && key === 'role_id' ? '' : value))) as unknown;
@@ -150,7 +171,7 @@ describe('the CA of a cluster', () => {
     const right = await at('east\n');
     expect(right).toMatchObject({ code: 0, stdout: expect.stringContaining('type the name of the cluster, east, to go on: ') as string });
     expect(await signs(world, token)).toBe(400);
-    ok(await world.script('east', ['--repair', 'role/write']));
+    ok(await world.script('east', ['--repair', 'role/write', '--reopen']));
   });
 
   test('block-role: nothing is signed at the role, and setup.sh --repair opens it again', async () => {
@@ -159,7 +180,10 @@ describe('the CA of a cluster', () => {
     expect(await signs(world, token)).toBe(400);
     expect(await stateOf(vault, world.cluster)).toEqual({ ...before, role: {} });
     expect(ok(await emergency('block-role', '--yes', 'east'))).toContain('      done already\n');
-    ok(await world.script('east', ['--repair', 'role/write']));
+    expect(await world.script('east', ['--repair', 'role/write'])).toMatchObject({ code: 1, stdout: '' });
+    // what is not of the role is repaired all the same.
+    ok(await world.script('east', ['--repair', 'policy/write']));
+    ok(await world.script('east', ['--repair', 'role/write', '--reopen']));
     expect([await signs(world, token), await stateOf(vault, world.cluster)]).toEqual([200, before]);
   });
 
@@ -187,8 +211,7 @@ describe('the CA of a cluster', () => {
       });
       ok(await world.undo('east/emergency.sh', [name, '--yes', 'east'], { env: { VAULT_TOKEN } }));
       expect(await signs(world, token)).toBe(status);
-      for (const { id } of emergencies(world.cluster).find(one => one.name === name)!.steps)
-        ok(await world.script('east', ['--repair', id]));
+      for (const { id } of closings(world.cluster)[name as 'block-role']) ok(await world.script('east', ['--repair', id, '--reopen']));
     }
   });
 
@@ -230,7 +253,7 @@ describe('the CA of a cluster', () => {
 
     expect(ok(await emergency('revoke-intermediate', '--yes', 'east')).match(/^ {6}done already$/gm)).toHaveLength(2);
     expect(revoked.stdout).toContain(
-      '\nrevoked. The way on is another CA beside it: raise intermediate.generation of east in mesh-ca.yaml',
+      '\nrevoked. Where it was the CA that signs, the way on is another one beside it: raise intermediate.generation of east in mesh-ca.yaml',
     );
   });
 
@@ -277,7 +300,7 @@ test('emergency.sh ends the same, killed after each of its writes and run again'
   };
   const outcome = async () => {
     const { issuer, ...state } = await stateOf(vault, world.cluster);
-    return { ...state, revoked: (issuer as { revoked?: boolean }).revoked };
+    return { ...state, revoked: (issuer as { revoked?: boolean }).revoked, closed: /closed\S+(?==)/.exec(await description(world))?.[0] };
   };
   let count = 0;
   // block-role is the first half of block-login.

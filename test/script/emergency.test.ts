@@ -18,8 +18,9 @@ test.each<[more: Partial<MeshCaConfig>, login: string]>([
 ])('each command takes back steps of setup.sh, or revokes: %j', (more, login) => {
   const cluster = clusterOf(more);
   expect(emergencies(cluster).map(({ name, steps }) => [name, steps.map(({ id }) => id)])).toEqual([
-    ['block-login', [login, 'policy/write']],
-    ['block-role', ['role/write']],
+    // the record comes last, so that nothing delays the closing.
+    ['block-login', [login, 'policy/write', 'block-login/record']],
+    ['block-role', ['role/write', 'block-role/record']],
     ['revoke-intermediate', ['issuer/revoke', 'certificate/revoke']],
   ]);
   // what they do is what those steps say of themselves.

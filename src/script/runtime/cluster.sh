@@ -5,10 +5,17 @@ take_over=false
 retire=false
 # the step that is done as far as it can be, and waits for something else.
 left_open=
-options_usage=' [--take-over] [--retire]'
+# whether what emergency.sh has closed is to be opened again.
+reopen=false
+# whether a change of the root goes on without its waits.
+urgent=false
+options_usage=' [--take-over] [--retire] [--reopen] [--urgent NAME]'
 options_help='  --take-over         write over what has a planned name and is of another maker
   --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
                       --print-policy: what that needs too
+  --reopen            open again what emergency.sh has closed; without it a run is refused
+  --urgent NAME       change the root without waiting until every workload trusts it; NAME is the name of the cluster. It breaks
+                      connections, and says which
 '
 if [[ $intermediate_key == exported ]]; then
   options_usage+=' [--exported-key FILE]'
@@ -24,6 +31,13 @@ option() {
     take_over=true
   elif [[ $1 == --retire ]]; then
     retire=true
+  elif [[ $1 == --reopen ]]; then
+    reopen=true
+  elif [[ $1 == --urgent ]]; then
+    (($# >= 2)) || bad_usage "--urgent needs the name of the cluster, $cluster"
+    [[ $2 == "$cluster" ]] || refuse "--urgent: '$2' is not the name of the cluster, which is '$cluster': nothing was changed"
+    urgent=true
+    taken=2
   elif [[ $1 == --exported-key && $intermediate_key == exported ]]; then
     (($# >= 2)) || bad_usage "$1 needs a file"
     exported_key_file=$2
@@ -50,6 +64,7 @@ before_steps() {
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
 look_around() {
   local rc=0
+  need_open
   find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
@@ -70,6 +85,46 @@ look_around() {
   # one step alone needs no more rights than its own.
   [[ -n $only ]] || report_other_logins
   look_at_way_in
+}
+
+# closed_here: prints what emergency.sh has closed of what this run is about, a line each: the command, and when.
+closed_here() {
+  local name ids id at rc
+  while IFS=: read -r name ids; do
+    for id in $ids; do
+      [[ -z $only || " $only " == *" $id "* ]] || continue
+      rc=0
+      at=$(evidence_of "$intermediate_mount" "closed.$name") || rc=$?
+      ((rc <= 1)) || return 2
+      [[ -z $at ]] || printf '%s at %s\n' "$name" "$at"
+      break
+    done
+  done <<<"$closings"
+}
+
+# need_open: what a person has closed stays closed, until a person says that it may be opened.
+need_open() {
+  local found
+  found=$(closed_here) || exit 1
+  [[ -n $found ]] || return 0
+  found=${found//$'\n'/, }
+  if [[ $mode != run ]]; then
+    note "closed by emergency.sh: $found. A run is refused until --reopen says that it may be opened again"
+  elif [[ $reopen == false ]]; then
+    die "emergency.sh has closed this: $found. A run would open it again, so nothing was changed. Once the cause is dealt with, as emergency.md beside this script says: bash $0${repair:+ --repair $repair} --reopen"
+  fi
+}
+
+# reopened: the end of a run: what was closed is open again, so the record of it goes.
+reopened() {
+  local found name
+  local -a words=()
+  [[ $reopen == true ]] || return 0
+  found=$(closed_here) || exit 1
+  while IFS= read -r name; do [[ -z $name ]] || words+=("closed.${name%% *}="); done <<<"$found"
+  ((${#words[@]} > 0)) || return 0
+  record "$intermediate_mount" "${words[@]}" >/dev/null
+  say "opened again, and no longer recorded as closed: ${found//$'\n'/, }"
 }
 
 # report_other_logins: a way in that the config had before is open until somebody closes it.

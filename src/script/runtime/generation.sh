@@ -234,6 +234,7 @@ may_move() {
   before=$(evidence_of "$mount" root) && new=$(root_id <<<"$root") || return 2
   [[ $before != "$new" ]] || return 0
   if [[ -z $before ]]; then
+    ! goes_on "it is not on record which root $mount signs below" "$new" || return 0
     complain "it is not on record which root $mount signs below: set root and intermediate.generation back to what they were, run the setup.sh of that once, and go on from there"
     return 1
   fi

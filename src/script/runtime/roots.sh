@@ -113,6 +113,13 @@ record_trust() {
   record "$intermediate_mount" "${words[@]}"
 }
 
+# goes_on WHY ROOT: whether --urgent has a change of the root go on although it should wait; says what breaks.
+goes_on() {
+  [[ $urgent == true && $mode != check ]] || return 1
+  say "      URGENT, without the wait: $1"
+  say "      what breaks: a workload that does not trust the root $2 yet refuses every connection to and from workloads whose certificates end in it, until it is restarted or its own certificate is renewed, up to $((leaf_seconds / 60)) minutes from now"
+}
+
 # root_may_sign OLD NEW: says what is wrong where a workload would not trust what the new root signs, in this cluster or in another one whose
 # CA ends in the old one still.
 root_may_sign() {
@@ -120,6 +127,7 @@ root_may_sign() {
   look_at_workloads || return 1
   refused=$(without "$2")
   if [[ -n $refused ]]; then
+    ! goes_on "$refused does not hand its workloads the root $2" "$2" || return 0
     complain "$refused does not hand its workloads the root $2 that is to sign from now on: write it as root.alsoTrust first, beside the present root, and run the setup.sh of every cluster"
     return 1
   fi
@@ -128,6 +136,7 @@ root_may_sign() {
     | if $at == null then "the workloads of \(.key) are not on record as trusting it: run that cluster'\''s setup.sh with it in root.alsoTrust"
       elif ($at | fromdateiso8601) > $now then "the workloads of \(.key) all trust it from \($at) on" else empty end] | join("; ")' <<<"$known") || return 2
   [[ -n $refused ]] || return 0
+  ! goes_on "$refused" "$2" || return 0
   complain "the root $2 must not sign yet: $refused"
   return 1
 }
@@ -141,6 +150,11 @@ root_may_go() {
       elif (.value["left.\($id)"] // "1970-01-01T00:00:00Z" | fromdateiso8601) > $now then "certificates of \(.key) live until \(.value["left.\($id)"])"
       else empty end] | join("; ")' <<<"$2") || return 2
   [[ -n $refused ]] || return 0
+  if [[ $urgent == true && $mode != check ]]; then
+    say "      URGENT, without the wait: the root $1 is still needed: $refused"
+    say "      what breaks: a workload whose certificate ends in the root $1 is refused by every workload that does not trust it any more, until it is restarted or its certificate is renewed, up to $((leaf_seconds / 60)) minutes from now"
+    return 0
+  fi
   complain "the root $1 must be trusted still: $refused. name its certificate in root.alsoTrust until then"
   return 1
 }

@@ -797,6 +797,9 @@ main() {
   case $mode in
     check) report_drift ;;
     plan) note_lacking ;;
-    run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
+    run)
+      if declare -F reopened >/dev/null; then reopened; fi
+      if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi
+      ;;
   esac
 }

@@ -12,7 +12,7 @@ usage_text() {
   printf '  --workload NAMESPACE/POD  also check the certificates of this pod, as istioctl reads them\n'
   printf '  --config-dump FILE        istioctl reads them from this Envoy config dump instead of the pod\n'
   printf '  --root FILE               the root certificate, PEM (default: that of the config, else ./root.pem)\n'
-  printf '  --vault                   also ask Vault, with your token (VAULT_TOKEN, or the login of its CLI), for the keys that it trusts\n'
+  printf '  --vault                   also ask Vault, with your token (VAULT_TOKEN, or the login of its CLI), for the keys that it trusts and the account that may log in\n'
   printf '  --json                    print one JSON object a check\n'
   printf '  --help                    print this\n\n'
   printf 'It ends with 0 where every check is ok, 1 where one failed, 3 where none failed but one could not be made, 2 for bad usage.\n'
@@ -366,6 +366,8 @@ check_issuer() {
     fail 'cert-manager has not looked at its last change yet' 'wait; is cert-manager running?'
   elif [[ $status == True && $cause == VaultVerified ]]; then
     ok "$issuer_name is Ready, $message (it proves a login at some time, not that Vault signs now)"
+  elif [[ $message == *serviceaccount/uid* ]]; then
+    fail "$issuer_name: Ready is $status, $cause $message" 'the service account was made anew, and the login is bound to the UID of the old one: run setup.sh'
   else
     fail "$issuer_name: Ready is $status, $cause $message" "$set_up_again"
   fi
@@ -707,6 +709,30 @@ check_vault_keys() {
   fi
 }
 
+# check_vault_login: the login role takes tokens of the one service account whose UID it holds. One that was made anew, by a person or by a tool
+# that applies Git, has another UID.
+check_vault_login() {
+  check="Vault's login"
+  local role bound uid cli=${MESH_CA_CLI:-vault}
+  if [[ -z $jwt_role ]]; then
+    ok 'the login is not bound to the UID of a service account, so there is none to compare'
+  elif ! role=$(VAULT_ADDR=${VAULT_ADDR:-$vault_server} "$cli" read -format=json "$jwt_role" 2>"$tmp/errors"); then
+    unknown "$cli read $jwt_role: $(reason)"
+  elif fetch serviceaccount "${login_account#* }" "${login_account% *}" '.metadata.uid'; then
+    uid=$got
+    bound=$(jq -r '.data.bound_claims["/kubernetes.io/serviceaccount/uid"] // "none" | if type == "array" then join(",") else . end' <<<"$role") || bound=unreadable
+    if [[ $bound == "$uid" ]]; then
+      ok "$jwt_role is bound to the UID of service account ${login_account/ //}"
+    else
+      fail "$jwt_role is bound to the UID $bound, and service account ${login_account/ //} has the UID $uid: the account was made anew, so cert-manager cannot log in" 'run setup.sh, which binds the login to the account of today'
+    fi
+  elif [[ -n $why ]]; then
+    unknown "$why"
+  else
+    fail "service account ${login_account/ //} does not exist" 'apply manifests/0-access, then run setup.sh'
+  fi
+}
+
 # name_fits URI: whether it is spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT, of the namespace where one was named.
 name_fits() {
   local rest=${1#"spiffe://$trust_domain/ns/"}
@@ -783,7 +809,10 @@ check_istiod_certificate
 check_istiod_tls
 check_root_map "$istio_namespace"
 check_istiods
-if [[ $ask_vault == yes ]]; then check_vault_keys; fi
+if [[ $ask_vault == yes ]]; then
+  check_vault_keys
+  check_vault_login
+fi
 if [[ -n $pod$config_dump ]]; then
   if [[ -n $namespace && $namespace != "$istio_namespace" ]]; then check_root_map "$namespace"; fi
   check_workload
