@@ -33,7 +33,7 @@ export interface Warning {
 }
 
 /** Names the unsafe choices of what all clusters share. */
-export function sharedWarnings({ root = {}, policyCas: given = [] }: MeshCaConfig, policyCas: readonly PolicyCaPlan[]): Warning[] {
+export function sharedWarnings({ vault, root = {}, policyCas: given = [] }: MeshCaConfig, policyCas: readonly PolicyCaPlan[]): Warning[] {
   const taken: Warning = {
     path: ['root', 'source'],
     key: 'root.source',
@@ -50,8 +50,21 @@ export function sharedWarnings({ root = {}, policyCas: given = [] }: MeshCaConfi
       },
     ];
   });
-  return [...(root.source === 'existing' && root.certificate === undefined ? [taken] : []), ...rootWarnings(root), ...wide];
+  const bare: Warning = {
+    path: ['vault', 'server'],
+    key: 'vault.server',
+    message: 'Vault is reached without TLS, so an attacker on the network can read tokens and have certificates signed; write https://',
+  };
+  return [
+    ...(isPlainHttp(vault.server) ? [bare] : []),
+    ...(root.source === 'existing' && root.certificate === undefined ? [taken] : []),
+    ...rootWarnings(root),
+    ...wide,
+  ];
 }
+
+/** Whether an address is HTTP without TLS on another machine: what is sent there can be read and changed. */
+const isPlainHttp = (address = '') => /^http:/.test(address) && !/^http:\/\/(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:|\/|$)/.test(address);
 
 /** Names a root whose key is in Vault by our doing, and weak roots that the workloads trust. */
 function rootWarnings({ source = 'import', alsoTrust = [] }: RootConfig): Warning[] {
@@ -100,6 +113,16 @@ export function warningsOf(settings: Settings, { certificates }: { readonly cert
       ['intermediate', 'tidy'],
       intermediate.tidy === false && role.storeCertificates === true,
       'Vault keeps every certificate, also when it has ended; write true',
+    ],
+    [
+      ['jwt', 'discoveryUrl'],
+      isPlainHttp(settings.jwt?.discoveryUrl),
+      'Vault fetches the keys that it trusts without TLS, so an attacker on the network can log in as cert-manager; write https://',
+    ],
+    [
+      ['kubernetes', 'host'],
+      isPlainHttp(settings.kubernetes?.host),
+      'Vault asks the API server without TLS, so an attacker on the network can log in as cert-manager; write https://',
     ],
     [
       ['role', 'hosts'],

@@ -238,7 +238,7 @@ export function script(
     '',
     ...stepsFunction(steps),
     '',
-    ...(['setup.sh', 'safe.sh', 'pick.sh', 'weak.sh', ...texts] as const).map(text => runtime[text]),
+    ...(['setup.sh', 'safe.sh', 'pick.sh', 'weak.sh', 'tls.sh', ...texts] as const).map(text => runtime[text]),
     'main "$@"',
     '',
   ].join('\n');

@@ -115,7 +115,7 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
   const { intermediate, root } = cluster;
   return [
     ...caSteps('intermediate', markedAs(cluster), intermediate, root),
-    closable(intermediate.mount, {
+    closable(cluster, {
       id: 'role/write',
       title: `Write the PKI role ${cluster.role.path}`,
       why: [
@@ -127,7 +127,7 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
       undo: removes(cluster.role.path, `the PKI role ${cluster.role.path}`, ['Then nothing more is signed at it, whoever asks.']),
     }),
     ...generationSteps(cluster),
-    closable(intermediate.mount, {
+    closable(cluster, {
       id: 'policy/write',
       title: `Write the policy ${cluster.policy.name}`,
       why: ['cert-manager may ask for a signature, and nothing else.'],
@@ -136,7 +136,7 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
         'A batch token cannot be revoked; without its policy it may do nothing.',
       ]),
     }),
-    ...authSteps(cluster).map(step => (step.undo?.unless?.[1] === cluster.auth.path ? closable(intermediate.mount, step) : step)),
+    ...authSteps(cluster).map(step => (step.undo?.unless?.[1] === cluster.auth.path ? closable(cluster, step) : step)),
     ...rootFileSteps(cluster),
     ...trustSteps(cluster),
     ...deliverySteps(cluster),
@@ -154,9 +154,11 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
 }
 
 /** A step that emergency.sh takes back: it reads first whether that was recorded, and removes the record where --reopen says so. */
-function closable(mount: string, { needs, ...step }: Step): Step {
-  const tune = { [`sys/mounts/${mount}/tune`]: ['create', 'update'] } as const;
-  return { ...step, needs: { look: { ...needs.look, 'sys/mounts': ['read'] }, act: { ...needs.act, ...tune } } };
+function closable(cluster: ClusterPlan, { needs, ...step }: Step): Step {
+  const { mount } = cluster.intermediate;
+  const act = { ...needs.act, [`sys/mounts/${mount}/tune`]: ['create', 'update'] } as const;
+  const sends = { ...needs.sends, ...records(mount, markedAs(cluster)) };
+  return { ...step, needs: { look: { ...needs.look, 'sys/mounts': ['read'] }, act, sends } };
 }
 
 /** Where Vault keeps a policy. */

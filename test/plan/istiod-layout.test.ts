@@ -156,8 +156,9 @@ test('a value counts as Helm sees it: a text is true, whatever it says', () => {
 
 test('Istio newer than any that is known: the newest known layout, and a warning', () => {
   const plan = (istioVersion: string) =>
-    planMeshCa({ vault: { server: 'https://vault.example.com:8200' }, istioVersion, clusters: [{ name: 'cluster-1' }] }).clusters[0]
-      ?.warnings;
+    planMeshCa({ vault: { server: 'https://vault.example.com:8200' }, istioVersion, clusters: [{ name: 'cluster-1' }] }).clusters.flatMap(
+      ({ warnings }) => warnings,
+    );
   expect(istiodLayout('1.99')).toEqual(istiodLayout('1.31'));
   expect(plan('1.31.4')).toEqual([]);
   expect(plan('1.32')).toEqual([

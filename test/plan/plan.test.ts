@@ -456,6 +456,8 @@ describe('each unsafe choice is warned of, where it was written', () => {
     ['certificates.workloadTtl', { certificates: { workloadTtl: '25h' } }],
     ['certificates.istiodTtl', { certificates: { istiodTtl: '8760h' } }],
     ['certificates.servingTtl', { certificates: { servingTtl: '86401s' } }],
+    ['jwt.discoveryUrl', { jwt: { discoveryUrl: 'http://keys.example.com' } }],
+    ['kubernetes.host', { auth: 'kubernetes', kubernetes: { host: 'http://api.example.com:6443' } }],
     ['role.hosts', { role: { hosts: 'anyService' } }],
     ['role.spiffeIds', { role: { spiffeIds: 'anyPath' } }],
     ['role.maxTtl', { role: { maxTtl: '2h' } }],
@@ -503,6 +505,15 @@ describe('a root whose key is in Vault by our doing', () => {
     expect(warned({ source: 'offline', certificate: rootPem })).toStrictEqual([]);
     expect(warned({ source: 'existing', certificate: rootPem })).toStrictEqual([]);
   });
+});
+
+test('a Vault without TLS is warned of, but for one on this machine', () => {
+  const keys = (server: string) => planMeshCa({ ...base, vault: { server } }).warnings.map(({ key }) => key);
+  const offHost = ['http://vault.example.com:8200', 'http://10.0.0.1', 'http://localhost.example.com:8200', 'http://127.0.0.1.example.com'];
+  for (const server of offHost) expect([server, keys(server)]).toStrictEqual([server, ['vault.server', 'root.source']]);
+  for (const server of ['http://127.0.0.1:8200', 'http://localhost', 'http://[::1]:8200', 'https://vault.example.com']) {
+    expect([server, keys(server)]).toStrictEqual([server, ['root.source']]);
+  }
 });
 
 describe('fails if', () => {

@@ -28,6 +28,7 @@ usage_text() {
     printf '  --print-policy --check, --print-policy --repair STEP\n                      print the policy of such a run: it reads all, and writes nothing, or what the step writes\n'
   fi
   printf '%s' "$options_help"
+  printf '  --insecure-skip-tls-verify\n                      go on although VAULT_SKIP_VERIFY or the kubeconfig turns the verification of TLS off; unsafe\n'
   printf '  --help              print this\n\n'
   printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
   printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again, by one run at a time.\n'
@@ -756,6 +757,7 @@ main() {
         [[ $needs == *'"ca":true'* ]] || bad_usage "unknown option '$1'"
         print_ca=true
         ;;
+      --insecure-skip-tls-verify) insecure_tls=true ;;
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
@@ -788,9 +790,16 @@ main() {
     export VAULT_CACERT=$work/vault-ca.pem
   fi
   if [[ -n $server_name && -z ${VAULT_TLS_SERVER_NAME:-}${BAO_TLS_SERVER_NAME:-} ]]; then export VAULT_TLS_SERVER_NAME=$server_name; fi
+  tls_verdict >&2 || {
+    refused=true
+    exit 2
+  }
   before_steps
   stop_if_missing
   if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
+  # an agent is asked in the place of Vault.
+  ! is_plain_http "${VAULT_AGENT_ADDR:-$VAULT_ADDR}" ||
+    note "Vault is reached without TLS at ${VAULT_AGENT_ADDR:-$VAULT_ADDR}: an attacker on the network can read your token; use an https address"
   # the scripts that set nothing up do not ask.
   if declare -F look_at_audit >/dev/null; then look_at_audit; fi
   steps

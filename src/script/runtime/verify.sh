@@ -8,12 +8,13 @@ export LC_ALL=C
 
 usage() { plain "$(usage_text)"; }
 usage_text() {
-  printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]\n\n%s\n\n' "$0" "$about"
+  printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--insecure-skip-tls-verify] [--help]\n\n%s\n\n' "$0" "$about"
   printf '  --workload NAMESPACE/POD  also check the certificates of this pod, as istioctl reads them\n'
   printf '  --config-dump FILE        istioctl reads them from this Envoy config dump instead of the pod\n'
   printf '  --root FILE               the root certificate, PEM (default: that of the config, else ./root.pem)\n'
   printf '  --vault                   also ask Vault, with your token (VAULT_TOKEN, or the login of its CLI), for the keys that it trusts and the account that may log in\n'
   printf '  --json                    print one JSON object a check\n'
+  printf '  --insecure-skip-tls-verify  go on although VAULT_SKIP_VERIFY or the kubeconfig turns the verification of TLS off; unsafe\n'
   printf '  --help                    print this\n\n'
   printf 'It ends with 0 where every check is ok, 1 where one failed, 3 where none failed but one could not be made, 2 for bad usage.\n'
 }
@@ -755,6 +756,7 @@ while (($# > 0)); do
       ;;
     --json) format=json ;;
     --vault) ask_vault=yes ;;
+    --insecure-skip-tls-verify) insecure_tls=true ;;
     --workload | --config-dump | --root)
       if (($# < 2)) || [[ -z $2 ]]; then bad_usage "$1 needs a value"; fi
       case $1 in
@@ -784,6 +786,8 @@ if [[ -n $missing ]]; then
   plain "$0: error: nothing can be checked without $missing: install it" >&2
   exit 3
 fi
+
+tls_verdict >&2 || exit 2
 
 colour=no
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then colour=yes; fi
