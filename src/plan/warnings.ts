@@ -116,6 +116,11 @@ export function warningsOf(settings: Settings, { certificates }: { readonly cert
       'every namespace can ask it, so whoever may make CertificateRequests anywhere gets any name of the mesh; write "Issuer"',
     ],
     [
+      ['certManager', 'admissionPolicy'],
+      settings.certManager?.admissionPolicy === true && runsInIstioNamespace(settings),
+      "istio-csr or cert-manager runs in istiod's namespace, so a user with write access to it can run pods as istio-csr or cert-manager, whom the policies allow; give both another namespace",
+    ],
+    [
       ['istioCsr', 'rootFile'],
       istioCsr.rootFile === 'intermediate',
       'the workloads\' ROOTCA is the intermediate, so their chains do not end in the root; write "root"',
@@ -174,6 +179,12 @@ export function istioWarnings([inUse, canary]: readonly [Planned, ...Planned[]])
 }
 
 const CANARY = 'istio.canary.';
+
+/** Whether one of those who can use the Issuer runs where users are to be kept from it. */
+function runsInIstioNamespace({ istio = {}, istioCsr = {}, certManager = {} }: Settings): boolean {
+  const { namespace = 'istio-system' } = istio;
+  return [istioCsr.namespace, certManager.namespace].includes(namespace);
+}
 
 type Choice = readonly [keys: readonly string[], chosen: boolean, message: string];
 
