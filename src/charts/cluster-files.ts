@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import { reasonsOf } from '../constructs/reason';
 import { yamlText } from '../constructs/yaml-text';
 import { MADE_BY, OutputFile } from '../output';
+import { ADMISSION_POLICIES_SINCE } from '../plan/admission';
 import { APPROVER_POLICY } from '../plan/approval';
 import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
@@ -52,6 +53,12 @@ export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions 
   const optional = (path: string, about: string, construct: Construct | undefined, header: readonly string[]): OutputFile[] =>
     construct ? [manifest(path, about, construct, header)] : [];
   return [
+    ...optional(
+      'manifests/0-access/admission-policies.yaml',
+      'who can use the Issuer and its service account',
+      issuer.admissionPolicies,
+      ADMISSION,
+    ),
     ...optional('manifests/0-access/service-account.yaml', 'who cert-manager logs in to Vault as', access.serviceAccount, []),
     ...optional('manifests/0-access/reviewer.yaml', 'whose token Vault asks the API server with', access.reviewer, []),
     ...optional(
@@ -138,6 +145,13 @@ function requestPolicyHeader({ requestPolicies }: ClusterPlan): string[] {
     ...requestPolicies.map(({ name, about }) => `- ${name}: ${about}`),
   ];
 }
+
+const ADMISSION = [
+  `These policies need Kubernetes ${ADMISSION_POLICIES_SINCE} or later and a cluster administrator to apply them.`,
+  "They keep a user with write access to istiod's namespace from using the mesh's CA. No other Issuer is affected.",
+  'A user who can update ValidatingAdmissionPolicies is exempt, except from the policies about pods and Secrets.',
+  'Admission policies do not see reads, and do not change objects that exist: see docs/threat-model.md.',
+];
 
 const NETWORK = [
   'It needs a network plugin that enforces NetworkPolicies; without one it does nothing.',

@@ -3,6 +3,7 @@ import { Construct } from 'constructs';
 import { ApproleSecret } from '../constructs/approle-secret';
 import { CertManagerNetworkPolicy } from '../constructs/cert-manager-network-policy';
 import { ExternalSecretId } from '../constructs/external-secret-id';
+import { IssuerAdmissionPolicies } from '../constructs/issuer-admission-policies';
 import { RequestPolicy } from '../constructs/request-policy';
 import { SealedSecretId } from '../constructs/sealed-secret-id';
 import { VaultAuth, VaultIssuer } from '../constructs/vault-issuer';
@@ -23,6 +24,9 @@ export class IssuerChart extends Chart {
 
   /** What the Issuer may be asked for, where approver-policy decides. */
   public readonly requestPolicies?: Construct;
+
+  /** Who can use the Issuer and its service account, where the API server decides that. They are applied before both. */
+  public readonly admissionPolicies?: IssuerAdmissionPolicies;
 
   /** cert-manager's way to Vault through what a network closes. */
   public readonly networkPolicy?: CertManagerNetworkPolicy;
@@ -47,6 +51,9 @@ export class IssuerChart extends Chart {
       name: cluster.issuer.name,
       namespace: cluster.istio.namespace,
     });
+    if (cluster.admission) {
+      this.admissionPolicies = new IssuerAdmissionPolicies(this, 'admission-policies', { ...cluster.admission, issuer: this.issuer });
+    }
     if (cluster.requestPolicies.length > 0) this.requestPolicies = requestPoliciesOf(this, cluster);
     if (cluster.network) {
       const { namespace } = cluster.certManager;

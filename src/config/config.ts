@@ -779,6 +779,16 @@ export interface CertManagerConfig {
   readonly approverPolicy?: boolean;
 
   /**
+   * ValidatingAdmissionPolicies by which the API server refuses the mesh's CA to everybody but istio-csr and cert-manager: CertificateRequests,
+   * Certificates and Issuers that use it, and tokens of its service account. Without them, write access to istiod's namespace is enough to get
+   * certificates for any identity of the mesh. No other Issuer is affected. Needs Kubernetes 1.30 or later and a cluster administrator to apply
+   * them, so they are off unless you ask for them.
+   *
+   * @default false
+   */
+  readonly admissionPolicy?: boolean;
+
+  /**
    * cert-manager's own service account, which asks for the tokens of `auth: jwt` and `auth: kubernetes`.
    *
    * @format dnsName

@@ -174,6 +174,12 @@ export class VaultIssuer extends Construct {
   /** Name that istio-csr's Helm values refer to. */
   public readonly name: string;
 
+  /** Kind. */
+  public readonly kind: 'Issuer' | 'ClusterIssuer';
+
+  /** Namespace; a ClusterIssuer has none. */
+  public readonly namespace?: string;
+
   constructor(scope: Construct, id: string, props: VaultIssuerProps) {
     super(scope, id);
 
@@ -208,6 +214,8 @@ export class VaultIssuer extends Construct {
       },
     };
     this.name = name;
+    this.kind = kind;
+    if (kind === 'Issuer') this.namespace = namespace;
     if (kind === 'Issuer') {
       new Issuer(this, 'Resource', { metadata: { name, namespace }, spec });
       noteReason(this, ['metadata', 'namespace'], "istiod's: istio-csr asks for every certificate there");

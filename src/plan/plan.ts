@@ -2,6 +2,7 @@ import { Checked, checkConfig } from '../config/check';
 import { MeshCaConfig } from '../config/config';
 import { readObject } from '../config/object';
 import { ConfigError, Problem } from '../config/problem';
+import { AdmissionPlan, planAdmission } from './admission';
 import { planRequestPolicies, RequestPolicyPlan } from './approval';
 import { AuthPlan, planAuth, refuseUnusedAuth } from './auth';
 import { CertificatesPlan, planCertificates } from './certificates';
@@ -114,6 +115,13 @@ export interface ClusterPlan {
   readonly requestPolicies: readonly RequestPolicyPlan[];
 
   /**
+   * What ValidatingAdmissionPolicies allow.
+   *
+   * @default - there are none
+   */
+  readonly admission?: AdmissionPlan;
+
+  /**
    * What NetworkPolicies are made of.
    *
    * @default - there are none
@@ -224,6 +232,7 @@ function planCluster(
       planIstiod(one.settings, { istio: one.istio, caAddress: istioCsr.caAddress, trustDomain, clusterId, certificates }),
     ),
     requestPolicies,
+    admission: planAdmission(settings, { trustDomain, auth, issuer, istio, istioCsr, certManager }),
     network: planNetwork(settings, vault),
     tsb: planTsb(settings, istios),
     warnings: [...warningsOf(settings, { certificates }), ...istioWarnings(planned)],

@@ -170,6 +170,11 @@ export function warningsOf(settings: Settings, { certificates }: { readonly cert
       'every namespace can ask it, so whoever may make CertificateRequests anywhere gets any name of the mesh; write "Issuer"',
     ],
     [
+      ['certManager', 'admissionPolicy'],
+      settings.certManager?.admissionPolicy === true && runsInIstioNamespace(settings),
+      "istio-csr or cert-manager runs in istiod's namespace, so a user with write access to it can run pods as istio-csr or cert-manager, whom the policies allow; give both another namespace",
+    ],
+    [
       ['istioCsr', 'rootFile'],
       istioCsr.rootFile === 'intermediate',
       'the workloads\' ROOTCA is the intermediate, so their chains do not end in the root; write "root"',
@@ -231,6 +236,12 @@ const CANARY = 'istio.canary.';
 
 /** Seconds that a certificate of the mesh may be valid for without a warning: Istio's own default for a workload. */
 const LONGEST_LEAF = 86_400;
+
+/** Whether one of those who can use the Issuer runs where users are to be kept from it. */
+function runsInIstioNamespace({ istio = {}, istioCsr = {}, certManager = {} }: Settings): boolean {
+  const { namespace = 'istio-system' } = istio;
+  return [istioCsr.namespace, certManager.namespace].includes(namespace);
+}
 
 type Choice = readonly [keys: readonly string[], chosen: boolean, message: string];
 

@@ -3,6 +3,7 @@ import { words } from '../script/bash';
 import { istioCsrUpgrade } from './cluster-mesh';
 import { controlPlanePatch, restartWhereEarly, sailPatch } from './istiod';
 import { code, command, shell, yaml } from './markdown';
+import { ADMISSION_FILE } from './optional';
 import { ClusterContext } from './parts';
 
 /** The two istiods, and what the sections are written with. */
@@ -43,6 +44,8 @@ function names({ cluster, at, kube }: Both): string[] {
   return [
     words(['bash', at('setup.sh')]),
     ...(cluster.requestPolicies.length > 0 ? [kube('apply', '-f', at('manifests/1-issuer'))] : []),
+    // before istio-csr's chart changes istiod's Certificate, which they compare with the plan.
+    ...(cluster.admission ? [kube('apply', '-f', at(ADMISSION_FILE))] : []),
     istioCsrUpgrade(cluster, at),
   ];
 }

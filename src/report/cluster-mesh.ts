@@ -5,7 +5,7 @@ import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
 import { rotation } from './rotation';
 import { ClusterContext, dataAt } from './parts';
-import { csrNetwork } from './optional';
+import { ADMISSION_FILE, csrNetwork } from './optional';
 import { secretRenewal } from './secret-delivery';
 import { renewalOf } from './way-in';
 
@@ -183,6 +183,14 @@ export function later(context: ClusterContext): string[] {
               [
                 'a request is `Denied`, or has no `Approved` at all',
                 'the message names the policy and its field; without one, no policy is for whom asks (`spec.username`): `verify.sh` names both',
+              ],
+            ]
+          : []),
+        ...(cluster.admission
+          ? [
+              [
+                `${code("ValidatingAdmissionPolicy '…' denied request")}`,
+                `the message says who can do this. If the config has changed, apply ${code(at(ADMISSION_FILE))} as a cluster administrator first, then try again`,
               ],
             ]
           : []),

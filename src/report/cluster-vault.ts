@@ -10,7 +10,7 @@ import { code, command, output, shell } from './markdown';
 import { certManagerOptions, certManagerThere, prometheusOperator } from './monitoring';
 import { ClusterContext, dataAt, leastPolicy } from './parts';
 import { signing } from './root';
-import { approverAlone, approverPolicy, vaultNetwork } from './optional';
+import { admissionPolicies, approverAlone, approverPolicy, vaultNetwork } from './optional';
 import { secretDelivery } from './secret-delivery';
 import { wayIn } from './way-in';
 
@@ -61,6 +61,7 @@ export function vault(context: ClusterContext): string[] {
   return [
     '## 2. Vault: the intermediate CA and the way in',
     '',
+    ...admissionPolicies(context),
     ...wayIn(context),
     ...leastPolicy(at('setup.sh'), tokenPolicy('setup', cluster.name), cluster.vault),
     'First look, then do. The token needs what the script asks for; it names all that is missing and changes nothing.',

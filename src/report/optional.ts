@@ -1,3 +1,4 @@
+import { ADMISSION_POLICIES_SINCE } from '../plan/admission';
 import { APPROVER_POLICY } from '../plan/approval';
 import { code, command, shell } from './markdown';
 import { ClusterContext } from './parts';
@@ -15,6 +16,25 @@ export function approverPolicy({ context, requestPolicies, certManager }: Cluste
         ['--namespace', certManager.namespace, '--version', APPROVER_POLICY, '--wait', '--timeout', '5m'],
       ),
     ),
+  ];
+}
+
+/** File of the admission policies, below the cluster's folder. */
+export const ADMISSION_FILE = 'manifests/0-access/admission-policies.yaml';
+
+/** The admission policies, before anything that they guard. */
+export function admissionPolicies({ cluster, at, kube }: ClusterContext): string[] {
+  const { admission, istio } = cluster;
+  if (!admission) return [];
+  const [first = ''] = admission.names;
+  return [
+    `The API server lets only istio-csr and cert-manager use the mesh's CA, whoever else can write in namespace ${code(istio.namespace)}. Apply these policies first, as a cluster administrator, on Kubernetes ${ADMISSION_POLICIES_SINCE} or later:`,
+    '',
+    ...shell(kube('version'), kube('apply', '-f', at(ADMISSION_FILE)), kube('get', 'validatingadmissionpolicybindings', first)),
+    `Expected output: a server version of at least ${ADMISSION_POLICIES_SINCE}, ${admission.names.length} policies and ${admission.names.length} bindings ${code('created')}, and the binding. The policies do not change objects that exist: ${code('verify.sh')} lists what they would refuse now.`,
+    '',
+    'The self-test of setup.sh requests a token of the service account. Run setup.sh as a user who can update ValidatingAdmissionPolicies, as other users are refused that token.',
+    '',
   ];
 }
 

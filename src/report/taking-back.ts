@@ -3,6 +3,7 @@ import { ourPart } from '../plan/canary';
 import { MeshCaPlan } from '../plan/plan';
 import { tokenPolicy } from '../script/policy-text';
 import { code, shell } from './markdown';
+import { ADMISSION_FILE } from './optional';
 import { ClusterContext } from './parts';
 import { hasTeardown } from '../script/teardown';
 
@@ -31,6 +32,7 @@ export function teardown({ cluster, at, kube }: ClusterContext): string[] {
       kube('delete', issuer.kind.toLowerCase(), issuer.name, ...within),
       words(['bash', at('teardown.sh'), '--plan']),
       words(['bash', at('teardown.sh')]),
+      ...(cluster.admission ? [kube('delete', '-f', at(ADMISSION_FILE))] : []),
     ),
     `It removes what setup.sh made, in reverse order, and keeps and names what was there before or is of another maker: a mount that no script of ours enabled, roles and CAs that others have added. It does not begin while the Issuer or istio-csr is there (${code('--mesh-is-gone')} says that nothing runs any more), and asks for the common name of the CA, ${code(intermediate.commonName)}, and of each other generation that is still there: their keys are lost then, and a snapshot of Vault is the only way back. A run that was stopped can be run again.`,
     '',

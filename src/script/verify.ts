@@ -20,7 +20,7 @@ const flags = {
 
 /** The script that compares a running cluster with the plan. It reads, and changes nothing. */
 export function verifyScript(cluster: ClusterPlan): string {
-  const { name, root, role, vault, auth, issuer, istioCsr, istio, istiods, requestPolicies } = cluster;
+  const { name, root, role, vault, auth, issuer, istioCsr, istio, istiods, requestPolicies, admission } = cluster;
   const about = `Checks that Vault signs the mesh of cluster ${name}, and that what runs there is what was planned. It changes nothing.`;
   const values = {
     about,
@@ -53,6 +53,11 @@ export function verifyScript(cluster: ClusterPlan): string {
       request_policies: requestPolicies.map(policy => policy.name).join(' '),
       cert_manager_namespace: cluster.certManager.namespace,
     }),
+    ...(admission && {
+      admission_policies: admission.names.join(' '),
+      issuer_account: admission.serviceAccount?.name ?? '',
+      issuer_account_namespace: admission.serviceAccount?.namespace ?? '',
+    }),
   };
   return [
     '#!/usr/bin/env bash',
@@ -70,6 +75,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     runtime['tls.sh'],
     runtime['public-keys.sh'],
     ...(requestPolicies.length > 0 ? [runtime['approval.sh']] : []),
+    ...(admission ? [runtime['admission.sh']] : []),
     runtime['verify.sh'],
   ].join('\n');
 }

@@ -168,7 +168,7 @@ ask_list() {
   why=$no_answer
   if [[ -n $why ]]; then return 1; fi
   if ! got=$(kube get "$kind" --namespace "$namespace" ${selector:+--selector "$selector"} --output json |
-    jq --raw-output "$@" "$questions ${approval_questions:-} $question" 2>/dev/null); then
+    jq --raw-output "$@" "$questions ${approval_questions:-} ${admission_questions:-} $question" 2>/dev/null); then
     why="kubectl get $kind: $(reason)"
     return 1
   fi
@@ -805,6 +805,7 @@ check_root
 ask_cluster
 check_issuer
 if declare -F check_approval >/dev/null; then check_approval; fi
+if declare -F check_admission >/dev/null; then check_admission; fi
 check_csr
 check_csr_args
 if [[ -n $bundle_target ]]; then check_bundle; fi
