@@ -2,6 +2,7 @@ import { clusterFiles } from './charts/cluster-files';
 import { FileEntry, MADE_BY, OutputFile } from './output';
 import { ClusterPlan, MeshCaPlan } from './plan/plan';
 import { adoptRunbook } from './report/adopt-runbook';
+import { auditRunbook } from './report/audit';
 import { clusterRunbook, runbook } from './report/runbook';
 import { adoptScripts } from './script/adopt';
 import { timeline } from './report/timeline';
@@ -85,6 +86,13 @@ function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | unde
     ...carryScripts(cluster).map(({ file, content, about }) => script(file, content, about)),
     script('verify.sh', verifyScript(cluster), 'checks the live cluster against the plan'),
     script('emergency.sh', emergencyScript(cluster), 'closes at once what an attacker may use: the login, the PKI role, or the CA'),
+    {
+      path: `${name}/audit.md`,
+      content: auditRunbook(cluster),
+      kind: 'doc' as const,
+      cluster: name,
+      about: 'the questions of an auditor, each with the command that answers it',
+    },
     ...adoption(cluster).map(file => ({ ...file, path: `${name}/${file.path}`, cluster: name })),
     script('teardown.sh', teardownScript(cluster), 'takes back what setup.sh made; what was there before stays'),
   ];
