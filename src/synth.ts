@@ -3,6 +3,7 @@ import { FileEntry, MADE_BY, OutputFile } from './output';
 import { ClusterPlan, MeshCaPlan } from './plan/plan';
 import { adoptRunbook } from './report/adopt-runbook';
 import { emergencyRunbook } from './report/emergency';
+import { auditRunbook } from './report/audit';
 import { clusterRunbook, runbook } from './report/runbook';
 import { adoptScripts } from './script/adopt';
 import { timeline } from './report/timeline';
@@ -92,6 +93,13 @@ function filesOf(cluster: ClusterPlan, plan: MeshCaPlan, secretId: string | unde
       kind: 'doc',
       cluster: name,
       about: 'what to do first for each compromise, and when the attacker is out',
+    },
+    {
+      path: `${name}/audit.md`,
+      content: auditRunbook(cluster),
+      kind: 'doc' as const,
+      cluster: name,
+      about: 'the questions of an auditor, each with the command that answers it',
     },
     ...adoption(cluster).map(file => ({ ...file, path: `${name}/${file.path}`, cluster: name })),
     script('teardown.sh', teardownScript(cluster), 'takes back what setup.sh made; what was there before stays'),

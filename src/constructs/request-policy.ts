@@ -32,8 +32,8 @@ export interface RequestPolicyProps {
   readonly dnsNames?: readonly string[];
 
   /**
-   * URIs, at least one of which must be there; `*` stands for anything, as in Vault's `allowed_uri_sans`. Where one ends in `/ns/*\/sa/*`, neither
-   * may hold a slash.
+   * URIs, at least one of which must be there; `*` stands for anything, as in Vault's `allowed_uri_sans`. Where each is `…/ns/NAMESPACE/sa/*`, `*`
+   * matches only names that Kubernetes allows: no slash, no `..`, no `%`.
    *
    * @default - there must be none
    */
@@ -80,7 +80,7 @@ export class RequestPolicy extends Construct {
         `'uris' must be there where there is neither commonName nor dnsNames, e.g. ["spiffe://cluster.local/ns/*/sa/*"], got none`,
       );
     }
-    const isOfWorkloads = uris?.every(uri => uri.endsWith('/ns/*/sa/*')) ?? false;
+    const isOfWorkloads = uris?.every(uri => /\/ns\/[^/]+\/sa\/\*$/.test(uri)) ?? false;
 
     const policy = new Construct(this, 'CertificateRequestPolicy');
     new ApiObject(policy, 'Resource', {
@@ -93,7 +93,7 @@ export class RequestPolicy extends Construct {
           ...(dnsNames === undefined ? {} : { dnsNames: { required: true, values: dnsNames } }),
           ...(uris === undefined
             ? {}
-            : { uris: { required: true, values: uris, ...(isOfWorkloads ? { validations: [NO_MORE_PARTS] } : {}) } }),
+            : { uris: { required: true, values: uris, ...(isOfWorkloads ? { validations: [KUBERNETES_NAMES] } : {}) } }),
           subject: { organizations: { values: [''] } },
           ...(usages === undefined ? {} : { usages }),
         },
@@ -103,7 +103,7 @@ export class RequestPolicy extends Construct {
     });
     noteReason(policy, ['spec', 'allowed'], 'what stands here may be asked for, and nothing else: no CA, no other name, no IP address');
     noteReason(policy, ['spec', 'allowed', 'subject'], "Istio's own requests come with an organization that is empty");
-    if (isOfWorkloads) noteReason(policy, ['spec', 'allowed', 'uris', 'validations'], '* above takes slashes too');
+    if (isOfWorkloads) noteReason(policy, ['spec', 'allowed', 'uris', 'validations'], '* above matches slashes, dots and escapes too');
     noteReason(policy, ['spec', 'constraints', 'maxDuration'], 'a request that says no lifetime is not approved');
 
     const role = new Construct(this, 'Role');
@@ -121,5 +121,8 @@ export class RequestPolicy extends Construct {
   }
 }
 
-/** `spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT` has seven parts. */
-const NO_MORE_PARTS = { rule: "size(self.split('/')) == 7", message: 'must be of one namespace and one service account' };
+/** The names that Kubernetes allows, so that no `..`, no empty part, no `%2f` and no `?` stands in a SPIFFE ID. */
+const KUBERNETES_NAMES = {
+  rule: "self.matches('^spiffe://[^/]+/ns/[a-z0-9]([-a-z0-9]*[a-z0-9])?/sa/[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+  message: 'must be of one namespace and one service account',
+};

@@ -117,8 +117,8 @@ export function planRole(
       allowed_uri_sans_template: false,
       allowed_other_sans: [],
       allowed_serial_numbers: [],
-      // "disabled" would let any common name pass that stands in no SAN.
-      cn_validations: ['email', 'hostname'],
+      // "disabled" accepts any common name that is not also a SAN, and "email" accepts NAME@ each allowed domain.
+      cn_validations: ['hostname'],
       enforce_hostnames: true,
       require_cn: false,
       use_csr_common_name: true,

@@ -26,7 +26,12 @@ test('minimal: a SPIFFE ID alone, from one service account, in one namespace, of
           uris: {
             required: true,
             values: ['spiffe://cluster.local/ns/*/sa/*'],
-            validations: [{ rule: "size(self.split('/')) == 7", message: 'must be of one namespace and one service account' }],
+            validations: [
+              {
+                rule: "self.matches('^spiffe://[^/]+/ns/[a-z0-9]([-a-z0-9]*[a-z0-9])?/sa/[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')",
+                message: 'must be of one namespace and one service account',
+              },
+            ],
           },
           subject: { organizations: { values: [''] } },
         },

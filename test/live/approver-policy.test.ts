@@ -264,9 +264,15 @@ describe('approved, signed, and verified to the root:', () => {
 
 describe('fails if istio-csr asks, and Vault is not asked, for', () => {
   const forWorkload = `[${policyOf('workloads')}: `;
-  test.each<[what: string, make: () => Promise<{ csr: string }>, ask: Partial<Ask>, says: string]>([
+  type Denied = [what: string, make: () => Promise<{ csr: string }>, ask: Partial<Ask>, says: string];
+  test.each<Denied>([
     ['another trust domain', () => istioRequest('spiffe://other.example/ns/foo/sa/sleep'), {}, 'spec.allowed.uris.values'],
-    ['a deeper path', () => istioRequest(`${workload}/x`), {}, 'must be of one namespace and one service account'],
+    ...['/x', '/../istiod', '//x', '%2f..', '?x=y', '/', '..'].map((end): Denied => [
+      `a SPIFFE ID that ends in ${end}`,
+      () => opensslRequest(`URI:${workload}${end}`),
+      {},
+      'must be of one namespace and one service account',
+    ]),
     ["another service's DNS name", () => istioRequest('other.foo.svc'), {}, 'spec.allowed.dnsNames'],
     [
       'a DNS name beside the SPIFFE ID',

@@ -22,7 +22,9 @@ async function recorders(record: string, vault: string): Promise<string> {
   const environment = `for v in $(compgen -e); do [[ $v == VAULT_TOKEN || $v == BAO_TOKEN ]] || printf '%s=%s\\n' "$v" "\${!v}"; done`;
   // and what lies where the scripts work, which is removed at their end.
   const worked = `for f in "$TMPDIR"/*/*; do [[ ! -f $f ]] || printf '%s\\n' "$f" "$(<"$f")"; done 2>/dev/null`;
-  const note = `{ printf '%s\\0' "\${0##*/}" "$@"; printf '\\n'; ${environment}; ${worked}; } >>${record}; exec "$real" "$@"`;
+  // and what a here-string gave it: a Bash before 5.1, which BASH_COMPAT plays, lays that into a file below TMPDIR.
+  const here = `[[ ! -f /proc/self/fd/0 ]] || printf 'HERE %s\\n' "$(</proc/self/fd/0)"`;
+  const note = `{ printf '%s\\0' "\${0##*/}" "$@"; printf '\\n'; ${environment}; ${worked}; ${here}; } >>${record}; exec "$real" "$@"`;
   const bin = programsBefore(Object.fromEntries(Object.keys(real).map(name => [name, note])), real);
   symlinkSync(where('bash'), join(bin, 'bash'));
   return bin;
@@ -91,9 +93,9 @@ test.each(Object.keys(ways))('the secrets of a run (%s) are in Vault and in the 
   const { cert, key } = await makeRoot(tempDir('root'));
   const [TMPDIR, record] = [tempDir('tmp'), join(tempDir('record'), 'calls')];
   // a variable that the user's shell exports stays exported when a script sets it.
-  const names = ['root_key', 'client_key', 'trial_token', 'token', 'secret_id', 'secret', 'response', 'found', 'held', 'jwt'];
+  const names = ['root_key', 'client_key', 'trial_token', 'trial_private_key', 'token', 'secret_id', 'secret', 'response', 'found', 'held', 'jwt'];
   const exported = Object.fromEntries(names.map(variable => [variable, 'exported']));
-  const env = { ...exported, TMPDIR, PATH: await recorders(record, vault.bin) };
+  const env = { ...exported, BASH_COMPAT: '5.0', TMPDIR, PATH: await recorders(record, vault.bin) };
   const runs = [
     await world.script('root', rootFiles({ cert, key }), env),
     await world.script('cluster-1', [], env),
@@ -123,6 +125,9 @@ test.each(Object.keys(ways))('the secrets of a run (%s) are in Vault and in the 
   // the test can fail: what is no secret is found.
   expect(places[0]?.[1]).toContain('istioca-cluster-1');
   expect(places[0]?.[1]).toMatch(/known\.read\.\S+roles,cluster-1\n\{/);
+  // keys that the run itself made.
+  expect(places[0]?.[1]).not.toContain('PRIVATE KEY');
+  expect(places[0]?.[1]).toMatch(/^HERE -----BEGIN CERTIFICATE/m);
   // nothing is left where the scripts worked.
   expect(readdirSync(TMPDIR)).toEqual([]);
 });

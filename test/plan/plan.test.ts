@@ -76,7 +76,7 @@ test('a minimal config has every name after its cluster', () => {
         allowed_other_sans: [],
         allowed_serial_numbers: [],
         allowed_uri_sans_template: false,
-        cn_validations: ['email', 'hostname'],
+        cn_validations: ['hostname'],
         ext_key_usage: [],
         ext_key_usage_oids: [],
         policy_identifiers: [],
