@@ -5,6 +5,7 @@ import { yamlText } from '../constructs/yaml-text';
 import { MADE_BY, OutputFile } from '../output';
 import { APPROVER_POLICY } from '../plan/approval';
 import { CHART } from '../plan/istio-csr';
+import { needPlan } from '../plan/is-plan';
 import { ClusterPlan } from '../plan/plan';
 import { AccessChart } from './access-chart';
 import { IssuerChart } from './issuer-chart';
@@ -31,6 +32,7 @@ export interface ClusterFilesOptions {
  * @param options what is not in the plan
  */
 export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions = {}): OutputFile[] {
+  needPlan('cluster', cluster, 'clusterFiles(planMeshCa(config).clusters[0])');
   const { name, context, istioCsr } = cluster;
   const app = new App();
   const access = new AccessChart(app, '0-access', cluster);
