@@ -1,5 +1,8 @@
 import { clusterFiles } from './charts/cluster-files';
+import { show } from './config/show';
+import { near, oneOf } from './config/words';
 import { FileEntry, MADE_BY, OutputFile } from './output';
+import { needPlan } from './plan/is-plan';
 import { ClusterPlan, MeshCaPlan } from './plan/plan';
 import { adoptRunbook } from './report/adopt-runbook';
 import { emergencyRunbook } from './report/emergency';
@@ -28,8 +31,18 @@ interface IndexEntry extends FileEntry {
   readonly order: number;
 }
 
-/** Renders every file of dist/, in the order in which they are used. */
+/**
+ * Renders every file of dist/, in the order in which they are used.
+ *
+ * @throws Error where `plan` is no plan, e.g. a config, or a secret ID is of a cluster that it does not have
+ */
 export function synthesize(plan: MeshCaPlan, options: SynthesizeOptions = {}): OutputFile[] {
+  needPlan('plan', plan, 'synthesize(planMeshCa(config))');
+  const { secretIds = {} } = options;
+  const names = plan.clusters.map(({ name }) => name);
+  const stray = Object.keys(secretIds).find(name => !names.includes(name));
+  if (stray !== undefined)
+    throw new Error(`'secretIds' must be by clusters of the plan, ${oneOf(names)}, got ${show(stray)}${near(stray, names)}`);
   return inOrder([...renderFiles(plan, options)]);
 }
 

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -37,6 +37,13 @@ function install(folder: string, tarball: string): void {
   }
 }
 
+interface K8sObject {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly spec?: unknown;
+  readonly stringData?: unknown;
+}
+
 const consumer = path.join(work, 'consumer');
 let tarball = '';
 
@@ -65,97 +72,59 @@ test('an app of its own is type-checked against the packed package, and synthesi
   run(process.execPath, ['main.js'], consumer);
 
   const out = (file: string) => fs.readFileSync(path.join(consumer, 'out', file), 'utf8');
-  expect(parseAllDocuments(out('mesh-ca.k8s.yaml')).map(doc => doc.toJS() as unknown)).toEqual([
-    {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: 'istio-root-ca', namespace: 'cert-manager' },
-      type: 'Opaque',
-      stringData: { 'ca.cert.pem': rootPem },
-    },
-    {
-      apiVersion: 'v1',
-      kind: 'ServiceAccount',
-      metadata: { name: 'vault-issuer', namespace: 'istio-system' },
-      automountServiceAccountToken: false,
-    },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'Role',
-      metadata: { name: 'vault-issuer-token', namespace: 'istio-system' },
-      rules: [{ apiGroups: [''], resources: ['serviceaccounts/token'], resourceNames: ['vault-issuer'], verbs: ['create'] }],
-    },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'RoleBinding',
-      metadata: { name: 'vault-issuer-token', namespace: 'istio-system' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'vault-issuer-token' },
-      subjects: [{ kind: 'ServiceAccount', name: 'cert-manager', namespace: 'cert-manager' }],
-    },
-    {
-      apiVersion: 'cert-manager.io/v1',
-      kind: 'Issuer',
-      metadata: { name: 'vault-issuer', namespace: 'istio-system' },
-      spec: {
-        vault: {
-          server: 'https://vault.example.com:8200',
-          path: 'istioca/sign/cluster-local',
-          auth: {
-            kubernetes: { mountPath: '/v1/auth/jwt-cluster-1', role: 'cert-manager', serviceAccountRef: { name: 'vault-issuer' } },
-          },
-        },
-      },
-    },
-    {
-      apiVersion: 'install.tetrate.io/v1alpha1',
-      kind: 'ControlPlane',
-      metadata: { name: 'controlplane', namespace: 'istio-system' },
-      spec: {
-        components: {
-          internalCertProvider: { certManager: { managed: 'EXTERNAL' } },
-          istio: {
-            trustDomain: 'example.com',
-            kubeSpec: {
-              overlays: [
-                {
-                  apiVersion: 'install.istio.io/v1alpha1',
-                  kind: 'IstioOperator',
-                  name: 'tsb-istiocontrolplane',
-                  patches: [
-                    { path: 'spec.values.global.caAddress', value: 'cert-manager-istio-csr.cert-manager.svc:443' },
-                    { path: 'spec.values.pilot.env.ENABLE_CA_SERVER', value: 'false' },
-                    {
-                      path: 'spec.components.pilot.k8s.overlays',
-                      value: [
-                        {
-                          apiVersion: 'apps/v1',
-                          kind: 'Deployment',
-                          name: 'istiod',
-                          patches: [{ path: 'spec.template.spec.volumes.[name:istio-csr-dns-cert].secret.optional', value: false }],
-                        },
-                      ],
-                    },
-                  ],
-                },
-              ],
-            },
-          },
-        },
-      },
-    },
+  expect(fs.readdirSync(path.join(consumer, 'out'), { recursive: true, encoding: 'utf8' }).sort()).toEqual([
+    'cluster-1',
+    'cluster-1.k8s.yaml',
+    'cluster-1/control-plane.patch',
+    'cluster-1/istio-csr.values.yml',
+    'cluster-1/setup.sh',
+    'cluster-2',
+    'cluster-2.k8s.yaml',
+    'cluster-2/control-plane.patch',
+    'cluster-2/istio-csr.values.yml',
+    'cluster-2/setup.sh',
+    'root',
+    'root/setup.sh',
   ]);
-  expect(parse(out('istio-csr.values.yml'))).toEqual({
-    app: {
-      certmanager: { issuer: { name: 'vault-issuer' } },
-      server: { clusterID: 'cluster-1' },
-      tls: { rootCAFile: '/var/run/secrets/istio-csr/ca.cert.pem', trustDomain: 'example.com' },
-    },
-    volumeMounts: [{ name: 'root-ca', mountPath: '/var/run/secrets/istio-csr' }],
-    volumes: [{ name: 'root-ca', secret: { secretName: 'istio-root-ca' } }],
-  });
-  for (const script of ['root/setup.sh', 'cluster-1/setup.sh']) {
+  for (const script of ['root/setup.sh', 'cluster-1/setup.sh', 'cluster-2/setup.sh']) {
     run('bash', ['-n', path.join('out', script)], consumer);
     expect(fs.statSync(path.join(consumer, 'out', script)).mode & 0o777).toBe(0o755);
+  }
+
+  // what stands in one file is what another one means by it.
+  for (const cluster of ['cluster-1', 'cluster-2']) {
+    const objects = parseAllDocuments(out(`${cluster}.k8s.yaml`)).map(doc => doc.toJS() as K8sObject);
+    expect(objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`)).toEqual([
+      'Secret cert-manager/istio-root-ca',
+      'ServiceAccount istio-system/vault-issuer',
+      'Role istio-system/vault-issuer-token',
+      'RoleBinding istio-system/vault-issuer-token',
+      'Issuer istio-system/vault-issuer',
+    ]);
+    const [secret, , , , issuer] = objects;
+    expect(secret?.stringData).toEqual({ 'ca.cert.pem': rootPem });
+    expect(issuer?.spec).toEqual({
+      vault: {
+        server: 'https://vault.example.com:8200',
+        path: `istioca-${cluster}/sign/${cluster}`,
+        auth: { kubernetes: { mountPath: `/v1/auth/jwt-${cluster}`, role: 'cert-manager', serviceAccountRef: { name: 'vault-issuer' } } },
+      },
+    });
+    const script = out(`${cluster}/setup.sh`);
+    for (const part of [`istioca-${cluster}/sign/${cluster}`, `auth/jwt-${cluster}/role/cert-manager`, 'spiffe://example.com/']) {
+      expect(script).toContain(part);
+    }
+    expect(parse(out(`${cluster}/istio-csr.values.yml`))).toMatchObject({
+      app: {
+        certmanager: { namespace: 'istio-system', issuer: { name: 'vault-issuer', kind: 'Issuer' } },
+        server: { clusterID: cluster },
+        tls: { rootCAFile: '/var/run/secrets/istio-csr/ca.cert.pem', trustDomain: 'example.com' },
+      },
+      volumes: [{ name: 'root-ca', secret: { secretName: 'istio-root-ca' } }],
+    });
+    const patch = out(`${cluster}/control-plane.patch`);
+    expect(parse(patch)).toMatchObject({ kind: 'ControlPlane', spec: { components: { istio: { trustDomain: 'example.com' } } } });
+    expect(patch).toContain('value: cert-manager-istio-csr.cert-manager.svc:443');
   }
 }, 60_000);
 
@@ -171,12 +140,73 @@ test('two copies of the package in one tree work together', () => {
     const { App, Chart } = require('cdk8s');
     const [ours, theirs] = [require('cdk8s-mesh-ca'), require('platform')];
     const app = new App({ outdir: 'two' });
-    new theirs.IstioCsrValues(new Chart(app, 'chart'), 'values', { clusterId: 'cluster-1' });
-    ours.TextFile.writeAll(app);
-    process.stdout.write(String(ours.TextFile === theirs.TextFile));`;
+    const chart = new Chart(app, 'chart');
+    new theirs.IstioCsrValues(chart, 'values', { clusterId: 'cluster-1' });
+    new ours.IstioCsrValues(chart, 'other-values', { clusterId: 'cluster-2' });
+    let message;
+    try { new ours.IstioCsrValues(chart, 'same', { clusterId: 'cluster-1' }); } catch (error) { message = error.message; }
+    app.synth();
+    process.stdout.write(JSON.stringify([ours.TextFile === theirs.TextFile, message]));`;
   const same = run(process.execPath, ['-e', script], consumer);
 
   // THEN
-  expect(same).toBe('false');
-  expect(fs.readdirSync(path.join(consumer, 'two'))).toEqual(['istio-csr.values.yml']);
+  const [isSame, message] = JSON.parse(same) as [boolean, string];
+  expect(isSame).toBe(false);
+  expect(message).toContain('got "cluster-1/istio-csr.values.yml" for chart/same/Resource');
+  expect(message).toContain('for chart/values/Resource');
+  const written = fs.readdirSync(path.join(consumer, 'two'), { recursive: true, encoding: 'utf8' });
+  expect(written.filter(file => file.endsWith('.yml')).sort()).toEqual([
+    'cluster-1/istio-csr.values.yml',
+    'cluster-2/istio-csr.values.yml',
+  ]);
+});
+
+describe('the cdk8s command', () => {
+  /** Runs the command on the app above; the app takes its folder from the command. */
+  const cdk8s = (...args: string[]) => {
+    const main = fs.readFileSync(path.join(consumer, 'main.js'), 'utf8').replace("new cdk8s_1.App({ outdir: 'out' })", 'new cdk8s_1.App()');
+    fs.writeFileSync(path.join(consumer, 'app.js'), main);
+    const bin = path.join(root, 'node_modules/cdk8s-cli/bin/cdk8s');
+    const env = { ...process.env, CI: 'true', CDK8S_CHECK_UPGRADE: 'false' };
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [bin, 'synth', '--app', `${process.execPath} app.js`, '--check-upgrade', 'false', ...args],
+      {
+        cwd: consumer,
+        encoding: 'utf8',
+        env,
+      },
+    );
+    return { status, stdout, stderr };
+  };
+  const texts = ['control-plane.patch', 'istio-csr.values.yml', 'setup.sh'];
+  const files = [...['cluster-1', 'cluster-2'].flatMap(cluster => texts.map(file => `${cluster}/${file}`)), 'root/setup.sh'];
+  const below = (folder: string) =>
+    fs
+      .readdirSync(path.join(consumer, folder), { recursive: true, encoding: 'utf8' })
+      .filter(file => fs.statSync(path.join(consumer, folder, file)).isFile())
+      .sort();
+
+  test('writes the text files beside the manifests', () => {
+    expect(cdk8s('--output', 'plain')).toMatchObject({ status: 0, stderr: '' });
+    expect(below('plain')).toEqual(['cluster-1.k8s.yaml', ...files.slice(0, 3), 'cluster-2.k8s.yaml', ...files.slice(3)].sort());
+  });
+
+  test('with --stdout prints manifests alone, and names the files that it leaves out', () => {
+    const { status, stdout, stderr } = cdk8s('--stdout');
+    expect(status).toBe(0);
+    expect(stderr.split('\n').filter(line => line.startsWith('warning: '))).toEqual([
+      `warning: cdk8s synth --stdout prints manifests alone; without it these files are written too: ${files.join(', ')}`,
+    ]);
+    const kinds = parseAllDocuments(stdout).map(doc => (doc.toJS() as K8sObject | null)?.kind);
+    expect(kinds.filter(kind => kind === 'Issuer')).toHaveLength(2);
+    expect(kinds).not.toContain('ControlPlane');
+  });
+
+  test('with --format helm leaves templates to manifests, and the files out of the packaged chart', () => {
+    expect(cdk8s('--format', 'helm', '--chart-version', '1.0.0', '--output', 'chart')).toMatchObject({ status: 0, stderr: '' });
+    expect(below('chart/templates')).toEqual(['cluster-1.k8s.yaml', 'cluster-2.k8s.yaml']);
+    expect(below('chart/mesh-ca')).toEqual(files);
+    expect(fs.readFileSync(path.join(consumer, 'chart/.helmignore'), 'utf8')).toBe('mesh-ca/\n');
+  });
 });

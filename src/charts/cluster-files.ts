@@ -6,6 +6,7 @@ import { MADE_BY, OutputFile } from '../output';
 import { ADMISSION_POLICIES_SINCE } from '../plan/admission';
 import { APPROVER_POLICY } from '../plan/approval';
 import { CHART } from '../plan/istio-csr';
+import { needPlan } from '../plan/is-plan';
 import { ClusterPlan } from '../plan/plan';
 import { AccessChart } from './access-chart';
 import { IssuerChart } from './issuer-chart';
@@ -32,6 +33,7 @@ export interface ClusterFilesOptions {
  * @param options what is not in the plan
  */
 export function clusterFiles(cluster: ClusterPlan, options: ClusterFilesOptions = {}): OutputFile[] {
+  needPlan('cluster', cluster, 'clusterFiles(planMeshCa(config).clusters[0])');
   const { name, context, istioCsr } = cluster;
   const app = new App();
   const access = new AccessChart(app, '0-access', cluster);

@@ -69,7 +69,7 @@ function requestPoliciesOf(scope: Construct, { requestPolicies, certificates, is
     new RequestPolicy(all, policy.name, {
       ...policy,
       privateKey: { algorithm: keyType === 'rsa' ? 'RSA' : 'ECDSA', minSize: keyBits },
-      issuer,
+      issuer: { name: issuer.name, kind: issuer.kind },
       namespace: istio.namespace,
     });
   }
@@ -93,7 +93,7 @@ function carrierOf(scope: Construct, { vault }: ClusterPlan, { path, secret }: A
   return new ExternalSecretId(scope, 'external-secret', {
     server: vault.server,
     caBundle: vault.caBundle,
-    login: store,
+    login: { auth: store.auth, mount: store.mount, role: store.role },
     serviceAccount: { name: store.serviceAccount.name, audience: store.audience },
     source: secret.delivery === 'externalSecret' ? { kv: secret.kv } : { generator: { path: `${path}/secret-id` } },
     refreshInterval,

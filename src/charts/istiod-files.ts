@@ -1,8 +1,9 @@
 import { App, Chart } from 'cdk8s';
 import { Construct } from 'constructs';
+import { ControlPlanePatch } from '../constructs/control-plane-patch';
 import { IstioOperator } from '../constructs/istio-operator';
 import { IstiodSettingsProps } from '../constructs/istiod-settings';
-import { SailIstio, SailZTunnel } from '../constructs/sail-istio';
+import { SailIstioPatch, SailZTunnelPatch } from '../constructs/sail-patches';
 import { TextFile } from '../constructs/text-file';
 import { IstiodValues, ZtunnelValues } from '../constructs/values-file';
 import { MADE_BY, OutputFile } from '../output';
@@ -22,11 +23,11 @@ export function istiodFiles(app: App, cluster: ClusterPlan, manifest: Manifest):
   // one object holds the overlays of both istiods.
   if (istio.target.name === 'tsb') return [controlPlaneFile(app, cluster, manifest)];
   const chart = new Chart(app, '3-istiod');
-  return [...cluster.istiods.map(one => istiodFile(chart, cluster, one, manifest)), ...ztunnelFiles(chart, cluster, manifest)];
+  return [...cluster.istiods.map(one => istiodFile(chart, cluster, one)), ...ztunnelFiles(chart, cluster)];
 }
 
 /** What configures an istiod. */
-function istiodFile(chart: Chart, cluster: ClusterPlan, istiod: IstiodPlan, manifest: Manifest): OutputFile {
+function istiodFile(chart: Chart, cluster: ClusterPlan, istiod: IstiodPlan): OutputFile {
   const { file, name: target, waits } = istiod.istio.target;
   const { deployment, namespace, ambient, isCanary, suffix, sailIstio } = istiod.istio;
   const settings = settingsOf(cluster, istiod);
@@ -45,34 +46,48 @@ function istiodFile(chart: Chart, cluster: ClusterPlan, istiod: IstiodPlan, mani
     return text(cluster, values, 'helm-values', about);
   }
   const { name, version } = sailIstio;
-  return manifest(
-    file,
-    isCanary
-      ? `a part of the Istio object: merged, it starts the canary, ${deployment}; never apply it`
-      : 'a part of the Istio object: merge it last, as the runbook says; never apply it',
-    new SailIstio(chart, id('istio'), { ...settings, waits, name, version }),
-    lastHeader(cluster, istiod.istio, 'Merge it', [
-      version === undefined
-        ? 'It is a PARTIAL: version and namespace of the Istio object stay as they are there.'
-        : `It is a PARTIAL: the namespace of the Istio object stays as it is there. Of its version the operator makes the revision ${istiod.istio.revision}.`,
-    ]),
-  );
+  const part = new SailIstioPatch(chart, id('istio'), {
+    ...settings,
+    waits,
+    name,
+    version,
+    header: [
+      MADE_BY,
+      ...lastHeader(cluster, istiod.istio, 'Merge it', [
+        version === undefined
+          ? 'It is a PARTIAL: version and namespace of the Istio object stay as they are there.'
+          : `It is a PARTIAL: the namespace of the Istio object stays as it is there. Of its version the operator makes the revision ${istiod.istio.revision}.`,
+      ]),
+    ],
+  });
+  return {
+    ...text(
+      cluster,
+      part,
+      'manifest',
+      isCanary
+        ? `a part of the Istio object: merged, it starts the canary, ${deployment}; never apply it`
+        : 'a part of the Istio object: merge it last, as the runbook says; never apply it',
+    ),
+    path: `${cluster.name}/${file}`,
+  };
 }
 
 /** The ztunnels, of which there is one set, whatever the istiods: files of their own where the chart is. */
-function ztunnelFiles(chart: Chart, cluster: ClusterPlan, manifest: Manifest): OutputFile[] {
+function ztunnelFiles(chart: Chart, cluster: ClusterPlan): OutputFile[] {
   const [inUse] = cluster.istiods;
   if (!cluster.istio.ambient || inUse === undefined) return [];
-  const settings = settingsOf(cluster, inUse);
+  const settings = { caAddress: cluster.istioCsr.caAddress, clusterId: cluster.clusterId };
   const header = ['The ztunnels: they ask istio-csr. Hand it over after istiod has it.'];
   switch (cluster.istio.target.name) {
     case 'helm': {
       const values = new ZtunnelValues(chart, 'ztunnel', { ...settings, header: [MADE_BY, ...header] });
-      return [text(cluster, values, 'helm-values', 'the ztunnels turn to istio-csr')];
+      return [{ ...text(cluster, values, 'helm-values', 'the ztunnels turn to istio-csr'), path: `${cluster.name}/ztunnel.values.yml` }];
     }
     case 'sail': {
-      const part = new SailZTunnel(chart, 'ztunnel', settings);
-      return [manifest('ztunnel.partial.yaml', 'a part of the ZTunnel object: merge it after that of istiod', part, header)];
+      const part = new SailZTunnelPatch(chart, 'ztunnel', { ...settings, header: [MADE_BY, ...header] });
+      const about = 'a part of the ZTunnel object: merge it after that of istiod';
+      return [{ ...text(cluster, part, 'manifest', about), path: `${cluster.name}/ztunnel.partial.yaml` }];
     }
     default:
       return [];
@@ -117,16 +132,20 @@ function lastHeader(cluster: ClusterPlan, istio: IstioPlan, verb: string, more: 
 }
 
 function controlPlaneFile(app: App, cluster: ClusterPlan, manifest: Manifest): OutputFile {
-  const { controlPlane } = new ControlPlaneChart(app, '3-control-plane', cluster);
+  const patchHeader = [MADE_BY, ...lastHeader(cluster, cluster.istio, 'Merge it', partialHeader(cluster))];
+  const { controlPlane } = new ControlPlaneChart(app, '3-control-plane', cluster, patchHeader);
   const { file } = cluster.istio.target;
   // what lies below manifests/ is applied as it is, by people and by Argo CD and Flux; a part of an object must not be.
-  const about = controlPlane.partial
-    ? 'a part of the ControlPlane: merge it last, as the runbook says; never apply it'
-    : 'istiod and the workloads turn to istio-csr; apply it last';
-  const header = controlPlane.partial
-    ? lastHeader(cluster, cluster.istio, 'Merge it', partialHeader(cluster))
-    : lastHeader(cluster, cluster.istio, 'Apply', []);
-  return manifest(file, about, controlPlane, header);
+  if (controlPlane instanceof ControlPlanePatch) {
+    const about = 'a part of the ControlPlane: merge it last, as the runbook says; never apply it';
+    return { ...text(cluster, controlPlane, 'manifest', about), path: `${cluster.name}/${file}` };
+  }
+  return manifest(
+    file,
+    'istiod and the workloads turn to istio-csr; apply it last',
+    controlPlane,
+    lastHeader(cluster, cluster.istio, 'Apply', []),
+  );
 }
 
 function partialHeader({ context, istio }: ClusterPlan): string[] {

@@ -1,6 +1,7 @@
 import { checkConfig, CheckOptions } from './check';
 import { MeshCaConfig } from './config';
 import { ConfigError, Position, Problem } from './problem';
+import { what } from './words';
 import { readYaml, YamlFile } from './yaml';
 
 /** What is beside the config's text. */
@@ -33,6 +34,9 @@ export interface LoadedConfig<T> {
  * @throws ConfigError with every problem at once, each with its place in the file
  */
 export function loadConfig<T>(text: string, { file, ...options }: LoadOptions<T>): LoadedConfig<T> {
+  if (typeof text !== 'string')
+    throw new Error(`'text' must be the text of a config, e.g. readFileSync("mesh-ca.yaml", "utf8"), got ${what(text)}`);
+  if (typeof options.plan !== 'function') throw new Error(`'plan' must be a function, e.g. planMeshCa, got ${what(options.plan)}`);
   const yaml = readYaml(text);
   try {
     return { ...checkConfig(yaml, options), locate: path => yaml.locate(path) };

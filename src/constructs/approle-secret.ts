@@ -1,5 +1,7 @@
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
+import { Checks, checkProps, hidden, maybe, text } from './check';
+import { name, namespace, namespaceOf } from './common-checks';
 import { noteReason } from './reason';
 
 /** Properties of `ApproleSecret`. */
@@ -20,7 +22,7 @@ export interface ApproleSecretProps {
   /**
    * Namespace: the Issuer's.
    *
-   * @default "istio-system"
+   * @default - the Chart's, else "istio-system"
    */
   readonly namespace?: string;
 
@@ -32,6 +34,18 @@ export interface ApproleSecretProps {
   readonly key?: string;
 }
 
+const CHECKS: Checks<ApproleSecretProps> = {
+  // the value itself must never stand in an error.
+  secretId: hidden(
+    '"…"',
+    'a secret ID as Vault prints it, without spaces or line breaks, e.g. a UUID',
+    value => typeof value === 'string' && /^[!-~]{1,512}$/.test(value),
+  ),
+  name: maybe(name),
+  namespace: maybe(namespace),
+  key: maybe(text('dataKey')),
+};
+
 /** The Secret with the secret ID that cert-manager logs in to Vault with. It holds the secret in plain text. */
 export class ApproleSecret extends Construct {
   /** What the Issuer refers to. */
@@ -40,14 +54,9 @@ export class ApproleSecret extends Construct {
   constructor(scope: Construct, id: string, props: ApproleSecretProps) {
     super(scope, id);
 
-    // the value itself must never stand in an error.
-    if (!/^[!-~]+$/.test(props.secretId)) {
-      throw new Error(
-        `'secretId' must be a secret ID as Vault prints it, without spaces or line breaks, e.g. a UUID, got ${props.secretId.length} characters that are none`,
-      );
-    }
-
-    const { name = 'cert-manager-vault-approle', namespace = 'istio-system', key = 'secretId' } = props;
+    checkProps(props, CHECKS);
+    const { name = 'cert-manager-vault-approle', key = 'secretId' } = props;
+    const namespace = namespaceOf(this, props.namespace, 'istio-system');
     new k8s.KubeSecret(this, 'Resource', {
       metadata: { name, namespace },
       type: 'Opaque',

@@ -1,6 +1,8 @@
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { API_SERVER, DNS, NAMESPACE_LABEL } from './network';
+import { Checks, checkProps, maybe, object, port, text } from './check';
+import { name, namespace, namespaceOf } from './common-checks';
 import { noteReason } from './reason';
 
 /** Properties of `CertManagerNetworkPolicy`. */
@@ -11,7 +13,7 @@ export interface CertManagerNetworkPolicyProps {
   /**
    * Namespace: cert-manager's.
    *
-   * @default "cert-manager"
+   * @default - the Chart's, else "cert-manager"
    */
   readonly namespace?: string;
 
@@ -23,12 +25,24 @@ export interface CertManagerNetworkPolicyProps {
   readonly name?: string;
 }
 
+const CHECKS: Checks<CertManagerNetworkPolicyProps> = {
+  vault: object<CertManagerNetworkPolicyProps['vault']>({
+    cidr: maybe(text('cidr')),
+    namespace: maybe(namespace),
+    port: maybe(port(8200)),
+  }),
+  namespace: maybe(namespace),
+  name: maybe(name),
+};
+
 /** Lets cert-manager's controller reach Vault, the API server and DNS, and nothing else. */
 export class CertManagerNetworkPolicy extends Construct {
   constructor(scope: Construct, id: string, props: CertManagerNetworkPolicyProps) {
     super(scope, id);
 
-    const { vault, namespace = 'cert-manager', name = 'cert-manager-to-vault' } = props;
+    checkProps(props, CHECKS);
+    const { vault, name = 'cert-manager-to-vault' } = props;
+    const namespace = namespaceOf(this, props.namespace, 'cert-manager');
     const to =
       vault.cidr === undefined && vault.namespace === undefined
         ? undefined

@@ -1,6 +1,9 @@
 import { ApiObject } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
+import { Checks, checkProps, exactlyOne, line, maybe, object, text, word } from './check';
+import { name, namespace, namespaceOf } from './common-checks';
+import { certificatesOf, pem } from './pem';
 import { noteReason } from './reason';
 
 /** Properties of `ExternalSecretId`. */
@@ -43,7 +46,7 @@ export interface ExternalSecretIdProps {
   /**
    * Namespace: the Issuer's.
    *
-   * @default "istio-system"
+   * @default - the Chart's, else "istio-system"
    */
   readonly namespace?: string;
 
@@ -54,6 +57,24 @@ export interface ExternalSecretIdProps {
    */
   readonly key?: string;
 }
+
+const CHECKS: Checks<ExternalSecretIdProps> = {
+  server: text('url'),
+  login: object<ExternalSecretIdProps['login']>({ auth: word('kubernetes', 'jwt'), mount: text('mount'), role: text('issuerRef') }),
+  serviceAccount: object<ExternalSecretIdProps['serviceAccount']>({ name, audience: line('vault') }),
+  source: exactlyOne(
+    {
+      kv: object<{ mount: string; path: string }>({ mount: text('mount'), path: text('vaultPath') }),
+      generator: object<{ path: string }>({ path: text('vaultPath') }),
+    },
+    'source',
+  ),
+  caBundle: maybe(pem),
+  refreshInterval: maybe(text('duration')),
+  name: maybe(name),
+  namespace: maybe(namespace),
+  key: maybe(text('dataKey')),
+};
 
 /**
  * The Secret with the secret ID, made in the cluster by the External Secrets operator.
@@ -67,7 +88,9 @@ export class ExternalSecretId extends Construct {
   constructor(scope: Construct, id: string, props: ExternalSecretIdProps) {
     super(scope, id);
 
-    const { name = 'cert-manager-vault-approle', namespace = 'istio-system', key = 'secretId', refreshInterval = '1h' } = props;
+    checkProps(props, CHECKS);
+    const { name = 'cert-manager-vault-approle', key = 'secretId', refreshInterval = '1h' } = props;
+    const namespace = namespaceOf(this, props.namespace, 'istio-system');
     const { source, serviceAccount } = props;
 
     const account = new Construct(this, 'ServiceAccount');
@@ -121,7 +144,7 @@ function providerOf({ server, caBundle, login, serviceAccount }: ExternalSecretI
   const audiences = [serviceAccount.audience];
   return {
     server,
-    ...(caBundle === undefined ? {} : { caBundle: Buffer.from(caBundle).toString('base64') }),
+    ...(caBundle === undefined ? {} : { caBundle: Buffer.from(certificatesOf('caBundle', caBundle).join('')).toString('base64') }),
     auth:
       auth === 'kubernetes'
         ? { kubernetes: { mountPath: mount, role, serviceAccountRef: { ...serviceAccountRef, audiences } } }

@@ -1,5 +1,7 @@
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
+import { Checks, checkProps, maybe } from './check';
+import { accountRef, name, namespace, namespaceOf } from './common-checks';
 import { noteReason } from './reason';
 
 /** Properties of `IssuerServiceAccount`. */
@@ -14,7 +16,7 @@ export interface IssuerServiceAccountProps {
   /**
    * Namespace: the Issuer's; for a ClusterIssuer, cert-manager's own.
    *
-   * @default "istio-system"
+   * @default - the Chart's, else "istio-system"
    */
   readonly namespace?: string;
 
@@ -25,6 +27,8 @@ export interface IssuerServiceAccountProps {
    */
   readonly certManager?: { readonly name: string; readonly namespace: string };
 }
+
+const CHECKS: Checks<IssuerServiceAccountProps> = { name: maybe(name), namespace: maybe(namespace), certManager: maybe(accountRef) };
 
 /**
  * The service account that cert-manager logs in to Vault as, and the right to ask for its tokens. It may do nothing in the cluster.
@@ -38,7 +42,9 @@ export class IssuerServiceAccount extends Construct {
   constructor(scope: Construct, id: string, props: IssuerServiceAccountProps = {}) {
     super(scope, id);
 
-    const { name = 'vault-issuer', namespace = 'istio-system' } = props;
+    checkProps(props, CHECKS);
+    const { name = 'vault-issuer' } = props;
+    const namespace = namespaceOf(this, props.namespace, 'istio-system');
     const { certManager = { name: 'cert-manager', namespace: 'cert-manager' } } = props;
     const account = new Construct(this, 'ServiceAccount');
     new k8s.KubeServiceAccount(account, 'Resource', { metadata: { name, namespace }, automountServiceAccountToken: false });

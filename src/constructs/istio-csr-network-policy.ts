@@ -1,6 +1,8 @@
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { API_SERVER, DNS } from './network';
+import { Checks, checkProps, maybe, port as portCheck } from './check';
+import { name, namespace, namespaceOf } from './common-checks';
 import { noteReason } from './reason';
 
 /** Properties of `IstioCsrNetworkPolicy`. */
@@ -22,7 +24,7 @@ export interface IstioCsrNetworkPolicyProps {
   /**
    * Namespace: that of istio-csr's release.
    *
-   * @default "cert-manager"
+   * @default - the Chart's, else "cert-manager"
    */
   readonly namespace?: string;
 
@@ -34,6 +36,13 @@ export interface IstioCsrNetworkPolicyProps {
   readonly name?: string;
 }
 
+const CHECKS: Checks<IstioCsrNetworkPolicyProps> = {
+  port: maybe(portCheck(6443)),
+  metricsPort: maybe(portCheck(9402)),
+  namespace: maybe(namespace),
+  name: maybe(name),
+};
+
 const tcp = (port: number) => ({ protocol: 'TCP', port: k8s.IntOrString.fromNumber(port) });
 
 /** Lets every pod reach istio-csr, and istio-csr the API server and DNS, and nothing else. */
@@ -41,7 +50,9 @@ export class IstioCsrNetworkPolicy extends Construct {
   constructor(scope: Construct, id: string, props: IstioCsrNetworkPolicyProps = {}) {
     super(scope, id);
 
-    const { port = 6443, metricsPort, namespace = 'cert-manager', name = 'workloads-to-istio-csr' } = props;
+    checkProps(props, CHECKS);
+    const { port = 6443, metricsPort, name = 'workloads-to-istio-csr' } = props;
+    const namespace = namespaceOf(this, props.namespace, 'cert-manager');
     new k8s.KubeNetworkPolicy(this, 'Resource', {
       metadata: { name, namespace },
       spec: {

@@ -2,6 +2,8 @@ import { Construct } from 'constructs';
 import { RootCaRef, rootCaValues } from '../plan/root-ca';
 import table from '../plan/tables/istio-csr-values.json';
 import { compareVersions } from '../plan/version';
+import { Checks, checkProps, maybe, object, text, values as anyValues, word } from './check';
+import { filePath, header, name } from './common-checks';
 import { nested } from './nested';
 import { Reason } from './reason';
 import { TextFile } from './text-file';
@@ -78,12 +80,24 @@ export interface IstioCsrValuesProps {
   /**
    * Path below the app's output directory.
    *
-   * @default "istio-csr.values.yml"
+   * @default - `CLUSTER-ID/istio-csr.values.yml`
    */
   readonly path?: string;
 }
 
-/** The Helm values of istio-csr. `TextFile.writeAll(app)` writes them. */
+const CHECKS: Checks<IstioCsrValuesProps> = {
+  clusterId: text('clusterId'),
+  issuer: maybe(name),
+  // an IstioRootCa has more than these.
+  rootCa: maybe(object<RootCaRef>({ name, key: text('dataKey'), carrier: maybe(word('secret', 'configMap', 'bundle')) }, { open: true })),
+  chartVersion: maybe(text('version')),
+  values: maybe(anyValues),
+  extraValues: maybe(anyValues),
+  header,
+  path: maybe(filePath),
+};
+
+/** The Helm values of istio-csr, as a text file. */
 export class IstioCsrValues extends Construct {
   /** The file. */
   public readonly file: TextFile;
@@ -91,7 +105,9 @@ export class IstioCsrValues extends Construct {
   constructor(scope: Construct, id: string, props: IstioCsrValuesProps) {
     super(scope, id);
 
-    const { clusterId, issuer = 'vault-issuer', chartVersion = 'v0.17.0', extraValues = {}, header, path = 'istio-csr.values.yml' } = props;
+    checkProps(props, CHECKS);
+    const { clusterId, issuer = 'vault-issuer', extraValues = {}, header, path = `${clusterId}/istio-csr.values.yml` } = props;
+    const chartVersion = `v${(props.chartVersion ?? 'v0.17.0').replace(/^v/, '')}`;
     const rootCa = props.rootCa ?? { name: 'istio-root-ca', key: 'ca.cert.pem' };
     const values: Readonly<Record<string, unknown>> = {
       'app.certmanager.issuer.name': issuer,

@@ -1,5 +1,7 @@
 import { Construct } from 'constructs';
-import { IstiodSettingsProps, istiodValues } from './istiod-settings';
+import { Checks, checkProps, flag, maybe, text } from './check';
+import { filePath, header, name, namespace, namespaceOf, overlays as overlayList } from './common-checks';
+import { ISTIOD_CHECKS, IstiodSettingsProps, istiodValues, withRevision } from './istiod-settings';
 import { nested } from './nested';
 import { Overlay } from '../plan/istiod-patches';
 import { deploymentOverlays, patchReason } from './overlay';
@@ -20,7 +22,7 @@ export interface IstioOperatorProps extends IstiodSettingsProps {
   /**
    * Namespace: istiod's.
    *
-   * @default "istio-system"
+   * @default - the Chart's, else "istio-system"
    */
   readonly namespace?: string;
 
@@ -55,14 +57,25 @@ export interface IstioOperatorProps extends IstiodSettingsProps {
   /**
    * Path below the app's output directory.
    *
-   * @default "istio-operator.yml"
+   * @default - `CLUSTER-ID/istio-operator.yml`, with the revision where there is one
    */
   readonly path?: string;
 }
 
+const CHECKS: Checks<IstioOperatorProps> = {
+  ...ISTIOD_CHECKS,
+  name: maybe(name),
+  namespace: maybe(namespace),
+  deployment: maybe(text('dnsName')),
+  overlays: maybe(overlayList),
+  ambient: maybe(flag),
+  header,
+  path: maybe(filePath),
+};
+
 /**
  * An IstioOperator with what makes istiod and the workloads use istio-csr. It is a file, since istioctl reads it and no API server need know
- * its kind. `TextFile.writeAll(app)` writes it.
+ * its kind.
  */
 export class IstioOperator extends Construct {
   /** The file. */
@@ -70,8 +83,10 @@ export class IstioOperator extends Construct {
 
   constructor(scope: Construct, id: string, props: IstioOperatorProps) {
     super(scope, id);
-    const { name = 'mesh-ca', namespace = 'istio-system', deployment = 'istiod', overlay = 'wellKnown' } = props;
-    const { header, path = 'istio-operator.yml', ambient = false } = props;
+    checkProps(props, CHECKS);
+    const { name = 'mesh-ca', deployment = 'istiod', overlay = 'wellKnown' } = props;
+    const namespace = namespaceOf(this, props.namespace, 'istio-system');
+    const { header, path = `${props.clusterId}/${withRevision('istio-operator', props)}.yml`, ambient = false } = props;
     const values = placed([
       ...istiodValues(props),
       ...(ambient ? ztunnelValues(props).map(one => ({ ...one, key: `ztunnel.${one.key}` })) : []),

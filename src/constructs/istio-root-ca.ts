@@ -2,7 +2,9 @@ import { ApiObject } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
 import { bundleTarget, refuseRootName, RootCarrier } from '../plan/root-ca';
-import { certificatesOf } from './pem';
+import { Checks, checkProps, maybe, text, word } from './check';
+import { keyRef, name, namespace, namespaceOf, withoutNamespace } from './common-checks';
+import { certificatesOf, pem } from './pem';
 import { noteReason } from './reason';
 
 /** Properties of `IstioRootCa`. */
@@ -20,7 +22,7 @@ export interface IstioRootCaPlace {
   /**
    * Namespace: that of istio-csr's release.
    *
-   * @default "cert-manager"
+   * @default - the Chart's, else "cert-manager"
    */
   readonly namespace?: string;
 
@@ -68,6 +70,15 @@ export interface IstioRootCaOfConfigMap {
   readonly certificate?: never;
 }
 
+const CHECKS: Checks<IstioRootCaProps> = {
+  name: maybe(name),
+  namespace: maybe(namespace),
+  key: maybe(text('dataKey')),
+  certificate: maybe(pem),
+  carrier: maybe(word('secret', 'configMap', 'bundle')),
+  source: maybe(keyRef),
+};
+
 /**
  * The object with the root certificate that istio-csr hands to every workload as its trust anchor, or the Bundle that trust-manager makes it of.
  *
@@ -86,7 +97,10 @@ export class IstioRootCa extends Construct {
   constructor(scope: Construct, id: string, props: IstioRootCaProps) {
     super(scope, id);
 
-    const { carrier = 'secret', name = 'istio-root-ca', namespace = 'cert-manager', key = 'ca.cert.pem' } = props;
+    checkProps<IstioRootCaProps>(props, CHECKS);
+    const { carrier = 'secret', name = 'istio-root-ca', key = 'ca.cert.pem' } = props;
+    const namespace = namespaceOf(this, props.namespace, 'cert-manager');
+    refuseSources(props);
     const wrong = refuseRootName(carrier, name);
     if (wrong !== undefined) throw new Error(`'name' ${wrong}`);
     if (props.source?.name === name) {
@@ -98,6 +112,21 @@ export class IstioRootCa extends Construct {
     this.name = name;
     this.key = key;
     this.carrier = carrier;
+  }
+}
+
+/** What the types say and JavaScript may not. */
+function refuseSources({ certificate, source, carrier }: { readonly [key in 'certificate' | 'source' | 'carrier']?: unknown }): void {
+  if (certificate === undefined && source === undefined) {
+    throw new Error(`'certificate' is missing, add e.g. certificate: ${pem.example}, or for a Bundle 'source'`);
+  }
+  if (certificate !== undefined && source !== undefined) {
+    throw new Error(`'certificate' and 'source' exclude each other, remove one of them, e.g. source, got both`);
+  }
+  if (source !== undefined && carrier !== 'bundle') {
+    throw new Error(
+      `'source' is of carrier "bundle" alone, write carrier: "bundle", or 'certificate' in its place, got ${JSON.stringify(carrier)}`,
+    );
   }
 }
 
@@ -121,12 +150,13 @@ function addCertificate(scope: Construct, certificate: string, carrier: RootCarr
 }
 
 function addBundle(scope: Construct, source: Readonly<Record<string, unknown>>, place: Required<IstioRootCaPlace>): void {
-  new ApiObject(scope, 'Resource', {
+  const bundle = new ApiObject(scope, 'Resource', {
     apiVersion: 'trust.cert-manager.io/v1alpha1',
     kind: 'Bundle',
     metadata: { name: place.name },
     spec: { sources: [source], target: bundleTarget(place) },
   });
+  withoutNamespace(bundle);
   noteReason(scope, ['spec', 'target', 'namespaceSelector'], 'without it trust-manager writes into every namespace');
 }
 

@@ -1,6 +1,7 @@
-import { needCaAddress } from './ca-address';
 import { isRecord } from '../plan/settings';
 import { CERTIFICATE } from '../plan/istiod-patches';
+import { Checks, list, maybe, text, values, word } from './check';
+import { caAddress, proxyMetadata } from './common-checks';
 import { ALIASES, KEYS } from './overlay';
 import { ReasonedValue } from './reasoned-value';
 
@@ -56,10 +57,25 @@ export interface IstiodSettingsProps {
   readonly values?: Readonly<Record<string, unknown>>;
 }
 
+/** Checks of `IstiodSettingsProps`. */
+export const ISTIOD_CHECKS: Checks<IstiodSettingsProps> = {
+  caAddress,
+  clusterId: text('clusterId'),
+  overlay: maybe(word('wellKnown', 'append')),
+  trustDomain: maybe(text('trustDomain')),
+  trustDomainAliases: maybe(list(text('trustDomainAlias'))),
+  proxyMetadata: maybe(proxyMetadata),
+  revision: maybe(text('dnsLabel')),
+  values: maybe(values),
+};
+
+/** Name of a file, with the revision where there is one: `istiod`, or `istiod-REVISION`. */
+export const withRevision = (name: string, { revision = 'default' }: Pick<IstiodSettingsProps, 'revision'>) =>
+  revision === 'default' ? name : `${name}-${revision}`;
+
 /** What every target says of the mesh, by the istiod chart's keys. */
 export function istiodValues(props: IstiodSettingsProps): ReasonedValue[] {
   const { caAddress, clusterId, trustDomain = 'cluster.local', trustDomainAliases = [], revision = 'default', proxyMetadata = {} } = props;
-  needCaAddress(caAddress);
   return [
     ...(revision === 'default' ? [] : [{ key: 'revision', value: revision }]),
     { key: 'global.caAddress', value: caAddress, reason: 'workloads send their requests to istio-csr instead of istiod' },

@@ -1,5 +1,7 @@
 import { Construct } from 'constructs';
 import { PrometheusRule } from '../../imports/monitoring.coreos.com';
+import { Checks, checkProps, list, matching, maybe, object, record, text, word } from './check';
+import { name, namespace, namespaceOf } from './common-checks';
 
 /** An alert of `MeshRules`. */
 export interface MeshAlert {
@@ -47,17 +49,47 @@ export interface MeshRulesProps {
   /**
    * Namespace.
    *
-   * @default "cert-manager"
+   * @default - the Chart's, else "cert-manager"
    */
   readonly namespace?: string;
 }
+
+const CHECKS: Checks<MeshRulesProps> = {
+  cluster: text('clusterId'),
+  alerts: list(
+    object<MeshAlert>({
+      name: matching(/^[A-Za-z_:][A-Za-z0-9_:]*$/, 'the name of an alert', 'MeshRootExpiring'),
+      expr: matching(/\S/, 'an expression of PromQL', 'up == 0'),
+      for: matching(/^([0-9]+(ms|[smhdwy]))+$/, "a duration in Prometheus' words", '5m'),
+      severity: word('critical', 'warning'),
+      summary: matching(/\S/, 'text', 'the root expires soon'),
+      runbook: matching(/\S/, 'text', 'rotate the root'),
+    }),
+    1,
+  ),
+  labels: maybe(
+    record(
+      matching(/^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/, 'the value of a label', 'kube-prometheus-stack'),
+      "{ release: 'kube-prometheus-stack' }",
+      matching(
+        /^([a-z0-9.-]{1,253}\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/,
+        'an object whose keys are names of labels',
+        'release',
+      ),
+    ),
+  ),
+  name: maybe(name),
+  namespace: maybe(namespace),
+};
 
 /** A PrometheusRule of the Prometheus operator that watches a mesh's CA. */
 export class MeshRules extends Construct {
   constructor(scope: Construct, id: string, props: MeshRulesProps) {
     super(scope, id);
 
-    const { cluster, alerts, labels, name = `mesh-ca-${cluster}`, namespace = 'cert-manager' } = props;
+    checkProps(props, CHECKS);
+    const { cluster, alerts, labels, name = `mesh-ca-${cluster}` } = props;
+    const namespace = namespaceOf(this, props.namespace, 'cert-manager');
     const rules = alerts.map(({ name: alert, expr, for: time, severity, summary, runbook }) => ({
       alert,
       expr,

@@ -1,6 +1,10 @@
 import { X509Certificate } from 'node:crypto';
+import { Check, hidden } from './check';
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----[A-Za-z0-9+/=\s]*-----END \1-----/g;
+
+/** PEM text; `certificatesOf` reads it. Nothing of it is shown: it may be a key. */
+export const pem: Check = hidden('readFileSync("root.pem", "utf8")', 'PEM text', value => typeof value === 'string');
 
 /**
  * Takes the certificates out of a PEM text, and leaves out what stands around them. Nothing of the text is repeated in an error: it may

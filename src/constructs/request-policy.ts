@@ -1,6 +1,8 @@
 import { ApiObject } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
+import { Checks, checkProps, line, list, matching, maybe, object, text, whole, word } from './check';
+import { accountRef, name, namespace, namespaceOf, withoutNamespace } from './common-checks';
 import { noteReason } from './reason';
 
 /** Properties of `RequestPolicy`. */
@@ -56,10 +58,50 @@ export interface RequestPolicyProps {
   /**
    * Namespace of the requests: istiod's.
    *
-   * @default "istio-system"
+   * @default - the Chart's, else "istio-system"
    */
   readonly namespace?: string;
 }
+
+/** cert-manager's words for the usages of a key. */
+const USAGES = [
+  'server auth',
+  'client auth',
+  'signing',
+  'digital signature',
+  'content commitment',
+  'key encipherment',
+  'key agreement',
+  'data encipherment',
+  'cert sign',
+  'crl sign',
+  'encipher only',
+  'decipher only',
+  'any',
+  'code signing',
+  'email protection',
+  's/mime',
+  'ipsec end system',
+  'ipsec tunnel',
+  'ipsec user',
+  'timestamping',
+  'ocsp signing',
+  'microsoft sgc',
+  'netscape sgc',
+] as const;
+
+const CHECKS: Checks<RequestPolicyProps> = {
+  name,
+  requester: accountRef,
+  maxDuration: text('duration'),
+  privateKey: object<RequestPolicyProps['privateKey']>({ algorithm: word('RSA', 'ECDSA'), minSize: whole(224, 16384, 2048) }),
+  commonName: maybe(line('istiod.istio-system.svc')),
+  dnsNames: maybe(list(matching(/^[A-Za-z0-9*_]([-A-Za-z0-9._*]{0,251}[A-Za-z0-9*])?$/, 'a DNS name', 'istiod.istio-system.svc'), 1)),
+  uris: maybe(list(matching(/^[a-z][a-z0-9+.-]*:[^\s\p{Cc}]{1,2000}$/u, 'a URI', 'spiffe://cluster.local/ns/*/sa/*'), 1)),
+  usages: maybe(list(word(...USAGES))),
+  issuer: maybe(object<NonNullable<RequestPolicyProps['issuer']>>({ name, kind: word('Issuer', 'ClusterIssuer') })),
+  namespace: maybe(namespace),
+};
 
 /**
  * A kind of CertificateRequest that approver-policy approves, and the right of one service account to it.
@@ -73,7 +115,9 @@ export class RequestPolicy extends Construct {
   constructor(scope: Construct, id: string, props: RequestPolicyProps) {
     super(scope, id);
 
-    const { name, requester, commonName, dnsNames, uris, usages, maxDuration, privateKey, namespace = 'istio-system' } = props;
+    checkProps(props, CHECKS);
+    const { name, requester, commonName, dnsNames, uris, usages, maxDuration, privateKey } = props;
+    const namespace = namespaceOf(this, props.namespace, 'istio-system');
     const issuer = props.issuer ?? { name: 'vault-issuer', kind: 'Issuer' };
     if (commonName === undefined && dnsNames === undefined && uris === undefined) {
       throw new Error(
@@ -83,7 +127,7 @@ export class RequestPolicy extends Construct {
     const isOfWorkloads = uris?.every(uri => /\/ns\/[^/]+\/sa\/\*$/.test(uri)) ?? false;
 
     const policy = new Construct(this, 'CertificateRequestPolicy');
-    new ApiObject(policy, 'Resource', {
+    const resource = new ApiObject(policy, 'Resource', {
       apiVersion: 'policy.cert-manager.io/v1alpha1',
       kind: 'CertificateRequestPolicy',
       metadata: { name },
@@ -101,6 +145,7 @@ export class RequestPolicy extends Construct {
         selector: { issuerRef: { name: issuer.name, kind: issuer.kind, group: 'cert-manager.io' }, namespace: { matchNames: [namespace] } },
       },
     });
+    withoutNamespace(resource);
     noteReason(policy, ['spec', 'allowed'], 'what stands here may be asked for, and nothing else: no CA, no other name, no IP address');
     noteReason(policy, ['spec', 'allowed', 'subject'], "Istio's own requests come with an organization that is empty");
     if (isOfWorkloads) noteReason(policy, ['spec', 'allowed', 'uris', 'validations'], '* above matches slashes, dots and escapes too');

@@ -1,6 +1,8 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { formats } from '../config/formats';
+import { Checks, checkProps, hidden, maybe, text } from './check';
+import { name, namespace, namespaceOf } from './common-checks';
 import { noteReason } from './reason';
 
 /** Properties of `SealedSecretId`. */
@@ -18,7 +20,7 @@ export interface SealedSecretIdProps {
   /**
    * Namespace: the Issuer's.
    *
-   * @default "istio-system"
+   * @default - the Chart's, else "istio-system"
    */
   readonly namespace?: string;
 
@@ -29,6 +31,18 @@ export interface SealedSecretIdProps {
    */
   readonly key?: string;
 }
+
+const CHECKS: Checks<SealedSecretIdProps> = {
+  // what stands here by mistake may be the secret ID itself, so it is not shown.
+  ciphertext: hidden(
+    '"AgBy3i4…"',
+    formats.sealed?.says ?? '',
+    value => typeof value === 'string' && new RegExp(formats.sealed?.pattern ?? '').test(value),
+  ),
+  name: maybe(name),
+  namespace: maybe(namespace),
+  key: maybe(text('dataKey')),
+};
 
 /**
  * The Secret with the secret ID, encrypted; the cluster's Sealed Secrets controller decrypts it.
@@ -42,11 +56,9 @@ export class SealedSecretId extends Construct {
   constructor(scope: Construct, id: string, props: SealedSecretIdProps) {
     super(scope, id);
 
-    // what stands here by mistake may be the secret ID itself, so it is not shown.
-    if (!new RegExp(formats.sealed?.pattern ?? '').test(props.ciphertext)) {
-      throw new Error(`'ciphertext' must be ${formats.sealed?.says}, got ${props.ciphertext.length} characters that are not`);
-    }
-    const { ciphertext, name = 'cert-manager-vault-approle', namespace = 'istio-system', key = 'secretId' } = props;
+    checkProps(props, CHECKS);
+    const { ciphertext, name = 'cert-manager-vault-approle', key = 'secretId' } = props;
+    const namespace = namespaceOf(this, props.namespace, 'istio-system');
     new ApiObject(this, 'Resource', {
       apiVersion: 'bitnami.com/v1alpha1',
       kind: 'SealedSecret',

@@ -1,10 +1,12 @@
 import { Construct } from 'constructs';
-import { certificateValues, IstiodSettingsProps, istiodValues } from './istiod-settings';
+import { Checks, checkProps, flag, maybe } from './check';
+import { filePath, header } from './common-checks';
+import { certificateValues, ISTIOD_CHECKS, IstiodSettingsProps, istiodValues, withRevision } from './istiod-settings';
 import { nested } from './nested';
 import { byKey, ReasonedValue, reasonsFor } from './reasoned-value';
 import { TextFile } from './text-file';
 import { yamlText } from './yaml-text';
-import { ZtunnelSettingsProps, ztunnelValues } from './ztunnel-settings';
+import { ZTUNNEL_CHECKS, ZtunnelSettingsProps, ztunnelValues } from './ztunnel-settings';
 
 /** What both kinds of values file can have. */
 interface FileProps {
@@ -18,7 +20,7 @@ interface FileProps {
   /**
    * Path below the app's output directory.
    *
-   * @default - `istiod.values.yml` or `ztunnel.values.yml`
+   * @default - `CLUSTER-ID/istiod.values.yml`, with the revision where there is one, or `CLUSTER-ID/ztunnel.values.yml`
    */
   readonly path?: string;
 }
@@ -33,14 +35,17 @@ export interface IstiodValuesProps extends IstiodSettingsProps, FileProps {
   readonly waits?: boolean;
 }
 
-/** The Helm values of the istiod chart. `TextFile.writeAll(app)` writes them. */
+const ISTIOD: Checks<IstiodValuesProps> = { ...ISTIOD_CHECKS, waits: maybe(flag), header, path: maybe(filePath) };
+
+/** The Helm values of the istiod chart, as a text file. */
 export class IstiodValues extends Construct {
   /** The file. */
   public readonly file: TextFile;
 
   constructor(scope: Construct, id: string, props: IstiodValuesProps) {
     super(scope, id);
-    const { header, path = 'istiod.values.yml', waits = true } = props;
+    checkProps(props, ISTIOD);
+    const { header, path = `${props.clusterId}/${withRevision('istiod', props)}.values.yml`, waits = true } = props;
     const values = [...istiodValues(props), ...(waits ? certificateValues(props) : [])];
     this.file = valuesFile(this, values, { header, path, below: props.values });
   }
@@ -49,14 +54,17 @@ export class IstiodValues extends Construct {
 /** Properties of `ZtunnelValues`. */
 export interface ZtunnelValuesProps extends FileProps, ZtunnelSettingsProps {}
 
-/** The Helm values of the ztunnel chart. `TextFile.writeAll(app)` writes them. */
+const ZTUNNEL: Checks<ZtunnelValuesProps> = { ...ZTUNNEL_CHECKS, header, path: maybe(filePath) };
+
+/** The Helm values of the ztunnel chart, as a text file. */
 export class ZtunnelValues extends Construct {
   /** The file. */
   public readonly file: TextFile;
 
   constructor(scope: Construct, id: string, props: ZtunnelValuesProps) {
     super(scope, id);
-    const { header, path = 'ztunnel.values.yml' } = props;
+    checkProps(props, ZTUNNEL);
+    const { header, path = `${props.clusterId}/ztunnel.values.yml` } = props;
     this.file = valuesFile(this, ztunnelValues(props), { header, path });
   }
 }

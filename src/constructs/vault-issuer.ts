@@ -1,9 +1,11 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
 import { Issuer, IssuerSpec, IssuerSpecVaultAuth } from '../../imports/cert-manager.io';
-import { formats } from '../config/formats';
+import { checkProps } from './check';
+import { namespaceOf, withoutNamespace } from './common-checks';
 import { certificatesOf } from './pem';
 import { noteReason } from './reason';
+import { VAULT_ISSUER_CHECKS } from './vault-issuer-checks';
 
 /** A way to log in to Vault; exactly one. */
 export type VaultAuth =
@@ -160,7 +162,7 @@ export interface VaultIssuerProps {
   /**
    * Namespace of an Issuer. It must be istiod's, since istio-csr requests certificates there.
    *
-   * @default - "istio-system"; a ClusterIssuer has none
+   * @default - the Chart's, else "istio-system"; a ClusterIssuer has none
    */
   readonly namespace?: string;
 }
@@ -183,13 +185,9 @@ export class VaultIssuer extends Construct {
   constructor(scope: Construct, id: string, props: VaultIssuerProps) {
     super(scope, id);
 
-    if (!/^[^/].*\/sign\/[^/]+$/.test(props.path)) {
-      throw new Error(`'path' must be the sign endpoint of a PKI role, e.g. "istioca/sign/cluster-local", got "${props.path}"`);
-    }
-    if (!new RegExp(formats.url?.pattern ?? '').test(props.server)) {
-      throw new Error(`'server' must be ${formats.url?.says}, e.g. "${formats.url?.example}", got "${props.server}"`);
-    }
-    const { server, serverName, vaultNamespace, path, kind = 'Issuer', name = 'vault-issuer', namespace = 'istio-system' } = props;
+    checkProps(props, VAULT_ISSUER_CHECKS);
+    const { server, serverName, vaultNamespace, path, kind = 'Issuer', name = 'vault-issuer' } = props;
+    const namespace = namespaceOf(this, props.namespace, 'istio-system');
     const { caBundleSecretRef, clientCertSecretRef, clientKeySecretRef } = props;
     if (props.caBundle !== undefined && caBundleSecretRef !== undefined) {
       throw new Error(`'caBundle' and 'caBundleSecretRef' exclude each other, remove one of them, e.g. caBundle, got both`);
@@ -197,7 +195,7 @@ export class VaultIssuer extends Construct {
     if ((clientCertSecretRef === undefined) !== (clientKeySecretRef === undefined)) {
       throw new Error(`'clientCertSecretRef' and 'clientKeySecretRef' need each other, write both or none, got one`);
     }
-    const auth = checkedAuth(props.auth);
+    const auth = authOf(props.auth);
     const bundle = props.caBundle === undefined ? undefined : certificatesOf('caBundle', props.caBundle).join('');
 
     const spec: IssuerSpec = {
@@ -221,7 +219,7 @@ export class VaultIssuer extends Construct {
       noteReason(this, ['metadata', 'namespace'], "istiod's: istio-csr asks for every certificate there");
     } else {
       // the specs of both kinds are one; scripts/import-crds.mjs compares them.
-      new ApiObject(this, 'Resource', { ...Issuer.GVK, kind, metadata: { name }, spec });
+      withoutNamespace(new ApiObject(this, 'Resource', { ...Issuer.GVK, kind, metadata: { name }, spec }));
       noteReason(this, ['kind'], "for every namespace; its Secrets and its service account lie in cert-manager's own");
     }
 
@@ -232,26 +230,12 @@ export class VaultIssuer extends Construct {
   }
 }
 
-function checkedAuth({ kubernetes, appRole, clientCertificate, aws }: VaultAuth): IssuerSpecVaultAuth {
+function authOf({ kubernetes, appRole, clientCertificate, aws }: VaultAuth): IssuerSpecVaultAuth {
   if (appRole) {
     const { path = 'approle', roleId, secretRef } = appRole;
-    if (/^\/|^(v1\/)?auth\/|\/$/.test(path)) {
-      throw new Error(`'path' must be the mount of the AppRole alone, without "auth/", e.g. "approle", got "${path}"`);
-    }
     return { appRole: { path, roleId, secretRef } };
   }
-  if (aws) {
-    if (!/^auth\/.*[^/]$/.test(aws.mountPath)) {
-      throw new Error(
-        `'mountPath' of aws must begin with "auth/", cert-manager adds /v1/, e.g. "auth/aws-cluster-1", got "${aws.mountPath}"`,
-      );
-    }
-    return { aws };
-  }
-  const { mountPath } = kubernetes ?? clientCertificate;
-  if (!/^\/v1\/auth\/.*[^/]$/.test(mountPath)) {
-    throw new Error(`'mountPath' must begin with "/v1/auth/", e.g. "/v1/auth/jwt-cluster-1", got "${mountPath}"`);
-  }
+  if (aws) return { aws };
   return kubernetes ? { kubernetes } : { clientCertificate };
 }
 

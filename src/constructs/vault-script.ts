@@ -1,6 +1,8 @@
 import { Construct } from 'constructs';
 import { MeshCaPlan } from '../plan/plan';
 import { clusterScript, rootScript } from '../script/setup';
+import { Checks, checkProps, line, maybe } from './check';
+import { filePath, plan } from './common-checks';
 import { TextFile } from './text-file';
 
 /** Properties of `VaultScript`. */
@@ -23,7 +25,9 @@ export interface VaultScriptProps {
   readonly path?: string;
 }
 
-/** The Bash script that prepares Vault: the root CA's, or a cluster's. `TextFile.writeAll(app)` writes it. */
+const CHECKS: Checks<VaultScriptProps> = { plan, cluster: maybe(line('cluster-1')), path: maybe(filePath) };
+
+/** The Bash script that prepares Vault: the root CA's, or a cluster's, as a text file. */
 export class VaultScript extends Construct {
   /** The file. */
   public readonly file: TextFile;
@@ -31,6 +35,7 @@ export class VaultScript extends Construct {
   constructor(scope: Construct, id: string, props: VaultScriptProps) {
     super(scope, id);
 
+    checkProps(props, CHECKS);
     const { plan, cluster: name } = props;
     const cluster = plan.clusters.find(cluster => cluster.name === name);
     if (name !== undefined && cluster === undefined) {

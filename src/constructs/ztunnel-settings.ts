@@ -1,3 +1,5 @@
+import { Checks, text } from './check';
+import { caAddress } from './common-checks';
 import { ReasonedValue } from './reasoned-value';
 
 /** What ztunnels are told. */
@@ -8,6 +10,9 @@ export interface ZtunnelSettingsProps {
   /** The mesh's ID of the cluster, as istio-csr has it. */
   readonly clusterId: string;
 }
+
+/** Checks of `ZtunnelSettingsProps`. */
+export const ZTUNNEL_CHECKS: Checks<ZtunnelSettingsProps> = { caAddress, clusterId: text('clusterId') };
 
 /** What a ztunnel needs, by its chart's keys. */
 export function ztunnelValues({ caAddress, clusterId }: ZtunnelSettingsProps): ReasonedValue[] {

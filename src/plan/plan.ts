@@ -147,7 +147,8 @@ export interface ClusterPlan {
  * @throws ConfigError with every problem at once: what breaks the schema, and where the config contradicts itself
  */
 export function planMeshCa(config: MeshCaConfig, checked?: Checked): MeshCaPlan {
-  if (checked === undefined) return checkConfig(readObject(config), { plan: planMeshCa }).plan;
+  // a function that lists are mapped by is called with an index, which must not pass for a check.
+  if (typeof checked !== 'object') return checkConfig(readObject(config), { plan: planMeshCa }).plan;
   const { rootSeconds } = checked;
   const problems: Problem[] = [];
   const settings = settingsOf(config, problems);

@@ -31,7 +31,7 @@ test('names can be chosen', () => {
 test.each(['', 'a18a7f36\n', ' a18a7f36', 'a18a 7f36'])('fails if the secret ID is %j, and does not repeat it', secretId => {
   expect(() => new ApproleSecret(Testing.chart(), 'secret', { secretId })).toThrow(
     new Error(
-      `'secretId' must be a secret ID as Vault prints it, without spaces or line breaks, e.g. a UUID, got ${secretId.length} characters that are none`,
+      `'secretId' must be a secret ID as Vault prints it, without spaces or line breaks, e.g. a UUID, got ${secretId.length} characters that are not`,
     ),
   );
 });

@@ -1,7 +1,9 @@
 import { ApiObject, Testing } from 'cdk8s';
-import { ControlPlane, ControlPlaneProps } from '../../src/constructs/control-plane';
+import { ControlPlane } from '../../src/constructs/control-plane';
+import { ControlPlanePatch } from '../../src/constructs/control-plane-patch';
+import { ControlPlaneSettings } from '../../src/constructs/control-plane-spec';
 
-const props: ControlPlaneProps = { caAddress: 'cert-manager-istio-csr.cert-manager.svc:443', overlay: 'wellKnown' };
+const props: ControlPlaneSettings = { caAddress: 'cert-manager-istio-csr.cert-manager.svc:443', overlay: 'wellKnown' };
 
 const tsb = {
   hub: 'registry.example.com/tsb',
@@ -9,9 +11,14 @@ const tsb = {
   telemetryStore: { elastic: { host: 'elastic.example.com', port: 9200, protocol: 'https' as const, selfSigned: false, version: 7 } },
 };
 
-function synth(changed: Partial<ControlPlaneProps>): unknown {
+/** The whole object, where the fields of TSB are there; else the patch. */
+function synth(changed: Partial<ControlPlaneSettings> & Partial<typeof tsb>): unknown {
   const chart = Testing.chart();
-  new ControlPlane(chart, 'control-plane', { ...props, ...changed });
+  const { hub, managementPlane, telemetryStore, ...settings } = { ...props, ...changed };
+  if (hub === undefined || managementPlane === undefined || telemetryStore === undefined) {
+    return [new ControlPlanePatch(chart, 'control-plane', { ...settings, clusterId: 'cluster-1' }).object];
+  }
+  new ControlPlane(chart, 'control-plane', { ...settings, hub, managementPlane, telemetryStore });
   const objects: unknown = Testing.synth(chart);
   return objects;
 }
@@ -218,12 +225,8 @@ test("guide: the page's own patches, and nothing else", () => {
   ]);
 });
 
-test('it says whether it is a partial one, and can be patched', () => {
-  const chart = Testing.chart();
-  expect(new ControlPlane(chart, 'a', props).partial).toBe(true);
-  const whole = new ControlPlane(chart, 'b', { ...props, ...tsb });
-  expect(whole.partial).toBe(false);
-  expect(ApiObject.of(whole).kind).toBe('ControlPlane');
+test('the whole object can be patched by cdk8s', () => {
+  expect(ApiObject.of(new ControlPlane(Testing.chart(), 'b', { ...props, ...tsb })).kind).toBe('ControlPlane');
 });
 
 test.each(['cert-manager-istio-csr.cert-manager.svc', 'https://a:443', 'a b:443', ':443', 'a:'])(
@@ -235,11 +238,14 @@ test.each(['cert-manager-istio-csr.cert-manager.svc', 'https://a:443', 'a b:443'
   },
 );
 
-test('fails if only some of the fields that TSB requires are set', () => {
-  expect(() => synth({ hub: tsb.hub })).toThrow(
-    new Error(`'hub', 'managementPlane' and 'telemetryStore' come together, got none of 'managementPlane', 'telemetryStore'`),
-  );
-  expect(() => synth({ ...tsb, telemetryStore: undefined })).toThrow(
-    new Error(`'hub', 'managementPlane' and 'telemetryStore' come together, got none of 'telemetryStore'`),
+test('fails if a field that TSB requires is missing from a whole object', () => {
+  // @ts-expect-error two fields are missing.
+  expect(() => new ControlPlane(Testing.chart(), 'a', { ...props, hub: tsb.hub })).toThrow(
+    new Error(
+      [
+        `'managementPlane' is missing, add e.g. managementPlane: { host: "tsb.example.com", port: 443, clusterName: "cluster-1" }`,
+        `'telemetryStore' is missing, add e.g. telemetryStore: { elastic: { host: "tsb.example.com", port: 9200 } }`,
+      ].join('\n'),
+    ),
   );
 });

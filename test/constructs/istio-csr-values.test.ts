@@ -10,7 +10,7 @@ const build = (props: Partial<IstioCsrValuesProps> = {}) =>
 
 test('minimal', () => {
   const file = build();
-  expect(file.path).toBe('istio-csr.values.yml');
+  expect(file.path).toBe('cluster-1/istio-csr.values.yml');
   expect(file.text).toBe(
     [
       'app:',

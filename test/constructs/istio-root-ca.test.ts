@@ -86,7 +86,7 @@ test.each<[what: string, props: IstioRootCaProps, problem: string]>([
   ],
   [
     'the name does not fit into a label',
-    { certificate: rootPem, carrier: 'bundle', name: 'n'.repeat(64) },
+    { certificate: rootPem, carrier: 'bundle', name: `${'n'.repeat(32)}.${'n'.repeat(31)}` },
     `'name' must have at most 63 characters for a Bundle, since trust-manager writes it into a label, e.g. "istio-root-ca", got 64`,
   ],
   [

@@ -1,14 +1,12 @@
-import { App, Chart, Testing } from 'cdk8s';
-import { ControlPlane } from '../../src/constructs/control-plane';
+import { Testing } from 'cdk8s';
+import { ControlPlanePatch } from '../../src/constructs/control-plane-patch';
 
 test.each(['wellKnown', 'append', 'guide'] as const)('sidecars are told of their key by a patch of its own, in the mode %s', overlay => {
   const patches = (proxyMetadata?: Record<string, string>) => {
-    const chart = new Chart(new App(), 'chart');
-    new ControlPlane(chart, 'control-plane', { caAddress: 'a.b.svc:443', overlay, proxyMetadata });
-    const [object] = Testing.synth(chart) as {
-      spec: { components: { istio: { kubeSpec: { overlays: { patches: { path: string }[] }[] } } } };
-    }[];
-    return object?.spec.components.istio.kubeSpec.overlays[0]?.patches ?? [];
+    const settings = { clusterId: 'a', caAddress: 'a.b.svc:443', overlay, proxyMetadata };
+    const { object } = new ControlPlanePatch(Testing.chart(), 'control-plane', settings);
+    const { spec } = object as { spec: { components: { istio: { kubeSpec: { overlays: { patches: { path: string }[] }[] } } } } };
+    return spec.components.istio.kubeSpec.overlays[0]?.patches ?? [];
   };
   const without = patches();
   expect(without.filter(({ path }) => path.includes('proxyMetadata'))).toEqual([]);

@@ -122,7 +122,7 @@ test.each(['vault.example.com', 'https://vault.example.com/v1', 'https://a b'])(
 
 test.each(['auth/approle', '/v1/auth/approle', 'v1/auth/approle', 'approle/'])('fails if the mount of the AppRole is %j', path => {
   expect(() => build({ auth: { appRole: { ...appRole, path } } })).toThrow(
-    new Error(`'path' must be the mount of the AppRole alone, without "auth/", e.g. "approle", got "${path}"`),
+    new Error(`'auth.appRole.path' must be the mount of the AppRole alone, without "auth/", e.g. "approle", got "${path}"`),
   );
 });
 
@@ -130,7 +130,9 @@ test.each(['jwt-cluster-1', 'auth/jwt-cluster-1', 'v1/auth/jwt-cluster-1', '/v1/
   'fails if the mount of the service account’s login is %j',
   mountPath => {
     expect(() => build({ auth: { kubernetes: { ...kubernetes, mountPath } } })).toThrow(
-      new Error(`'mountPath' must begin with "/v1/auth/", e.g. "/v1/auth/jwt-cluster-1", got "${mountPath}"`),
+      new Error(
+        `'auth.kubernetes.mountPath' must be the mount of an auth method with "/v1/auth/", e.g. "/v1/auth/jwt-cluster-1", got "${mountPath}"`,
+      ),
     );
   },
 );
@@ -139,21 +141,29 @@ test.each(['aws', '/v1/auth/aws', 'auth/', 'auth/aws/'])('fails if the mount of 
   const aws = {
     role: 'r',
     region: 'eu-central-1',
-    iamRoleArn: 'arn:aws:iam::1:role/r',
+    iamRoleArn: 'arn:aws:iam::123456789012:role/r',
     vaultHeaderValue: 'vault',
     serviceAccountRef: { name: 'a' },
   };
   expect(() => build({ auth: { aws: { ...aws, mountPath } } })).toThrow(
-    new Error(`'mountPath' of aws must begin with "auth/", cert-manager adds /v1/, e.g. "auth/aws-cluster-1", got "${mountPath}"`),
+    new Error(
+      `'auth.aws.mountPath' must be the mount of an auth method with "auth/" and without "/v1/", which cert-manager adds, e.g. "auth/aws-cluster-1", got "${mountPath}"`,
+    ),
   );
 });
 
-test('two ways in at once do not type-check', () => {
+test('two auth methods at once neither type-check nor pass', () => {
   const clientCertificate = { mountPath: '/v1/auth/cert', name: 'n', secretName: 's' };
+  const says = (got: string) =>
+    new Error(
+      `'auth' must have exactly one auth method, "kubernetes", "appRole", "clientCertificate", "aws", e.g. { kubernetes: { mountPath: "/v1/auth/jwt-cluster-1", role: "cert-manager", serviceAccountRef: { name: "vault-issuer" } } }, got ${got}`,
+    );
   // @ts-expect-error one of them.
-  build({ auth: { kubernetes, clientCertificate } });
+  expect(() => build({ auth: { kubernetes, clientCertificate } })).toThrow(says('"kubernetes" and "clientCertificate"'));
   // @ts-expect-error one of them.
-  build({ auth: { appRole, clientCertificate } });
+  expect(() => build({ auth: { appRole, clientCertificate } })).toThrow(says('"appRole" and "clientCertificate"'));
+  // @ts-expect-error one of them.
+  expect(() => build({ auth: {} })).toThrow(says('none'));
 });
 
 test('fails if the CA bundle holds a private key', () => {
