@@ -51,7 +51,7 @@ describe('synth', () => {
   test('writes the whole folder and says what to read next', () => {
     expect(run(['synth'])).toStrictEqual({
       status: 0,
-      stdout: 'wrote 18 files for 1 cluster to dist/\nnext: read dist/README.md\n',
+      stdout: 'wrote 20 files for 1 cluster to dist/\nnext: read dist/README.md\n',
       stderr: ROOT_WARNING,
     });
     expect(Object.keys(tree('dist'))).toStrictEqual([
@@ -60,6 +60,7 @@ describe('synth', () => {
       'cluster-1/adopt-undo.sh',
       'cluster-1/adopt.md',
       'cluster-1/adopt.sh',
+      'cluster-1/audit.md',
       'cluster-1/control-plane.partial.yaml',
       'cluster-1/emergency.sh',
       'cluster-1/istio-csr.values.yml',

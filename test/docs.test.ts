@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import schema from '../mesh-ca.schema.json';
@@ -11,7 +11,16 @@ import { synthesize } from '../src/synth';
 import { rootPem } from './config/certificates';
 import { commands } from './guide-page';
 
-const DOCS = ['README.md', 'CONTRIBUTING.md', 'docs/seed.md', 'docs/ways-in.md', 'docs/glossary.md', 'docs/surprises.md'];
+const DOCS = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'docs/threat-model.md',
+  'docs/seed.md',
+  'docs/ways-in.md',
+  'docs/glossary.md',
+  'docs/surprises.md',
+];
 const read = (file: string) => readFileSync(file, 'utf8');
 const fences = (text: string, language: string) =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'gm'))].map(([, body = '']) => body);
@@ -73,6 +82,31 @@ test('docs/ways-in.md has a column for each way in, and says when to choose it',
   const ways = schema.definitions.ClusterConfig.properties.auth.enum;
   expect(spans(head)).toEqual(ways);
   for (const way of ways) expect(text).toContain(`- **\`${way}\`**, `);
+});
+
+describe('test/live/attacks/README.md', () => {
+  const listed = spans(read('test/live/attacks/README.md')).filter(name => name.endsWith('.test.ts'));
+  const files = readdirSync('test/live/attacks').filter(name => name.endsWith('.test.ts'));
+
+  test('lists every file of the folder, and each file begins with its attacker', () => {
+    expect(files.length).toBeGreaterThan(0);
+    expect(files.filter(name => !listed.includes(name))).toEqual([]);
+    for (const name of files) {
+      expect(read(`test/live/attacks/${name}`)).toMatch(/^\/\/ (Attacker: |The attacker)/);
+    }
+  });
+
+  test('is linked from the threat model', () => {
+    expect(read('docs/threat-model.md')).toContain('](../test/live/attacks)');
+  });
+});
+
+test('docs/threat-model.md is one page, and names what the recommended config plans', () => {
+  const text = read('docs/threat-model.md');
+  expect(text.split('\n').length).toBeLessThan(150);
+  const [cluster] = planMeshCa(config).clusters;
+  const { auth, intermediate, role, policy, root } = cluster!;
+  for (const name of [auth.mount, intermediate.mount, role.name, policy.name, root.mount!]) expect(text).toContain(name);
 });
 
 describe.each(DOCS)('%s', file => {

@@ -170,7 +170,6 @@ steps() {
     "allowed_other_sans": [],
     "allowed_serial_numbers": [],
     "cn_validations": [
-      "email",
       "hostname"
     ],
     "enforce_hostnames": true,

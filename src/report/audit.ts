@@ -15,7 +15,7 @@ export function auditRunbook(cluster: ClusterPlan): string {
     '',
     `<!-- ${MADE_BY} -->`,
     '',
-    'Each section is a question and the command that answers the question. The commands only read. Run them in Bash, in the folder of mesh-ca.yaml, with `VAULT_ADDR` set and logged in to Vault with a token that can read policies, mounts and token accessors (for an audit: an administrator, four eyes).',
+    'Each section is a question and the command that answers the question. The commands only read. Run them in Bash, in the folder of mesh-ca.yaml, with `VAULT_ADDR` set and logged in to Vault with a token that can read policies, mounts and token accessors.',
     '',
     '## 1. Where is the key of the root CA?',
     '',
@@ -27,7 +27,7 @@ export function auditRunbook(cluster: ClusterPlan): string {
     'Policies that give access to a CA, or to everything:',
     '',
     ...shell(
-      `vault policy list -format=json | jq -r '.[]' | while read -r policy; do vault policy read "$policy" 2>/dev/null | grep -E ${quote(`^ *path "(${mounts.map(escaped).join('|')}|[*+])`)} | sed "s|^|$policy: |"; done`,
+      `vault policy list -format=json | jq -r '.[]' | while read -r policy; do vault policy read "$policy" 2>/dev/null | grep -E ${quote(`^ *path "((${mounts.map(escaped).join('|')})/|[*+])`)} | sed "s|^|$policy: |"; done`,
     ),
     'Expected output: a line for the policy of cert-manager, and no other line that is unknown to you. Policies that begin with `mesh-ca-` are for running scripts; no token should have one now.',
     '',
@@ -59,7 +59,9 @@ export function auditRunbook(cluster: ClusterPlan): string {
     'Expected output, at the end of each:',
     '',
     ...output('no drift: all is as planned'),
-    'Vault does not store the certificates of workloads (`no_store`); the audit log has each signature.',
+    role.fields.no_store
+      ? 'Vault does not store the certificates of workloads (`no_store`); the audit log has each signature.'
+      : `Vault stores each certificate: ${code(`vault list ${intermediate.mount}/certs`)}.`,
     '',
     '## 5. Is each signature on record?',
     '',
@@ -100,14 +102,18 @@ export function auditRunbook(cluster: ClusterPlan): string {
 
 function rootKey({ root }: ClusterPlan): string[] {
   if (root.mount === undefined) {
-    return ['Outside of Vault: `root.source` is `offline`. Ask for the record of the ceremony. Vault has only what the root has signed.', ''];
+    return [
+      'Outside of Vault: `root.source` is `offline`. Ask for the record of the ceremony. Vault has only what the root has signed.',
+      '',
+    ];
   }
   const issuer = `${root.mount}/issuer/${root.issuer}`;
   return [
     `In Vault, in the mount ${code(root.mount)}. Vault has no request that returns the key of an issuer. A key that was imported existed outside of Vault before: ask for the record of its ceremony.`,
     '',
     ...shell(
-      words(['vault', 'read', '-format=json', issuer]) + ` | jq -r '.data.certificate' | openssl x509 -noout -subject -enddate -fingerprint -sha256`,
+      words(['vault', 'read', '-format=json', issuer]) +
+        ` | jq -r '.data.certificate' | openssl x509 -noout -subject -enddate -fingerprint -sha256`,
       words(['vault', 'list', `${root.mount}/keys`]),
     ),
     'Expected output: the name, the expiry and the fingerprint of the root, then one key for each CA of the mount.',

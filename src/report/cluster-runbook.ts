@@ -38,6 +38,8 @@ export function clusterRunbook(
     ...(files.some(({ path }) => path.endsWith('/adopt.md'))
       ? ['**Does a mesh run here already, on another CA?** Then begin with [adopt.md](adopt.md).', '']
       : []),
+    'What auditors ask, with the command that answers each question: [audit.md](audit.md).',
+    '',
     ...warningList(cluster.warnings),
     ...beginning(context),
     ...vault(context),

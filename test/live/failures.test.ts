@@ -1,6 +1,6 @@
 // What befalls a run: no Vault, a sealed one, one that is sealed or started anew in the middle, a token that ends, a full disk, another run
 // beside it. Each ends in a message that says what to do, and in a state from which the next run makes what an undisturbed one does.
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MeshCaConfig } from '../../src/config/config';
 import { buildPrograms, type Kube, ok, run, startKube, startVaultServer, tempDir, type VaultServer } from './harness';
@@ -100,10 +100,12 @@ test('fails if the token ends in the middle, wherever that is; the next run goes
 describe('a full disk', () => {
   test('fails if root.pem cannot be written: nothing half-written stays beside the config', async () => {
     const world = await makeWorld(configs.recommended, vault, [kube]);
-    // every byte that is written there is one too many.
-    symlinkSync('/dev/full', join(world.folder, 'root.pem.new'));
-    expect(await world.script('root', rootFiles)).toMatchObject(failure('cannot write root.pem in ', 'No space left on device'));
-    expect(readdirSync(world.folder)).toEqual(['dist']);
+    const disk = tempDir('full');
+    // a disk that is full, and afterwards is not.
+    const script = `bash ${world.folder}/dist/root/setup.sh ${rootFiles.join(' ')}`;
+    const full = await onDisk(world, disk, '4k', `cd "$1" && head -c 4096 /dev/zero >other && ${script}`);
+    expect(full).toMatchObject(failure('cannot write root.pem in ', 'No space left on device'));
+    expect(full.stdout.trimEnd().split('\n').at(-1)).toBe('other');
     ok(await world.script('root', rootFiles));
     expect(readdirSync(world.folder).sort()).toEqual(['dist', 'root.pem']);
   });

@@ -93,7 +93,19 @@ test.each(Object.keys(ways))('the secrets of a run (%s) are in Vault and in the 
   const { cert, key } = await makeRoot(tempDir('root'));
   const [TMPDIR, record] = [tempDir('tmp'), join(tempDir('record'), 'calls')];
   // a variable that the user's shell exports stays exported when a script sets it.
-  const names = ['root_key', 'client_key', 'trial_token', 'trial_private_key', 'token', 'secret_id', 'secret', 'response', 'found', 'held', 'jwt'];
+  const names = [
+    'root_key',
+    'client_key',
+    'trial_token',
+    'trial_private_key',
+    'token',
+    'secret_id',
+    'secret',
+    'response',
+    'found',
+    'held',
+    'jwt',
+  ];
   const exported = Object.fromEntries(names.map(variable => [variable, 'exported']));
   const env = { ...exported, BASH_COMPAT: '5.0', TMPDIR, PATH: await recorders(record, vault.bin) };
   const runs = [

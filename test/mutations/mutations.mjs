@@ -307,6 +307,30 @@ export const mutations = [
     red: 'the secrets of a run',
   },
   {
+    name: 'secrets: teardown keeps the secret ID in a file',
+    file: 'src/script/runtime/teardown-cluster.sh',
+    from: 'held=$(get_anew "$1/data/$2")',
+    to: 'held=$(get "$1/data/$2")',
+    test: 'test/script/safe.test.ts',
+    red: 'is read from a KV secrets engine each time, never kept in a file',
+  },
+  {
+    name: 'secrets: a wrapping token goes through a here-string',
+    file: 'src/script/runtime/wrapped.sh',
+    from: '$(printf \'%s\' "$response" | jq -r .wrap_info.token)',
+    to: '$(jq -r .wrap_info.token <<<"$response")',
+    test: 'test/script/safe.test.ts',
+    red: 'never goes through a here-string or a here-document: before Bash 5.1 both are temporary files',
+  },
+  {
+    name: 'screen: C1 controls are printed',
+    file: 'src/script/runtime/safe.sh',
+    from: "$'\\302'[$'\\200'-$'\\237'$'\\255']",
+    to: "$'\\302'[$'\\255']",
+    test: 'test/script/safe.test.ts',
+    red: 'plain prints no character that a terminal obeys',
+  },
+  {
     name: 'kube: the current context',
     file: 'src/script/runtime/kube.sh',
     from: 'kube() { with_plain_errors kubectl --context "$context" "$@"; }',
@@ -809,10 +833,10 @@ export const mutations = [
   {
     name: 'request policy: a SPIFFE ID of any depth',
     file: 'src/constructs/request-policy.ts',
-    from: 'validations: [NO_MORE_PARTS]',
+    from: 'validations: [KUBERNETES_NAMES]',
     to: '',
     ...APPROVER,
-    red: 'a deeper path',
+    red: 'a SPIFFE ID that ends in',
   },
   {
     name: 'request policy: in any namespace',

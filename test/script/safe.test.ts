@@ -56,6 +56,12 @@ describe('a secret', () => {
     expect(lines.filter(({ line }) => secret.test(rest(line))).map(({ at, line }) => `${at}: ${line.trim()}`)).toEqual([]);
   });
 
+  test('is read from a KV secrets engine each time, never kept in a file', () => {
+    const reads = lines.filter(({ line }) => /\b(get|get_anew|known|kept) .*\/data\//.test(line));
+    expect(reads.length).toBeGreaterThan(1);
+    expect(reads.filter(({ line }) => !line.includes('get_anew')).map(({ at }) => at)).toEqual([]);
+  });
+
   test.each([
     ['bash -x', ['-x'], {}],
     ['SHELLOPTS', [], { SHELLOPTS: 'xtrace' }],
