@@ -5,11 +5,24 @@ import { ClientCertificatePlan } from '../plan/client-certificate';
 import { ClusterPlan } from '../plan/plan';
 import { JwtPlan, KubernetesPlan } from '../plan/service-account';
 import { seconds } from '../plan/ttl';
-import { fieldsAt, marked, Step } from './step';
+import { Capabilities, fieldsAt, marked, Step } from './step';
 import { disablesAuth, forgets, removes } from './undo';
 
 /** What a mount of a cluster's own is marked as. */
 export const loginsOf = (cluster: string) => `logins of cert-manager in ${cluster}`;
+
+/** What sees which roles let somebody log in: those of a mount of the cluster's own; of one that clusters share, what each of them gives. */
+export function seesLogins({ method, path }: AuthPlan): Capabilities {
+  const roles = path.slice(0, path.lastIndexOf('/'));
+  return { [roles]: ['list'], ...(method === 'appRole' ? { [`${roles}/+`]: ['read'] } : {}) };
+}
+
+/** What the runtime has to know in order to see them. */
+export const loginConstants = ({ auth, policy }: Pick<ClusterPlan, 'auth' | 'policy'>) => ({
+  login_path: auth.path,
+  login_shared: String(auth.method === 'appRole'),
+  policy_path: `sys/policies/acl/${policy.name}`,
+});
 
 /** Steps that make cert-manager's way in. */
 export function authSteps({ name, auth }: Pick<ClusterPlan, 'name' | 'auth'>): Step[] {
@@ -46,13 +59,14 @@ export function ownAuth(auth: AuthPlan): string {
   }
 }
 
-function mountStep({ mount, path }: AuthPlan, type: string, what: string): Step {
+function mountStep(auth: AuthPlan, type: string, what: string): Step {
+  const { mount, path } = auth;
   return {
     id: `${type}/mount`,
     title: `Enable the ${type} auth method at ${mount}`,
     unless: ['auth_is', mount, type],
     run: [['vault', 'auth', 'enable', marked(what), `-path=${mount}`, type]],
-    needs: { look: { 'sys/auth': ['read'] }, act: { [`sys/auth/${mount}`]: ['create', 'update', 'sudo'] } },
+    needs: { look: { 'sys/auth': ['read'], ...seesLogins(auth) }, act: { [`sys/auth/${mount}`]: ['create', 'update', 'sudo'] } },
     undo: disablesAuth(mount, type, path),
   };
 }

@@ -4,6 +4,7 @@ import { longest, seconds } from '../plan/ttl';
 import { readsCa } from './ca-steps';
 import { tokenPolicy } from './policy-text';
 import { clusterSteps, policyPath } from './steps';
+import { loginConstants, seesLogins } from './auth-steps';
 import { reaches, rootPlace, script } from './setup';
 import { Step } from './step';
 import { undoSteps } from './undo';
@@ -46,7 +47,7 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
         'A request for a certificate stays pending meanwhile: cert-manager tries a failed login again.',
       ],
       next: `closed. To open it again: ${setup}. A token of a login before this lives for up to ${token} and gets its rights back then: wait that long where one may be stolen`,
-      steps: [...at(auth.path), ...at(policyPath(policy))],
+      steps: [...at(auth.path).map(step => ({ ...step, needs: { ...step.needs, look: { ...step.needs.look, ...seesLogins(auth) } } })), ...at(policyPath(policy))],
     },
     {
       name: 'block-role',
@@ -125,12 +126,13 @@ export function emergencyScript(cluster: ClusterPlan): string {
     `Closes what an attacker may use of cluster ${cluster.name}, one thing by one command: ${names.join(', ')}.`,
     [],
     all.flatMap(({ steps }) => steps),
-    ['undo.sh', 'emergency.sh'],
+    ['undo.sh', 'each.sh', 'logins.sh', 'emergency.sh'],
     {
       cluster: cluster.name,
       ...reaches(cluster.vault),
       ...rootPlace(cluster.root),
       token_policy: tokenPolicy('emergency', cluster.name),
+      ...loginConstants(cluster),
       options_usage: ` [--yes NAME] ${names.join(' | ')}`,
       options_help: [
         `  --yes NAME          the name of the cluster, ${cluster.name}, which is asked for at a terminal otherwise`,

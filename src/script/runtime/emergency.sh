@@ -42,7 +42,10 @@ before_steps() {
 
 look_around() { return 0; }
 
-after_steps() { say "$(jq -r --arg name "$closed" '.[$name].next' <<<"$effects")"; }
+after_steps() {
+  [[ $closed != block-login ]] || report_foreign_logins
+  say "$(jq -r --arg name "$closed" '.[$name].next' <<<"$effects")"
+}
 
 # --- the revocation of the CA
 
