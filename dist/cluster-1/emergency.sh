@@ -19,6 +19,9 @@ readonly config_root=''
 readonly root_mount=pki
 readonly root_ref=default
 readonly token_policy=mesh-ca-emergency-cluster-1
+readonly login_path=auth/jwt-cluster-1/role/cert-manager
+readonly login_shared=false
+readonly policy_path=sys/policies/acl/cert-manager-cluster-1
 readonly options_usage=' [--yes NAME] block-login | block-role | revoke-intermediate'
 readonly options_help='  --yes NAME          the name of the cluster, cluster-1, which is asked for at a terminal otherwise
 
@@ -60,7 +63,7 @@ readonly effects='{
 }'
 readonly step_count=5
 readonly needs='{
-  "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["delete"]}},
+  "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"],"auth/jwt-cluster-1/role":["list"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["delete"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["delete"]}},
   "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["delete"]}},
   "issuer/revoke": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"]},"act":{"istioca-cluster-1/issuer/+/revoke":["update"]}},
@@ -398,24 +401,41 @@ same_fields() {
   local found rc=0
   found=$(get "$1") || rc=$?
   ((rc == 0)) || return "$rc"
-  compare "$found" "$wanted"
+  # how long Vault keeps what has expired lets nobody sign.
+  if [[ $1 == */config/auto-tidy ]]; then compare "$found" "$wanted"; else compare "$found" "$wanted" '' "$FIELDS"; fi
 }
 
-# compare FOUND WANTED [MOUNT]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as seconds.
+# Fields that Vault returns beside the planned ones. Each is expected to be empty (null, false, 0, "", [] or {}), or to have the value that stands
+# here; null: any value, since it names, repeats or counts, or is another administrator's.
+readonly FIELDS='{
+  "name": null, "display_name": null, "role_id": null, "status": null, "token_reviewer_jwt_set": null, "namespace_in_state": null,
+  "policies": null, "ttl": null, "max_ttl": null, "period": null, "num_uses": null, "bound_cidrs": null,
+  "access_key": null, "role_arn": null, "identity_token_audience": null, "identity_token_ttl": null, "max_retries": -1,
+  "rotation_period": null, "rotation_window": null, "rotation_schedule": null,
+  "alias_name_source": "serviceaccount_uid", "disable_iss_validation": true, "ocsp_max_retries": 4,
+  "serial_number_source": "json-csr", "not_before_bound": "permit", "not_after_bound": "permit"
+}'
+
+# compare FOUND WANTED [MOUNT] [OTHERS]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as
+# seconds. OTHERS: what the fields that are not wanted have; without it they are not looked at.
 compare() {
   local differences
-  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" '
+  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" --argjson others "${4:-null}" '
+    def unset: . == null or . == false or . == 0 or . == "" or . == [] or . == {};
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
     def same($found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
       elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
       # what an older server does not know of, it does not do.
-      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
+      elif $found == null then $wanted | unset
       else $found == $wanted end;
+    def unknown($found): $found | to_entries[] | select($others != null and (.key | in($wanted) | not) and (.value | unset | not))
+      | select((.key | in($others) | not) or ($others[.key] | . != null and . != $found[.key]));
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
     | if $found == "none" then "none" else $wanted | to_entries[] | select(same($found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
-      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end' <<<"$1") || return 2
+      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end,
+    (if $found == "none" then empty else unknown($found) | "field \(.key) has the value \(.value | tojson), which this version does not know" end)' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
   [[ $differences != none ]] || return 1
   while IFS= read -r line; do say "      $line"; done <<<"$differences"
@@ -461,13 +481,14 @@ each_certificate() {
   done
 }
 
-# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts; with `anytime`
+# set, whatever has expired meanwhile.
 verified() {
   printf '%s\n' "$1" >"$work/root.pem"
   printf '%s\n' "$2" >"$work/certificate.pem"
   printf '%s\n' "${3:-$2}" >"$work/chain.pem"
   SSL_CERT_FILE=$work/none SSL_CERT_DIR=$work/none \
-    openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+    openssl verify ${anytime:+-no_check_time} -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
 # signed_by CERTIFICATE CA: whether this very CA has signed it.
@@ -573,6 +594,12 @@ same_as_known() {
   print=$(fingerprint <<<"$1") || return 1
   prints=$(each_certificate fingerprint <<<"$known_root") || return 1
   grep -xF "$print" >/dev/null <<<"$prints"
+}
+
+# how_to_accept_root: how a root that nothing here knows is accepted, after its fingerprint was compared.
+how_to_accept_root() {
+  printf 'nothing beside the config proves who made it. If its SHA-256 is the one that the run which made it printed (or the one you know), accept it: %s read -field=certificate %s >root.pem; then run this again' \
+    "$cli" "$root_mount/issuer/$(issuer_of "$root_mount" "$root_ref" | jq -r .data.issuer_id)"
 }
 
 # root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
@@ -884,6 +911,76 @@ typed() {
   [[ $answer == "$2" ]] || refuse "'$answer' is not $1, which is '$2': nothing was changed"
 }
 
+# --- many paths of Vault: the CLI reads one at a time -------------------------------------------------------------------------------------
+
+# how many are read at the same time.
+readonly AT_ONCE=8
+
+# read_each PATH...: reads them, the answer to the first into $work/each.0; a path where nothing is gives an empty file. Says how far it is, where
+# it takes more than a second.
+read_each() {
+  local i=0 pid rc start=$SECONDS total=$#
+  local -a running
+  rm -f -- "$work"/each.*
+  while ((i < total)); do
+    running=()
+    while ((${#running[@]} < AT_ONCE && i < total)); do
+      i=$((i + 1))
+      ask read "${!i}" >"$work/each.$((i - 1))" &
+      running+=("$!")
+    done
+    for pid in "${running[@]}"; do
+      rc=0
+      wait "$pid" || rc=$?
+      ((rc <= 1)) || return 2
+    done
+    ((SECONDS == start)) || { start=$SECONDS && say "      read: $i of $total"; }
+  done
+}
+
+# each_answer COMMAND...: runs it with the files that read_each wrote.
+each_answer() { find "$work" -name 'each.*' -exec "$@" {} +; }
+
+# --- who else can log in ----------------------------------------------------------------------------------------------------------------
+
+# foreign_logins: prints the names of the roles beside the planned one that let somebody log in: in an auth mount of the cluster's own, each;
+# in one that clusters may share, each that gives the planned policy. 1 where there is none.
+foreign_logins() {
+  local role roles=${login_path%/*}
+  local -a others=()
+  keys_of "$roles" || true
+  for role in "${listed[@]}"; do
+    [[ $role == "${login_path##*/}" ]] || others+=("$role")
+  done
+  ((${#others[@]} > 0)) || return 1
+  if [[ $login_shared == false ]]; then
+    printf '%s\n' "${others[@]}"
+    return 0
+  fi
+  kept logins "$roles" shared_logins
+}
+shared_logins() {
+  local file found=''
+  local -a files
+  read_each "${others[@]/#/$roles/}" || return 2
+  mapfile -t files < <(each_answer jq -r --arg policy "${policy_path##*/}" \
+    'select(.data | (.token_policies // []) + (.policies // []) | index($policy)) | input_filename')
+  for file in "${files[@]}"; do found+=${others[${file##*.}]}$'\n'; done
+  [[ -n $found ]] || return 1
+  printf '%s' "$found"
+}
+
+# report_foreign_logins: names them, with what removes each.
+report_foreign_logins() {
+  local role found rc=0
+  found=$(foreign_logins) || rc=$?
+  ((rc <= 1)) || exit 1
+  while IFS= read -r role; do
+    [[ -z $role ]] ||
+      stray "role ${login_path%/*}/$role lets somebody log in$([[ $login_shared == false ]] || printf ' with the policy %s' "${policy_path##*/}"), and is not of the plan; to remove it: $cli delete ${login_path%/*}/$role"
+  done <<<"$found"
+}
+
 # --- an emergency: one thing is closed, at once
 
 repair_example=
@@ -928,7 +1025,10 @@ before_steps() {
 
 look_around() { return 0; }
 
-after_steps() { say "$(jq -r --arg name "$closed" '.[$name].next' <<<"$effects")"; }
+after_steps() {
+  [[ $closed != block-login ]] || report_foreign_logins
+  say "$(jq -r --arg name "$closed" '.[$name].next' <<<"$effects")"
+}
 
 # --- the revocation of the CA
 

@@ -54,13 +54,14 @@ readonly watched=false
 readonly leaf_seconds=3600
 readonly sign_path=istioca-cluster-1/sign/cluster-1
 readonly role_path=istioca-cluster-1/roles/cluster-1
-readonly policy_path=sys/policies/acl/cert-manager-cluster-1
 readonly role_is_exact=true
 readonly issuer_namespace=istio-system
 readonly istio_namespace=istio-system
 readonly istiod_deployments=istiod
 readonly own_auth='auth/jwt-cluster-1/config jwt.mount'
 readonly login_path=auth/jwt-cluster-1/role/cert-manager
+readonly login_shared=false
+readonly policy_path=sys/policies/acl/cert-manager-cluster-1
 readonly login_mount=jwt-cluster-1
 readonly login_mark='cdk8s-mesh-ca: logins of cert-manager in cluster-1'
 readonly token_type=batch
@@ -84,12 +85,12 @@ readonly needs='{
   "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "intermediate/urls": {"look":{"istioca-cluster-1/config/urls":["read"]},"act":{"istioca-cluster-1/config/urls":["create","update"]}},
   "intermediate/tidy": {"look":{"istioca-cluster-1/config/auto-tidy":["read"]},"act":{"istioca-cluster-1/config/auto-tidy":["create","update"]}},
-  "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca-cluster-1/intermediate/generate/internal":["update"],"istioca-cluster-1/key/mesh-ca":["read"],"istioca-cluster-1/intermediate/generate/existing":["update"],"istioca-cluster-1/intermediate/set-signed":["update"],"istioca-cluster-1/config/issuers":["update"]}},
+  "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"istioca-cluster-1/keys":["list"],"istioca-cluster-1/roles":["list"],"sys/mounts":["read"],"istioca-cluster-1/config/acme":["read"],"istioca-cluster-1/config/est":["read"],"istioca-cluster-1/config/cluster":["read"],"istioca-cluster-1/config/crl":["read"]},"act":{"pki/root/sign-intermediate":["update"],"istioca-cluster-1/intermediate/generate/internal":["update"],"istioca-cluster-1/key/mesh-ca":["read"],"istioca-cluster-1/intermediate/set-signed":["update"],"istioca-cluster-1/config/issuers":["update"]}},
   "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "issuer/default": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+/sign/cluster-1":["update"],"istioca-cluster-1/config/issuers":["update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "issuer/retire": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+":["delete"],"istioca-cluster-1/key/+":["delete"],"istioca-cluster-1/config/keys":["update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["create","update"]}},
-  "jwt/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/jwt-cluster-1":["create","update","sudo"]}},
+  "jwt/mount": {"look":{"sys/auth":["read"],"auth/jwt-cluster-1/role":["list"]},"act":{"sys/auth/jwt-cluster-1":["create","update","sudo"]}},
   "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["create","update"]}},
   "jwt/config": {"look":{"auth/jwt-cluster-1/config":["read"]},"act":{"auth/jwt-cluster-1/config":["create","update"]}},
   "cluster/root-ca": {},
@@ -191,6 +192,16 @@ steps() {
     "policy_identifiers": [],
     "key_type": "rsa",
     "key_bits": 2048,
+    "signature_bits": 256,
+    "use_pss": false,
+    "organization": [],
+    "ou": [],
+    "country": [],
+    "locality": [],
+    "province": [],
+    "street_address": [],
+    "postal_code": [],
+    "allowed_user_ids": [],
     "ttl": "1h",
     "max_ttl": "1h",
     "not_before_duration": "30s",
@@ -244,7 +255,15 @@ steps() {
     "bound_audiences": [
       "vault://istio-system/vault-issuer"
     ],
-    "bound_subject": "system:serviceaccount:istio-system:vault-issuer"
+    "bound_subject": "system:serviceaccount:istio-system:vault-issuer",
+    "bound_claims_type": "string",
+    "claim_mappings": {},
+    "groups_claim": "",
+    "user_claim_json_pointer": false,
+    "expiration_leeway": 0,
+    "not_before_leeway": 0,
+    "clock_skew_leeway": 0,
+    "verbose_oidc_logging": false
   }'
   unless same_fields auth/jwt-cluster-1/role/cert-manager
   run write_fields auth/jwt-cluster-1/role/cert-manager
@@ -586,24 +605,41 @@ same_fields() {
   local found rc=0
   found=$(get "$1") || rc=$?
   ((rc == 0)) || return "$rc"
-  compare "$found" "$wanted"
+  # how long Vault keeps what has expired lets nobody sign.
+  if [[ $1 == */config/auto-tidy ]]; then compare "$found" "$wanted"; else compare "$found" "$wanted" '' "$FIELDS"; fi
 }
 
-# compare FOUND WANTED [MOUNT]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as seconds.
+# Fields that Vault returns beside the planned ones. Each is expected to be empty (null, false, 0, "", [] or {}), or to have the value that stands
+# here; null: any value, since it names, repeats or counts, or is another administrator's.
+readonly FIELDS='{
+  "name": null, "display_name": null, "role_id": null, "status": null, "token_reviewer_jwt_set": null, "namespace_in_state": null,
+  "policies": null, "ttl": null, "max_ttl": null, "period": null, "num_uses": null, "bound_cidrs": null,
+  "access_key": null, "role_arn": null, "identity_token_audience": null, "identity_token_ttl": null, "max_retries": -1,
+  "rotation_period": null, "rotation_window": null, "rotation_schedule": null,
+  "alias_name_source": "serviceaccount_uid", "disable_iss_validation": true, "ocsp_max_retries": 4,
+  "serial_number_source": "json-csr", "not_before_bound": "permit", "not_after_bound": "permit"
+}'
+
+# compare FOUND WANTED [MOUNT] [OTHERS]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as
+# seconds. OTHERS: what the fields that are not wanted have; without it they are not looked at.
 compare() {
   local differences
-  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" '
+  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" --argjson others "${4:-null}" '
+    def unset: . == null or . == false or . == 0 or . == "" or . == [] or . == {};
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
     def same($found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
       elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
       # what an older server does not know of, it does not do.
-      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
+      elif $found == null then $wanted | unset
       else $found == $wanted end;
+    def unknown($found): $found | to_entries[] | select($others != null and (.key | in($wanted) | not) and (.value | unset | not))
+      | select((.key | in($others) | not) or ($others[.key] | . != null and . != $found[.key]));
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
     | if $found == "none" then "none" else $wanted | to_entries[] | select(same($found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
-      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end' <<<"$1") || return 2
+      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end,
+    (if $found == "none" then empty else unknown($found) | "field \(.key) has the value \(.value | tojson), which this version does not know" end)' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
   [[ $differences != none ]] || return 1
   while IFS= read -r line; do say "      $line"; done <<<"$differences"
@@ -649,13 +685,14 @@ each_certificate() {
   done
 }
 
-# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts; with `anytime`
+# set, whatever has expired meanwhile.
 verified() {
   printf '%s\n' "$1" >"$work/root.pem"
   printf '%s\n' "$2" >"$work/certificate.pem"
   printf '%s\n' "${3:-$2}" >"$work/chain.pem"
   SSL_CERT_FILE=$work/none SSL_CERT_DIR=$work/none \
-    openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+    openssl verify ${anytime:+-no_check_time} -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
 # signed_by CERTIFICATE CA: whether this very CA has signed it.
@@ -761,6 +798,12 @@ same_as_known() {
   print=$(fingerprint <<<"$1") || return 1
   prints=$(each_certificate fingerprint <<<"$known_root") || return 1
   grep -xF "$print" >/dev/null <<<"$prints"
+}
+
+# how_to_accept_root: how a root that nothing here knows is accepted, after its fingerprint was compared.
+how_to_accept_root() {
+  printf 'nothing beside the config proves who made it. If its SHA-256 is the one that the run which made it printed (or the one you know), accept it: %s read -field=certificate %s >root.pem; then run this again' \
+    "$cli" "$root_mount/issuer/$(issuer_of "$root_mount" "$root_ref" | jq -r .data.issuer_id)"
 }
 
 # root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
@@ -1113,7 +1156,7 @@ vault_time() {
 is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
-own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left|retired)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
 
 # nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
 nothing_recorded() {
@@ -1205,6 +1248,9 @@ look_around() {
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
     [[ -n $signer_ca ]] || missing+=("the policy CA in Vault's mount $signer: run dist/root/setup.sh first")
+    # what is signed below it now is trusted for years.
+    [[ -n $known_root || $mode == check ]] ||
+      missing+=("a root certificate to compare with the root in $root_mount, $(described "$root"): $(how_to_accept_root)")
     [[ $take_over == true || $mode == check ]] || has_former || need_free_names
     need_key_file
   elif ((rc == 0)) && [[ $take_over == false && $mode != check ]]; then
@@ -1224,6 +1270,9 @@ report_other_logins() {
     [[ -z $name ]] || stray "cert-manager may still log in at auth/$name, which an earlier config planned; to close it: $cli auth disable $name"
   done < <(jq -r --arg mark "$login_mark" --arg mount "$login_mount/" '(.data // .) | to_entries[]
     | select((.value | type) == "object" and .value.description == $mark and .key != $mount) | .key | rtrimstr("/")' <<<"$table")
+  report_foreign_logins
+  # a mount that clusters share may serve others.
+  if [[ $login_shared == false ]] || is_marked sys/auth "$login_mount"; then report_tuning sys/auth "$login_mount" || exit 1; fi
 }
 
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
@@ -1235,7 +1284,25 @@ need_free_names() {
   for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done
-  return 0
+  need_free_logins
+}
+
+# need_free_logins: before anything is made for this cluster, an auth mount of its own is enabled by these scripts, and lets nobody in. In one
+# that clusters may share, nobody has the planned policy.
+need_free_logins() {
+  local found rc=0
+  if [[ $login_shared == false ]]; then
+    description_of sys/auth "$login_mount" >/dev/null || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 0)) || return 0
+    is_marked sys/auth "$login_mount" || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 0)) || not_ours "the auth mount auth/$login_mount" "${own_auth##* }"
+  fi
+  rc=0
+  found=$(foreign_logins) || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || not_ours "the auth mount auth/$login_mount, with its role ${found%%$'\n'*}" "${own_auth##* }"
 }
 
 # need_own_names: with the CA in place, a name that was changed in the config may have become one of another maker's. The login is ours where
@@ -1246,7 +1313,7 @@ need_own_names() {
   login=$(get "$login_path") || rc=$?
   ((rc <= 1)) || exit 1
   if ((rc == 0)) && jq -e --arg policy "${policy_path##*/}" '.data.token_policies // [] | index($policy)' <<<"$login" >/dev/null; then return 0; fi
-  if ((rc == 0)) || found_at "${own_auth% *}"; then
+  if ((rc == 0)) || found_at "${own_auth% *}" || own_mount_there; then
     is_own_login || not_ours "${own_auth% *}" "${own_auth##* }"
   fi
   rc=0
@@ -1254,6 +1321,9 @@ need_own_names() {
   ((rc <= 1)) || exit 1
   ((rc == 1)) || [[ $(jq -r '.data.policy // ""' <<<"$policy") == *"\"$intermediate_mount/"* ]] || not_ours "$policy_path" policy.name
 }
+
+# own_mount_there: whether an auth mount that is this cluster's alone is there.
+own_mount_there() { [[ $login_shared == false ]] && description_of sys/auth "$login_mount" >/dev/null; }
 
 # is_own_login: by what is not the policy.
 is_own_login() {
@@ -1390,10 +1460,15 @@ look_at_ca() {
   return 1
 }
 
-# need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is of another maker.
+# need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is not managed by these scripts. In a mount that they enabled, a
+# stopped run leaves a key; it is never used, and report_other_signers names it.
 need_free_mount() {
+  local rc=0
   keys_of "$1/roles" && not_ours "the mount $1, with its role ${listed[0]}" "$2"
   keys_of "$1/issuers" && not_ours "the mount $1, with its issuers" "$2"
+  is_marked sys/mounts "$1" || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 0)) || ! keys_of "$1/keys" || not_ours "the mount $1, with its key ${listed[0]}" "$2"
   return 0
 }
 
@@ -1482,6 +1557,7 @@ report_other_signers() {
     [[ $mount/roles/$id == "${role_path:-}" ]] ||
       stray "role $mount/roles/$id signs with this CA too, and is not of the plan; to remove it: $cli delete $mount/roles/$id"
   done
+  report_pki_settings "$mount"
 }
 
 # has_planned_key: whether the text of a certificate or of a request, on standard input, shows a key as the plan has it.
@@ -1492,7 +1568,8 @@ has_planned_key() {
   grep "Public Key Algorithm: $algorithm" <<<"$text" >/dev/null && grep "Public-Key: ($ca_bits bit" <<<"$text" >/dev/null
 }
 
-# request_ca: sets `csr`. A key that a stopped run has left is used; else one is made. One that is handed out is always a new one.
+# request_ca: sets `csr`. The key is made in the same run: nothing in Vault proves that a key which is there already was made by an earlier
+# run. Only intermediate.reuseKey takes the key of a CA that was verified.
 request_ca() {
   local response former_key='' rc=0
   ((${generation:-1} == 1)) || prepare_generation
@@ -1508,19 +1585,32 @@ request_ca() {
     csr=$(printf '%s' "$response" | jq -r .data.csr)
     return 0
   fi
-  # the key that is to be taken over, else one that waits.
-  [[ -z $former_key ]] || key_name=$former_key
+  if [[ -n $former_key ]]; then
+    key_id=$former_key
+    request_with_key "$key_id"
+    return 0
+  fi
+  # the planned name can be taken once, so of two runs at the same time one fails here.
   get "$mount/key/$key_name" >/dev/null || rc=$?
-  case $rc in
-    # Vault takes no type and bits for a key that is there.
-    0) response=$(jq --arg key "$key_name" 'del(.key_type, .key_bits) + {key_ref: $key}' <<<"$wanted" | put "$mount/intermediate/generate/existing") ;;
-    1) response=$(jq --arg key "$key_name" '. + {key_name: $key}' <<<"$wanted" | put "$mount/intermediate/generate/internal") ;;
-    *) exit 1 ;;
-  esac
-  csr=$(jq -r .data.csr <<<"$response")
-  openssl req -noout -text <<<"$csr" | has_planned_key ||
-    die "the key that waits in $mount for its CA is not $ca_type with $ca_bits bits, as the plan says: plan it so, or have another made: $cli delete $mount/key/$key_name"
+  ((rc <= 1)) || exit 1
+  if ((rc == 0)); then
+    note "a key named $key_name is in $mount already, and it is not used: nothing proves who made it"
+    key_name+=-$(openssl rand -hex 4)
+  fi
+  response=$(jq --arg key "$key_name" '. + {key_name: $key}' <<<"$wanted" | put "$mount/intermediate/generate/internal")
+  pick '.data | .csr, .key_id' <<<"$response"
+  # shellcheck disable=SC2034 # an offline request records the ID.
+  csr=${picked[0]} key_id=${picked[1]}
 }
+
+# request_with_key KEY: sets `csr` to a request of a key that is in the mount. Vault takes no type and bits for it.
+request_with_key() {
+  csr=$(jq --arg key "$1" 'del(.key_type, .key_bits) + {key_ref: $key}' <<<"$wanted" | put "$mount/intermediate/generate/existing" | jq -r .data.csr)
+  openssl req -noout -text <<<"$csr" | has_planned_key ||
+    die "the key $1 in $mount is not $ca_type with $ca_bits bits, as the plan says: plan it so, or have another key made"
+}
+
+public_key_of_request() { openssl req -noout -pubkey; }
 
 # issue_ca MOUNT: key, signature and import are one step, so that a rerun never replaces a CA that a mesh trusts.
 issue_ca() {
@@ -1544,13 +1634,21 @@ issue_ca() {
   import_ca "$bundle"
 }
 
-# import_ca BUNDLE: the CA first, then what is above it.
+# import_ca BUNDLE: the CA first, then what is above it. `csr` is the request that it was signed for: the CA that the mount holds then must have
+# the same key.
 import_ca() {
-  local imported
+  local imported rc=0
+  forget_signers
+  find_ca "$mount" || rc=$?
+  ((rc != 0)) || die "$mount holds the planned CA by now ($(described "$ca")), and this run did not import it: another run made it at the same time, or somebody else did"
+  ((rc == 1)) || exit 1
   imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$1")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
   forget_signers
-  if ((${generation:-1} > 1)); then find_ca "$mount" && name_issuer "$issuer" "${issuer_name:-}"; fi
+  find_ca "$mount" || die "$mount does not hold the CA that was just imported"
+  [[ $(openssl x509 -noout -pubkey <<<"$ca") == "$(public_key_of_request <<<"$csr")" ]] ||
+    die "the CA in $mount ($(described "$ca")) does not have the key that this run requested a certificate for: somebody else put it there at the same time. Do not use it"
+  ((${generation:-1} == 1)) || name_issuer "$issuer" "${issuer_name:-}"
   ca_present "$mount" || die "$mount does not hold the CA that was just imported"
 }
 
@@ -1631,7 +1729,10 @@ may_be_made() {
 # has_former: whether a CA of another generation is there, so that the mount is ours.
 has_former() {
   local at
-  [[ -n $(own_names) ]] || { ((generation > 1)) && nameless "$first_common_name"; }
+  for at in "${!signers[@]}"; do
+    if is_own_name "${signer_names[at]}" && verified_former >/dev/null; then return 0; fi
+  done
+  ((generation > 1)) && nameless "$first_common_name"
 }
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
@@ -1675,8 +1776,18 @@ prepare_generation() {
   # of the default, where it is one of ours; else of the last one.
   former=$(called "$default_id")
   is_own_name "$former" || former=$(own_names | tail -n 1)
-  [[ -z $former ]] || ! issuer_named "$former" || former_key=${signer_keys[at]}
+  [[ -z $former ]] || ! issuer_named "$former" || ! verified_former || former_key=${signer_keys[at]}
   [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
+}
+
+# verified_former: whether the CA at the place `at` is below the root, or below one that is trusted beside it: a name alone is no proof.
+verified_former() {
+  # shellcheck disable=SC2034 # `verified` reads it: an expired CA was ours all the same.
+  local certificate anytime=true
+  certificate=$(first_certificate <<<"${signer_certificates[at]}")
+  verified "$root"$'\n'"$also_trust" "$certificate" "${signer_chains[at]}" && return 0
+  note "the CA $(described "$certificate") in $mount does not verify to the root, so its key is not reused"
+  return 1
 }
 
 # set_default ID
@@ -1908,7 +2019,8 @@ retire_issuers() {
   find_ca "$intermediate_mount"
   while IFS= read -r name; do
     issuer_named "$name"
-    record "$mount" "$name.key=${signer_keys[at]}"
+    # by its fingerprint, so that root/setup.sh --check knows it as one that was planned.
+    record "$mount" "$name.key=${signer_keys[at]}" "retired.$(first_certificate <<<"${signer_certificates[at]}" | root_id)=$name"
     vault delete "$mount/issuer/${signer_ids[at]}"
     say "      removed: the CA $name"
   done < <(retirable)
@@ -2090,6 +2202,109 @@ drops_are_due() {
 # is_on_record ID EVIDENCE: whether it is a root that some cluster's CA has ended in, or that workloads were to learn.
 is_on_record() {
   jq -e --arg id "$1" 'any(.[]; .root == $id or has("left.\($id)") or has("trusts.\($id)"))' <<<"$2" >/dev/null
+}
+
+# --- many paths of Vault: the CLI reads one at a time -------------------------------------------------------------------------------------
+
+# how many are read at the same time.
+readonly AT_ONCE=8
+
+# read_each PATH...: reads them, the answer to the first into $work/each.0; a path where nothing is gives an empty file. Says how far it is, where
+# it takes more than a second.
+read_each() {
+  local i=0 pid rc start=$SECONDS total=$#
+  local -a running
+  rm -f -- "$work"/each.*
+  while ((i < total)); do
+    running=()
+    while ((${#running[@]} < AT_ONCE && i < total)); do
+      i=$((i + 1))
+      ask read "${!i}" >"$work/each.$((i - 1))" &
+      running+=("$!")
+    done
+    for pid in "${running[@]}"; do
+      rc=0
+      wait "$pid" || rc=$?
+      ((rc <= 1)) || return 2
+    done
+    ((SECONDS == start)) || { start=$SECONDS && say "      read: $i of $total"; }
+  done
+}
+
+# each_answer COMMAND...: runs it with the files that read_each wrote.
+each_answer() { find "$work" -name 'each.*' -exec "$@" {} +; }
+
+# --- settings of a mount that let more in than the plan, or show more ---------------------------------------------------------------------
+
+# report_tuning sys/mounts|sys/auth MOUNT: names what a mount is tuned with beside its lifetimes, with what takes each back.
+report_tuning() {
+  local table key value tune=sys/mounts/$2/tune
+  [[ $1 == sys/mounts ]] || tune=sys/auth/$2/tune
+  table=$(get "$1") || return 2
+  while IFS=$'\t' read -r key value; do
+    [[ -z $key ]] ||
+      stray "the mount $2 is tuned with $key $value, which is not of the plan; to take it back: $cli write $tune $key=$([[ $key != listing_visibility ]] || printf hidden)$([[ $key != token_type ]] || printf default-service)"
+  done < <(jq -r --arg mount "$2/" '(.data // .)[$mount] // {} | (.config // {}) + {plugin_version, options} | to_entries[]
+    | select(.key | IN("default_lease_ttl", "max_lease_ttl", "force_no_cache", "user_lockout_config", "trim_request_trailing_slashes") | not)
+    | select(.value | . == null or . == false or . == 0 or . == "" or . == [] or . == {} or . == [""] or . == "hidden" or . == "default-service" | not)
+    | "\(.key)\t\(.value | tojson)"' <<<"$table")
+}
+
+# report_pki_settings MOUNT: names what serves certificates beside the PKI role, and what keeps revocations from being seen.
+report_pki_settings() {
+  local what found setting planned rc
+  report_tuning sys/mounts "$1" || return 2
+  for what in acme est cluster crl; do
+    rc=0
+    # an older Vault has neither ACME nor EST.
+    found=$(get "$1/config/$what") || rc=$?
+    ((rc <= 1)) || return 2
+    ((rc == 0)) || continue
+    while IFS=$'\t' read -r setting planned; do
+      [[ -z $setting ]] || stray "$1/config/$what has $setting, which is not of the plan; to take it back: $cli write $1/config/$what $planned"
+    done < <(jq -r '.data | {acme: {enabled: false}, est: {enabled: false}, cluster: {path: "", aia_path: ""}, crl: {disable: false, ocsp_disable: false}}[$ARGS.named.what] as $plan
+      | . as $found | $plan | to_entries[] | select($found[.key] != null and $found[.key] != .value) | "\(.key)=\($found[.key])\t\(.key)=\(.value)"' --arg what "$what" <<<"$found")
+  done
+}
+
+# --- who else can log in ----------------------------------------------------------------------------------------------------------------
+
+# foreign_logins: prints the names of the roles beside the planned one that let somebody log in: in an auth mount of the cluster's own, each;
+# in one that clusters may share, each that gives the planned policy. 1 where there is none.
+foreign_logins() {
+  local role roles=${login_path%/*}
+  local -a others=()
+  keys_of "$roles" || true
+  for role in "${listed[@]}"; do
+    [[ $role == "${login_path##*/}" ]] || others+=("$role")
+  done
+  ((${#others[@]} > 0)) || return 1
+  if [[ $login_shared == false ]]; then
+    printf '%s\n' "${others[@]}"
+    return 0
+  fi
+  kept logins "$roles" shared_logins
+}
+shared_logins() {
+  local file found=''
+  local -a files
+  read_each "${others[@]/#/$roles/}" || return 2
+  mapfile -t files < <(each_answer jq -r --arg policy "${policy_path##*/}" \
+    'select(.data | (.token_policies // []) + (.policies // []) | index($policy)) | input_filename')
+  for file in "${files[@]}"; do found+=${others[${file##*.}]}$'\n'; done
+  [[ -n $found ]] || return 1
+  printf '%s' "$found"
+}
+
+# report_foreign_logins: names them, with what removes each.
+report_foreign_logins() {
+  local role found rc=0
+  found=$(foreign_logins) || rc=$?
+  ((rc <= 1)) || exit 1
+  while IFS= read -r role; do
+    [[ -z $role ]] ||
+      stray "role ${login_path%/*}/$role lets somebody log in$([[ $login_shared == false ]] || printf ' with the policy %s' "${policy_path##*/}"), and is not of the plan; to remove it: $cli delete ${login_path%/*}/$role"
+  done <<<"$found"
 }
 
 # --- what a cluster's scripts share

@@ -22,12 +22,13 @@ readonly root_source=import
 readonly root_common_name='Mesh Root CA'
 readonly root_subject=''
 readonly longest_below=157680000
+readonly planned_mounts=istioca
 readonly cas='[]'
 readonly step_count=5
 readonly needs='{
-  "root/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki":["create","update"]}},
+  "root/mount": {"look":{"sys/mounts":["read"],"pki/certs":["list"],"pki/cert/+":["read"],"pki/issuers":["list"],"pki/issuer/+":["read"],"istioca/certs":["list"],"istioca/cert/+":["read"],"istioca/issuers":["list"],"istioca/issuer/+":["read"]},"act":{"sys/mounts/pki":["create","update"]}},
   "root/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki/tune":["create","update"]}},
-  "root/import": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/issuers":["list"],"sys/mounts":["read"]},"act":{"pki/config/ca":["update"]}},
+  "root/import": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/issuers":["list"],"pki/keys":["list"],"pki/roles":["list"],"sys/mounts":["read"],"pki/config/acme":["read"],"pki/config/est":["read"],"pki/config/cluster":["read"],"pki/config/crl":["read"]},"act":{"pki/config/ca":["update"]}},
   "root/urls": {"look":{"pki/config/urls":["read"],"sys/mounts":["read"]},"act":{"pki/config/urls":["create","update"]}},
   "root/write": {}
 }'
@@ -369,24 +370,41 @@ same_fields() {
   local found rc=0
   found=$(get "$1") || rc=$?
   ((rc == 0)) || return "$rc"
-  compare "$found" "$wanted"
+  # how long Vault keeps what has expired lets nobody sign.
+  if [[ $1 == */config/auto-tidy ]]; then compare "$found" "$wanted"; else compare "$found" "$wanted" '' "$FIELDS"; fi
 }
 
-# compare FOUND WANTED [MOUNT]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as seconds.
+# Fields that Vault returns beside the planned ones. Each is expected to be empty (null, false, 0, "", [] or {}), or to have the value that stands
+# here; null: any value, since it names, repeats or counts, or is another administrator's.
+readonly FIELDS='{
+  "name": null, "display_name": null, "role_id": null, "status": null, "token_reviewer_jwt_set": null, "namespace_in_state": null,
+  "policies": null, "ttl": null, "max_ttl": null, "period": null, "num_uses": null, "bound_cidrs": null,
+  "access_key": null, "role_arn": null, "identity_token_audience": null, "identity_token_ttl": null, "max_retries": -1,
+  "rotation_period": null, "rotation_window": null, "rotation_schedule": null,
+  "alias_name_source": "serviceaccount_uid", "disable_iss_validation": true, "ocsp_max_retries": 4,
+  "serial_number_source": "json-csr", "not_before_bound": "permit", "not_after_bound": "permit"
+}'
+
+# compare FOUND WANTED [MOUNT] [OTHERS]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as
+# seconds. OTHERS: what the fields that are not wanted have; without it they are not looked at.
 compare() {
   local differences
-  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" '
+  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" --argjson others "${4:-null}" '
+    def unset: . == null or . == false or . == 0 or . == "" or . == [] or . == {};
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
     def same($found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
       elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
       # what an older server does not know of, it does not do.
-      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
+      elif $found == null then $wanted | unset
       else $found == $wanted end;
+    def unknown($found): $found | to_entries[] | select($others != null and (.key | in($wanted) | not) and (.value | unset | not))
+      | select((.key | in($others) | not) or ($others[.key] | . != null and . != $found[.key]));
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
     | if $found == "none" then "none" else $wanted | to_entries[] | select(same($found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
-      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end' <<<"$1") || return 2
+      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end,
+    (if $found == "none" then empty else unknown($found) | "field \(.key) has the value \(.value | tojson), which this version does not know" end)' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
   [[ $differences != none ]] || return 1
   while IFS= read -r line; do say "      $line"; done <<<"$differences"
@@ -432,13 +450,14 @@ each_certificate() {
   done
 }
 
-# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts; with `anytime`
+# set, whatever has expired meanwhile.
 verified() {
   printf '%s\n' "$1" >"$work/root.pem"
   printf '%s\n' "$2" >"$work/certificate.pem"
   printf '%s\n' "${3:-$2}" >"$work/chain.pem"
   SSL_CERT_FILE=$work/none SSL_CERT_DIR=$work/none \
-    openssl verify -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+    openssl verify ${anytime:+-no_check_time} -no-CApath -CAfile "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
 # signed_by CERTIFICATE CA: whether this very CA has signed it.
@@ -544,6 +563,12 @@ same_as_known() {
   print=$(fingerprint <<<"$1") || return 1
   prints=$(each_certificate fingerprint <<<"$known_root") || return 1
   grep -xF "$print" >/dev/null <<<"$prints"
+}
+
+# how_to_accept_root: how a root that nothing here knows is accepted, after its fingerprint was compared.
+how_to_accept_root() {
+  printf 'nothing beside the config proves who made it. If its SHA-256 is the one that the run which made it printed (or the one you know), accept it: %s read -field=certificate %s >root.pem; then run this again' \
+    "$cli" "$root_mount/issuer/$(issuer_of "$root_mount" "$root_ref" | jq -r .data.issuer_id)"
 }
 
 # root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
@@ -896,7 +921,7 @@ vault_time() {
 is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
-own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left|retired)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
 
 # nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
 nothing_recorded() {
@@ -926,6 +951,120 @@ look_at_audit() {
   elif ! jq -e '.data // {} | length > 0' <<<"$table" >/dev/null; then
     note "WARNING: Vault has no audit device, so nobody can tell later who had what signed. To enable one: $cli audit enable file file_path=…"
   fi
+}
+
+# --- settings of a mount that let more in than the plan, or show more ---------------------------------------------------------------------
+
+# report_tuning sys/mounts|sys/auth MOUNT: names what a mount is tuned with beside its lifetimes, with what takes each back.
+report_tuning() {
+  local table key value tune=sys/mounts/$2/tune
+  [[ $1 == sys/mounts ]] || tune=sys/auth/$2/tune
+  table=$(get "$1") || return 2
+  while IFS=$'\t' read -r key value; do
+    [[ -z $key ]] ||
+      stray "the mount $2 is tuned with $key $value, which is not of the plan; to take it back: $cli write $tune $key=$([[ $key != listing_visibility ]] || printf hidden)$([[ $key != token_type ]] || printf default-service)"
+  done < <(jq -r --arg mount "$2/" '(.data // .)[$mount] // {} | (.config // {}) + {plugin_version, options} | to_entries[]
+    | select(.key | IN("default_lease_ttl", "max_lease_ttl", "force_no_cache", "user_lockout_config", "trim_request_trailing_slashes") | not)
+    | select(.value | . == null or . == false or . == 0 or . == "" or . == [] or . == {} or . == [""] or . == "hidden" or . == "default-service" | not)
+    | "\(.key)\t\(.value | tojson)"' <<<"$table")
+}
+
+# report_pki_settings MOUNT: names what serves certificates beside the PKI role, and what keeps revocations from being seen.
+report_pki_settings() {
+  local what found setting planned rc
+  report_tuning sys/mounts "$1" || return 2
+  for what in acme est cluster crl; do
+    rc=0
+    # an older Vault has neither ACME nor EST.
+    found=$(get "$1/config/$what") || rc=$?
+    ((rc <= 1)) || return 2
+    ((rc == 0)) || continue
+    while IFS=$'\t' read -r setting planned; do
+      [[ -z $setting ]] || stray "$1/config/$what has $setting, which is not of the plan; to take it back: $cli write $1/config/$what $planned"
+    done < <(jq -r '.data | {acme: {enabled: false}, est: {enabled: false}, cluster: {path: "", aia_path: ""}, crl: {disable: false, ocsp_disable: false}}[$ARGS.named.what] as $plan
+      | . as $found | $plan | to_entries[] | select($found[.key] != null and $found[.key] != .value) | "\(.key)=\($found[.key])\t\(.key)=\(.value)"' --arg what "$what" <<<"$found")
+  done
+}
+
+# --- many paths of Vault: the CLI reads one at a time -------------------------------------------------------------------------------------
+
+# how many are read at the same time.
+readonly AT_ONCE=8
+
+# read_each PATH...: reads them, the answer to the first into $work/each.0; a path where nothing is gives an empty file. Says how far it is, where
+# it takes more than a second.
+read_each() {
+  local i=0 pid rc start=$SECONDS total=$#
+  local -a running
+  rm -f -- "$work"/each.*
+  while ((i < total)); do
+    running=()
+    while ((${#running[@]} < AT_ONCE && i < total)); do
+      i=$((i + 1))
+      ask read "${!i}" >"$work/each.$((i - 1))" &
+      running+=("$!")
+    done
+    for pid in "${running[@]}"; do
+      rc=0
+      wait "$pid" || rc=$?
+      ((rc <= 1)) || return 2
+    done
+    ((SECONDS == start)) || { start=$SECONDS && say "      read: $i of $total"; }
+  done
+}
+
+# each_answer COMMAND...: runs it with the files that read_each wrote.
+each_answer() { find "$work" -name 'each.*' -exec "$@" {} +; }
+
+# --- which CAs the planned mounts have signed ---------------------------------------------------------------------------------------------
+
+# report_unknown_cas: names each CA certificate that the root's mount, the policy CAs' mounts or the clusters' mounts have signed, that can still be
+# used, and that is none of the planned mounts' issuers. Vault keeps what it has signed at MOUNT/cert/SERIAL.
+report_unknown_cas() {
+  local known one
+  known=$(known_cas) || exit 1
+  for one in ${root_mount:+"$root_mount"} $planned_mounts; do report_signed "$one" || exit 1; done
+}
+
+# known_cas: prints the issuers of the planned mounts, of all generations, and those that setup.sh --retire has recorded, by short fingerprints.
+known_cas() {
+  local mount id answers='' retired
+  for mount in ${root_mount:+"$root_mount"} $planned_mounts; do
+    keys_of "$mount/issuers" || true
+    for id in "${listed[@]}"; do answers+=$(get "$mount/issuer/$id")$'\n' || return 2; done
+    retired=$(evidence_keys "$mount" | sed -n 's/^retired[.]//p') || true
+    [[ -z $retired ]] || printf '%s\n' "$retired"
+  done
+  jq -r .data.certificate <<<"$answers" | each_certificate short_fingerprint
+}
+
+# short_fingerprint: of the certificate of standard input, as setup.sh records a retired one.
+short_fingerprint() { fingerprint | tr -d ':' | cut -c1-16; }
+
+# report_signed MOUNT: reads each certificate, and looks at each CA among them by itself.
+report_signed() {
+  local i
+  local -a serials certificates
+  keys_of "$1/certs" || return 0
+  serials=("${listed[@]}")
+  read_each "${serials[@]/#/$1/cert/}" || return 2
+  mapfile -d '' -t certificates < <(each_answer jq -j 'select((.data.revocation_time // 0) == 0) | .data.certificate + "\u0000"')
+  ((${#certificates[@]} > 0)) || return 0
+  printf '%s\n' "${certificates[@]}" >"$work/signed.pem"
+  # one process for all of them; the text of each begins with "Certificate:".
+  while read -r i; do report_if_unknown "$1" "${certificates[i - 1]}"; done < <(openssl storeutl -noout -text -certs "$work/signed.pem" |
+    awk '/^Certificate:/ {n++} /CA:TRUE/ {print n}')
+}
+
+# report_if_unknown MOUNT CERTIFICATE: a mount that these scripts did not enable may sign CAs for others, so there it is no drift.
+report_if_unknown() {
+  local print serial report=stray
+  print=$(short_fingerprint <<<"$2")
+  ! grep -xF -- "$print" >/dev/null <<<"$known" || return 0
+  openssl x509 -noout -checkend 0 <<<"$2" >/dev/null || return 0
+  serial=$(openssl x509 -noout -serial <<<"$2" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f)
+  is_marked sys/mounts "$1" || report=note
+  "$report" "$1 has signed a CA that is not of the plan: $(described "$2"), serial $serial, valid from $(openssl x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"
 }
 
 # --- the root CA -----------------------------------------------------------------------------------------------------------------
@@ -992,18 +1131,33 @@ look_around() {
         missing+=("the root certificate to compare with the CA that $root_mount holds ($(described "$certificate")): --root-cert FILE")
       elif [[ $root_source == generate && -z $known_root && $(subject_cn <<<"$certificate") != "$root_common_name" ]]; then
         die "$root_mount holds another CA ($(described "$certificate")) than the plan generates ('$root_common_name'): choose another mount, or source: import"
+      elif [[ $root_source == generate && -z $known_root ]]; then
+        [[ $mode == check ]] || die "$root_mount holds a root CA already, $(described "$certificate"): $(how_to_accept_root). If nobody knows it, remove it or choose another mount"
+        stray "nothing beside the config proves who made the root CA in $root_mount, $(described "$certificate")"
       fi
       ;;
     1)
       case $root_source in
         import) need_root_files ;;
-        generate) [[ -z $known_root || $mode == check ]] || die "$known_root_source is there ($(described "$known_root")), and $root_mount holds no CA: one that is generated now would be another. Move it away, or run this where its config lies" ;;
+        generate)
+          [[ -z $known_root || $mode == check ]] || die "$known_root_source is there ($(described "$known_root")), and $root_mount holds no CA: one that is generated now would be another. Move it away, or run this where its config lies"
+          [[ $mode == check ]] || need_empty_root_mount
+          ;;
         existing) missing+=("the root CA in Vault's mount $root_mount, issuer $root_ref: root.source is existing, and there is none") ;;
       esac
       ;;
     *) [[ $mode == check && ! -e $work/unanswered ]] || exit 1 ;;
   esac
   ((${#missing[@]} > 0)) || look_at_policy_cas
+  [[ $mode != check || ${#missing[@]} -gt 0 ]] || report_unknown_cas
+}
+
+# need_empty_root_mount: a root is generated in a mount that holds nothing: what is there already could sign beside it.
+need_empty_root_mount() {
+  local what
+  for what in issuers keys roles; do
+    ! keys_of "$root_mount/$what" || not_ours "the mount $root_mount, with its ${what%s} ${listed[0]}" root.mount
+  done
 }
 
 # look_at_policy_cas: those that are there have to be the planned ones; what will sign the others has to be fit for it.
@@ -1054,19 +1208,32 @@ root_present() {
     note "it ends before a CA below it that is made now would: no further one can be made as planned"
 }
 
-# report_other_roots: what else the mount can sign with, where it is ours alone: two runs at once have each made a root.
+# report_other_roots: what else the mount can sign with, where it is ours alone: issuers, keys, and roles.
 report_other_roots() {
-  local id other default rc=0
+  local id other default used rc=0
+  local -a ids
   is_marked sys/mounts "$root_mount" || rc=$?
   ((rc <= 1)) || return 2
   ((rc == 0)) || return 0
   default=$(get "$root_mount/config/issuers" | jq -r .data.default) || return 2
+  used=$(get "$root_mount/issuer/$default" | jq -r '.data.key_id // ""') || return 2
   keys_of "$root_mount/issuers" || true
-  for id in "${listed[@]}"; do
+  ids=("${listed[@]}")
+  for id in "${ids[@]}"; do
     [[ $id != "$default" ]] || continue
     other=$(get "$root_mount/issuer/$id") && pick '.data | .certificate, .key_id // ""' <<<"$other" || return 2
+    used+=" ${picked[1]}"
     [[ -z ${picked[1]} ]] || stray_issuer "$root_mount" "$id" "${picked[@]}"
   done
+  keys_of "$root_mount/keys" || true
+  for id in "${listed[@]}"; do
+    [[ " $used " == *" $id "* ]] || stray "key $id in $root_mount has no certificate; to remove it: $cli delete $root_mount/key/$id"
+  done
+  keys_of "$root_mount/roles" || true
+  for id in "${listed[@]}"; do
+    stray "role $root_mount/roles/$id signs with the root, and is not of the plan; to remove it: $cli delete $root_mount/roles/$id"
+  done
+  report_pki_settings "$root_mount"
 }
 
 # root_fits: whether a root that is not ours to make is there, and may sign what is below it.
@@ -1098,8 +1265,13 @@ import_root() {
 }
 
 generate_root() {
+  local answer
   # by a name, which Vault gives once: of two runs at once, one makes the root.
-  jq '. + {issuer_name: "mesh-ca-root"}' <<<"$wanted" | put "$root_mount/root/generate/internal"
+  answer=$(jq '. + {issuer_name: "mesh-ca-root"}' <<<"$wanted" | put "$root_mount/root/generate/internal")
+  # from the answer itself, and at once: what the mount holds later is compared with it.
+  # shellcheck disable=SC2034 # root_from_vault reads both
+  known_root=$(jq -r .data.certificate <<<"$answer" | first_certificate) known_root_source='the root that this run generated'
+  write_root_pem "$known_root"
   root_present || die "the CA generated in $root_mount is not its default issuer"
 }
 
@@ -1119,6 +1291,12 @@ root_written() {
 write_root() {
   local certificate
   certificate=$(root_from_vault)
+  write_root_pem "$certificate"
+}
+
+# write_root_pem CERTIFICATE
+write_root_pem() {
+  local certificate=$1
   # the words that it does not say by itself go to the user: a full disk, a folder that is not his.
   { printf '%s\n' "$certificate" >root.pem.new && chmod 644 root.pem.new && mv root.pem.new root.pem; } 2>"$work/error" || {
     rm -f -- root.pem.new
