@@ -21,7 +21,12 @@ export interface AwsPlan extends ServiceAccountPlan {
   readonly vaultHeaderValue: string;
 
   /** The client's fields, in Vault's words: whom it asks. */
-  readonly client: { readonly sts_endpoint: string; readonly sts_region: string; readonly iam_server_id_header_value: string };
+  readonly client: {
+    readonly sts_endpoint: string;
+    readonly sts_region: string;
+    readonly iam_server_id_header_value: string;
+    readonly allowed_sts_header_values: readonly string[];
+  };
 
   /** The role's fields, in Vault's words. */
   readonly fields: TokenFields & {
@@ -71,7 +76,12 @@ export function planAws(
     region,
     vaultHeaderValue,
     // cert-manager signs for the regional STS, and Vault has to ask the one that was signed for.
-    client: { sts_endpoint: stsOf(region), sts_region: region, iam_server_id_header_value: vaultHeaderValue },
+    client: {
+      sts_endpoint: stsOf(region),
+      sts_region: region,
+      iam_server_id_header_value: vaultHeaderValue,
+      allowed_sts_header_values: [],
+    },
     fields: {
       ...token,
       auth_type: 'iam',

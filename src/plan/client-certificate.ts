@@ -21,6 +21,7 @@ export interface ClientCertificatePlan extends AuthMount {
     readonly allowed_uri_sans: readonly string[];
     readonly allowed_organizational_units: readonly string[];
     readonly required_extensions: readonly string[];
+    readonly allowed_metadata_extensions: readonly string[];
   };
 }
 
@@ -67,6 +68,7 @@ export function planClientCertificate(
       allowed_uri_sans: [],
       allowed_organizational_units: [],
       required_extensions: [],
+      allowed_metadata_extensions: [],
     },
   };
 }

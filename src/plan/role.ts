@@ -53,6 +53,24 @@ export interface RoleFields {
   readonly policy_identifiers: readonly string[];
   readonly key_type: string;
   readonly key_bits: number;
+
+  /** Hash of the signature: 256, SHA-256, below an RSA key; an EC key's own follows from its curve: 0. */
+  readonly signature_bits: number;
+
+  /** RSA-PSS, which not every client of a mesh verifies. */
+  readonly use_pss: boolean;
+
+  /** What the role would write into each certificate's name. */
+  readonly organization: readonly string[];
+  readonly ou: readonly string[];
+  readonly country: readonly string[];
+  readonly locality: readonly string[];
+  readonly province: readonly string[];
+  readonly street_address: readonly string[];
+  readonly postal_code: readonly string[];
+
+  /** User IDs that a request may name. */
+  readonly allowed_user_ids: readonly string[];
   readonly ttl: string;
   readonly max_ttl: string;
   readonly not_before_duration: string;
@@ -136,6 +154,17 @@ export function planRole(
       policy_identifiers: [],
       key_type: certificates.keyType,
       key_bits: certificates.keyBits,
+      // Vault's own, per key type; it keeps 0 for EC alone.
+      signature_bits: certificates.keyType === 'rsa' ? 256 : 0,
+      use_pss: false,
+      organization: [],
+      ou: [],
+      country: [],
+      locality: [],
+      province: [],
+      street_address: [],
+      postal_code: [],
+      allowed_user_ids: [],
       // the guide sets no ttl of its own: a request without one then gets the mount's default.
       ttl: role.maxTtl === undefined ? maxTtl : '0',
       max_ttl: maxTtl,

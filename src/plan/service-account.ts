@@ -71,6 +71,16 @@ export const jwtBounds = ({ serviceAccount: { name, namespace }, audience }: Bou
   user_claim: 'sub',
   bound_audiences: [audience],
   bound_subject: `system:serviceaccount:${namespace}:${name}`,
+  bound_claims_type: 'string',
+  claim_mappings: {},
+  groups_claim: '',
+  user_claim_json_pointer: false,
+  // 0 is Vault's own: 150 s for the lifetime, 60 s for the clock. A large value would let an expired token in.
+  expiration_leeway: 0,
+  not_before_leeway: 0,
+  clock_skew_leeway: 0,
+  // it would write the token's claims to the log.
+  verbose_oidc_logging: false,
 });
 
 /** The fields that bind a role of the Kubernetes auth method to one service account and one audience. */
@@ -78,6 +88,7 @@ export const kubernetesBounds = ({ serviceAccount: { name, namespace }, audience
   bound_service_account_names: [name],
   bound_service_account_namespaces: [namespace],
   audience,
+  alias_name_source: 'serviceaccount_uid',
 });
 
 /** Decides the JWT auth method. */

@@ -5,11 +5,24 @@ import { ClientCertificatePlan } from '../plan/client-certificate';
 import { ClusterPlan } from '../plan/plan';
 import { JwtPlan, KubernetesPlan } from '../plan/service-account';
 import { seconds } from '../plan/ttl';
-import { fieldsAt, markOf, request, Step } from './step';
+import { Capabilities, fieldsAt, markOf, request, Step } from './step';
 import { disablesAuth, forgets, removes } from './undo';
 
 /** What a mount of a cluster's own is marked as. */
 export const loginsOf = (cluster: string) => `logins of cert-manager in ${cluster}`;
+
+/** What sees which roles let somebody log in: those of a mount of the cluster's own; of one that clusters share, what each of them gives. */
+export function seesLogins({ method, path }: AuthPlan): Capabilities {
+  const roles = path.slice(0, path.lastIndexOf('/'));
+  return { [roles]: ['list'], ...(method === 'appRole' ? { [`${roles}/+`]: ['read'] } : {}) };
+}
+
+/** What the runtime has to know in order to see them. */
+export const loginConstants = ({ auth, policy }: Pick<ClusterPlan, 'auth' | 'policy'>) => ({
+  login_path: auth.path,
+  login_shared: String(auth.method === 'appRole'),
+  policy_path: `sys/policies/acl/${policy.name}`,
+});
 
 /** Steps that make cert-manager's way in. */
 export function authSteps({ name, auth }: Pick<ClusterPlan, 'name' | 'auth'>): Step[] {
@@ -46,7 +59,8 @@ export function ownAuth(auth: AuthPlan): string {
   }
 }
 
-function mountStep({ mount, path }: AuthPlan, type: string, what: string): Step {
+function mountStep(auth: AuthPlan, type: string, what: string): Step {
+  const { mount, path } = auth;
   // in a mount that is there already, nothing is changed: it is never marked.
   const fields = { type, description: markOf(what) };
   return {
@@ -56,7 +70,7 @@ function mountStep({ mount, path }: AuthPlan, type: string, what: string): Step 
     unless: ['auth_is', mount, type],
     run: [['write_fields', `sys/auth/${mount}`]],
     needs: {
-      look: { 'sys/auth': ['read'] },
+      look: { 'sys/auth': ['read'], ...seesLogins(auth) },
       act: { [`sys/auth/${mount}`]: ['create', 'update', 'sudo'] },
       sends: { [`sys/auth/${mount}`]: [request(fields)] },
     },

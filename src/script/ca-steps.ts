@@ -90,6 +90,12 @@ export const readsRoot = ({ mount }: RootPlan) => (mount === undefined ? {} : re
 /** What reads the CA of a mount. */
 export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/issuers`]: ['read'], [`${mount}/issuer/+`]: ['read'] });
 
+/** What sees which settings of a mount let more in than the plan. */
+export const readsSettings = (mount: string): Capabilities => ({
+  'sys/mounts': ['read'],
+  ...Object.fromEntries(['acme', 'est', 'cluster', 'crl'].map(name => [`${mount}/config/${name}`, ['read']])),
+});
+
 /** How its issuer signs it, in Vault's words. The name stands here too, so that a policy can require it: Vault would take it from the CSR. */
 function signFields({
   commonName,
@@ -161,6 +167,7 @@ const looksAt = ({ mount, signer }: CaPlan, root: RootPlan): Capabilities => ({
   [`${mount}/issuers`]: ['list'],
   [`${mount}/keys`]: ['list'],
   [`${mount}/roles`]: ['list'],
+  ...readsSettings(mount),
 });
 
 /** What makes a new key and its request; another request of a key that is there, where the plan reuses one or an offline root signs. */

@@ -6,8 +6,9 @@ import { words } from './bash';
 import { readsCa } from './ca-steps';
 import { closingLines, closings } from './closings';
 import { tokenPolicy } from './policy-text';
+import { loginConstants, seesLogins } from './auth-steps';
 import { reaches, rootPlace, script } from './setup';
-import { Step } from './step';
+import { Capabilities, Step } from './step';
 
 /** One thing that emergency.sh closes. */
 export interface Emergency {
@@ -48,7 +49,7 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
         notUndone,
       ],
       next: `closed. ${newLogin(cluster)}To open it again: ${setup} --reopen. A token of a login before this lives for up to ${token} and gets its rights back then: wait that long where one may be stolen`,
-      steps: [...closed['block-login'], recordStep(mount, 'block-login')],
+      steps: [...closed['block-login'].map(step => looking(step, seesLogins(auth))), recordStep(mount, 'block-login')],
     },
     {
       name: 'block-role',
@@ -84,6 +85,11 @@ function newLogin({ name, context, auth }: ClusterPlan): string {
   const remove = words(['kubectl', '--context', context, 'delete', 'serviceaccount', account, '-n', namespace]);
   const apply = words(['kubectl', '--context', context, 'apply', '-f', `dist/${name}/manifests/0-access`]);
   return `A stolen token of the service account can be valid for a year: before you open it again, make the account anew, and setup.sh binds the login to the new one: ${remove} && ${apply}. `;
+}
+
+/** A step that looks at more than it closes. */
+function looking({ needs, ...step }: Step, more: Capabilities): Step {
+  return { ...step, needs: { ...needs, look: { ...needs.look, ...more } } };
 }
 
 /** The step that records what a command has closed, after it has closed it. */
@@ -160,12 +166,13 @@ export function emergencyScript(cluster: ClusterPlan): string {
     `Closes what an attacker may use of cluster ${cluster.name}, one thing by one command: ${names.join(', ')}.`,
     [],
     all.flatMap(({ steps }) => steps),
-    ['mark.sh', 'undo.sh', 'emergency.sh'],
+    ['mark.sh', 'undo.sh', 'each.sh', 'logins.sh', 'emergency.sh'],
     {
       cluster: cluster.name,
       ...reaches(cluster.vault),
       ...rootPlace(cluster.root),
       token_policy: tokenPolicy('emergency', cluster.name),
+      ...loginConstants(cluster),
       intermediate_mount: intermediate.mount,
       common_name: intermediate.commonName,
       generation: String(intermediate.generation.number),

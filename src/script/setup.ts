@@ -8,12 +8,12 @@ import { seconds } from '../plan/ttl';
 import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
 import { comment, constants, NEEDS_BASH, stepsFunction } from './bash';
-import { loginsOf, ownAuth } from './auth-steps';
+import { loginConstants, loginsOf, ownAuth } from './auth-steps';
 import { caConstants } from './ca-steps';
 import { closingLines, closings } from './closings';
 import { generationConstants } from './generation-steps';
 import { tokenPolicy } from './policy-text';
-import { clusterSteps, policyPath, rootSteps } from './steps';
+import { clusterSteps, plannedMounts, rootSteps } from './steps';
 import runtime from './runtime.json';
 import { markOf, Step } from './step';
 
@@ -25,8 +25,8 @@ export function rootScript({ root, policyCas, vault, clusters, warnings }: MeshC
   return script(
     `${aboutRoot(root)}${makes}`,
     shared,
-    rootSteps({ root, policyCas }),
-    ['mark.sh', 'audit.sh', 'root.sh', ...caTexts(policyCas)],
+    rootSteps({ root, policyCas, clusters }),
+    ['mark.sh', 'audit.sh', 'settings.sh', 'each.sh', 'signed.sh', 'root.sh', ...caTexts(policyCas)],
     {
       ...reaches(vault),
       ...rootPlace(root),
@@ -35,6 +35,7 @@ export function rootScript({ root, policyCas, vault, clusters, warnings }: MeshC
       root_common_name: root.generate.commonName,
       root_subject: subjectText(root.generate.subject),
       longest_below: String(Math.max(...(policyCas[0] ? [policyCas[0].ttl] : intermediates).map(seconds))),
+      planned_mounts: plannedMounts({ policyCas, clusters }).join(' '),
       ...caValues(policyCas, policyCas[1] ? [policyCas[1].ttl] : intermediates),
     },
   );
@@ -72,6 +73,9 @@ export function clusterScript(cluster: ClusterPlan): string {
       ...caTexts([intermediate]),
       'generation.sh',
       'roots.sh',
+      'each.sh',
+      'settings.sh',
+      'logins.sh',
       'kube.sh',
       ...rootTexts(cluster),
       ...wayIn(auth),
@@ -90,14 +94,13 @@ export function clusterScript(cluster: ClusterPlan): string {
       ...generationConstants(cluster),
       sign_path: role.signPath,
       role_path: role.path,
-      policy_path: policyPath(cluster.policy),
       role_is_exact: String(role.exact),
       closings: closingLines(closings(cluster)),
       issuer_namespace: issuer.namespace,
       istio_namespace: istio.namespace,
       istiod_deployments: deploymentsOf(cluster),
       own_auth: ownAuth(auth),
-      login_path: auth.path,
+      ...loginConstants(cluster),
       login_mount: auth.mount,
       login_mark: markOf(loginsOf(name)),
       token_type: auth.fields.token_type,

@@ -2,7 +2,7 @@ import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { RootPlan } from '../plan/pki';
 import { PolicyPlan } from '../plan/policy';
 import { authSteps } from './auth-steps';
-import { aboutPermitted, caSteps, permitted, pkiMountSteps, readsRoot, urlsStep } from './ca-steps';
+import { aboutPermitted, caSteps, permitted, pkiMountSteps, readsRoot, readsSettings, urlsStep } from './ca-steps';
 import { deliverySteps } from './delivery-steps';
 import { policyText } from './policy-text';
 import { generationSteps, markedAs, roleFields } from './generation-steps';
@@ -12,8 +12,12 @@ import { deletes, losesCa, removes } from './undo';
 export { policyText };
 import { trialCommands } from './trial';
 
+/** What a root's steps follow from. */
+type RootParts = Pick<MeshCaPlan, 'root' | 'policyCas'> & Partial<Pick<MeshCaPlan, 'clusters'>>;
+
 /** Steps that bring the root CA into Vault, or look at it, and those that make the policy CAs below it. */
-export function rootSteps({ root, policyCas }: Pick<MeshCaPlan, 'root' | 'policyCas'>): Step[] {
+export function rootSteps({ root, policyCas, clusters = [] }: RootParts): Step[] {
+  const [first, ...others] = rootCaSteps(root);
   const write: Step = {
     id: 'root/write',
     title: 'Write the public certificate to ./root.pem',
@@ -29,11 +33,32 @@ export function rootSteps({ root, policyCas }: Pick<MeshCaPlan, 'root' | 'policy
       needs: { look: readsRoot(root) },
     },
   };
+  const look = { ...seesSigned({ root, policyCas, clusters }), ...first?.needs.look };
   return [
-    ...rootCaSteps(root),
+    ...(first === undefined ? [] : [{ ...first, needs: { ...first.needs, look } }]),
+    ...others,
     ...(root.certificate === undefined ? [write] : []),
     ...policyCas.flatMap(ca => caSteps(ca.name, `policy CA ${ca.name}`, ca, root)),
   ];
+}
+
+/** The mounts of the planned CAs below the root: whatever else those have signed is unknown. */
+export const plannedMounts = ({ policyCas, clusters }: Pick<MeshCaPlan, 'policyCas' | 'clusters'>): string[] => [
+  ...new Set([...policyCas.map(({ mount }) => mount), ...clusters.map(({ intermediate }) => intermediate.mount)]),
+];
+
+/** What sees which CAs the planned mounts have signed. */
+function seesSigned({ root, ...plan }: Pick<MeshCaPlan, 'root' | 'policyCas' | 'clusters'>): Capabilities {
+  const mounts = [...(root.mount === undefined ? [] : [root.mount]), ...plannedMounts(plan)];
+  const paths = mounts.map(
+    (mount): Capabilities => ({
+      [`${mount}/certs`]: ['list'],
+      [`${mount}/cert/+`]: ['read'],
+      [`${mount}/issuers`]: ['list'],
+      [`${mount}/issuer/+`]: ['read'],
+    }),
+  );
+  return paths.reduce((all, one) => ({ ...all, ...one }), { 'sys/mounts': ['read'] });
 }
 
 function rootCaSteps(root: RootPlan): Step[] {
@@ -55,7 +80,7 @@ function rootCaSteps(root: RootPlan): Step[] {
     [`${mount}/issuers`]: ['list'],
     [`${mount}/keys`]: ['list'],
     [`${mount}/roles`]: ['list'],
-    'sys/mounts': ['read'],
+    ...readsSettings(mount),
   };
   // the mount may be there already, and serve others: it is never made to allow less.
   // after the root is there: Vault would write them into the root's own certificate too, which nobody revokes.

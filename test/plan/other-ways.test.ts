@@ -61,6 +61,7 @@ test('a certificate: one CA, its names and nothing else that could widen it', ()
       allowed_uri_sans: [],
       allowed_organizational_units: [],
       required_extensions: [],
+      allowed_metadata_extensions: [],
     },
   });
   expect(planned({ ...certificate, certManager: { issuerKind: 'ClusterIssuer', namespace: 'cm' } }).auth).toMatchObject({
@@ -92,6 +93,7 @@ test('an IAM role: Vault asks the STS that cert-manager signs for, about a login
       sts_endpoint: 'https://sts.eu-central-1.amazonaws.com',
       sts_region: 'eu-central-1',
       iam_server_id_header_value: 'vault.example.com',
+      allowed_sts_header_values: [],
     },
     fields: {
       ...token,

@@ -107,14 +107,16 @@ deliver_secret_id() {
 # destroy_secret_id ACCESSOR
 destroy_secret_id() { jq -n --arg accessor "$1" '{secret_id_accessor: $accessor}' | put "$auth_path/secret-id-accessor/destroy"; }
 
-# report_other_secret_ids: those of stopped runs, of renewals, of others; they are not ours to destroy.
+# report_other_secret_ids: those of stopped runs, of renewals, of others; they are not ours to destroy. Each lets its holder log in. The one that
+# a renewal has replaced is known, and rotate.sh destroys it.
 report_other_secret_ids() {
-  local other
+  local other previous
   local -a others=()
+  previous=$(previous_accessor) || previous=
   keys_of "$auth_path/secret-id" || true
-  for other in "${listed[@]}"; do [[ $other == "$accessor" ]] || others+=("$other"); done
+  for other in "${listed[@]}"; do [[ $other == "$accessor" || $other == "$previous" ]] || others+=("$other"); done
   ((${#others[@]} > 0)) || return 0
-  note "secret IDs of the AppRole besides the delivered one, of stopped or earlier runs or of others: ${#others[@]}; to destroy one: $cli write $auth_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
+  stray "secret IDs of the AppRole besides the delivered one, of stopped or earlier runs or of others: ${#others[@]}; to destroy one: $cli write $auth_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
   for other in "${others[@]:0:10}"; do note "  accessor $other"; done
 }
 

@@ -194,6 +194,7 @@ report_other_signers() {
     [[ $mount/roles/$id == "${role_path:-}" ]] ||
       stray "role $mount/roles/$id signs with this CA too, and is not of the plan; to remove it: $cli delete $mount/roles/$id"
   done
+  report_pki_settings "$mount"
 }
 
 # has_planned_key: whether the text of a certificate or of a request, on standard input, shows a key as the plan has it.

@@ -135,6 +135,9 @@ report_other_logins() {
     [[ -z $name ]] || stray "cert-manager may still log in at auth/$name, which an earlier config planned; to close it: $cli auth disable $name"
   done < <(jq -r --arg mark "$login_mark" --arg mount "$login_mount/" '(.data // .) | to_entries[]
     | select((.value | type) == "object" and .value.description == $mark and .key != $mount) | .key | rtrimstr("/")' <<<"$table")
+  report_foreign_logins
+  # a mount that clusters share may serve others.
+  if [[ $login_shared == false ]] || is_marked sys/auth "$login_mount"; then report_tuning sys/auth "$login_mount" || exit 1; fi
 }
 
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
@@ -146,7 +149,25 @@ need_free_names() {
   for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done
-  return 0
+  need_free_logins
+}
+
+# need_free_logins: before anything is made for this cluster, an auth mount of its own is enabled by these scripts, and lets nobody in. In one
+# that clusters may share, nobody has the planned policy.
+need_free_logins() {
+  local found rc=0
+  if [[ $login_shared == false ]]; then
+    description_of sys/auth "$login_mount" >/dev/null || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 0)) || return 0
+    is_marked sys/auth "$login_mount" || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 0)) || not_ours "the auth mount auth/$login_mount" "${own_auth##* }"
+  fi
+  rc=0
+  found=$(foreign_logins) || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || not_ours "the auth mount auth/$login_mount, with its role ${found%%$'\n'*}" "${own_auth##* }"
 }
 
 # need_own_names: with the CA in place, a name that was changed in the config may have become one of another maker's. The login is ours where
@@ -157,7 +178,7 @@ need_own_names() {
   login=$(get "$login_path") || rc=$?
   ((rc <= 1)) || exit 1
   if ((rc == 0)) && jq -e --arg policy "${policy_path##*/}" '.data.token_policies // [] | index($policy)' <<<"$login" >/dev/null; then return 0; fi
-  if ((rc == 0)) || found_at "${own_auth% *}"; then
+  if ((rc == 0)) || found_at "${own_auth% *}" || own_mount_there; then
     is_own_login || not_ours "${own_auth% *}" "${own_auth##* }"
   fi
   rc=0
@@ -165,6 +186,9 @@ need_own_names() {
   ((rc <= 1)) || exit 1
   ((rc == 1)) || [[ $(jq -r '.data.policy // ""' <<<"$policy") == *"\"$intermediate_mount/"* ]] || not_ours "$policy_path" policy.name
 }
+
+# own_mount_there: whether an auth mount that is this cluster's alone is there.
+own_mount_there() { [[ $login_shared == false ]] && description_of sys/auth "$login_mount" >/dev/null; }
 
 # is_own_login: by what is not the policy.
 is_own_login() {

@@ -60,7 +60,10 @@ look_around() {
   [[ $closed != revoke-intermediate ]] || choose_ca
 }
 
-after_steps() { say "$(jq -r --arg name "$closed" '.[$name].next' <<<"$effects")"; }
+after_steps() {
+  [[ $closed != block-login ]] || report_foreign_logins
+  say "$(jq -r --arg name "$closed" '.[$name].next' <<<"$effects")"
+}
 
 # --- the record of what was closed
 

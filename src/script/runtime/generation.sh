@@ -358,7 +358,8 @@ retire_issuers() {
   find_ca "$intermediate_mount"
   while IFS= read -r name; do
     issuer_named "$name"
-    record "$mount" "$name.key=${signer_keys[at]}"
+    # by its fingerprint, so that root/setup.sh --check knows it as one that was planned.
+    record "$mount" "$name.key=${signer_keys[at]}" "retired.$(first_certificate <<<"${signer_certificates[at]}" | root_id)=$name"
     vault delete "$mount/issuer/${signer_ids[at]}"
     say "      removed: the CA $name"
   done < <(retirable)

@@ -80,6 +80,7 @@ look_around() {
     *) [[ $mode == check && ! -e $work/unanswered ]] || exit 1 ;;
   esac
   ((${#missing[@]} > 0)) || look_at_policy_cas
+  [[ $mode != check || ${#missing[@]} -gt 0 ]] || report_unknown_cas
 }
 
 # need_empty_root_mount: a root is generated in a mount that holds nothing: what is there already could sign beside it.
@@ -163,6 +164,7 @@ report_other_roots() {
   for id in "${listed[@]}"; do
     stray "role $root_mount/roles/$id signs with the root, and is not of the plan; to remove it: $cli delete $root_mount/roles/$id"
   done
+  report_pki_settings "$root_mount"
 }
 
 # root_fits: whether a root that is not ours to make is there, and may sign what is below it.

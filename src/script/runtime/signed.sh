@@ -1,0 +1,50 @@
+# --- which CAs the planned mounts have signed ---------------------------------------------------------------------------------------------
+
+# report_unknown_cas: names each CA certificate that the root's mount, the policy CAs' mounts or the clusters' mounts have signed, that can still be
+# used, and that is none of the planned mounts' issuers. Vault keeps what it has signed at MOUNT/cert/SERIAL.
+report_unknown_cas() {
+  local known one
+  known=$(known_cas) || exit 1
+  for one in ${root_mount:+"$root_mount"} $planned_mounts; do report_signed "$one" || exit 1; done
+}
+
+# known_cas: prints the issuers of the planned mounts, of all generations, and those that setup.sh --retire has recorded, by short fingerprints.
+known_cas() {
+  local mount id answers='' retired
+  for mount in ${root_mount:+"$root_mount"} $planned_mounts; do
+    keys_of "$mount/issuers" || true
+    for id in "${listed[@]}"; do answers+=$(get "$mount/issuer/$id")$'\n' || return 2; done
+    retired=$(evidence_keys "$mount" | sed -n 's/^retired[.]//p') || true
+    [[ -z $retired ]] || printf '%s\n' "$retired"
+  done
+  jq -r .data.certificate <<<"$answers" | each_certificate short_fingerprint
+}
+
+# short_fingerprint: of the certificate of standard input, as setup.sh records a retired one.
+short_fingerprint() { fingerprint | tr -d ':' | cut -c1-16; }
+
+# report_signed MOUNT: reads each certificate, and looks at each CA among them by itself.
+report_signed() {
+  local i
+  local -a serials certificates
+  keys_of "$1/certs" || return 0
+  serials=("${listed[@]}")
+  read_each "${serials[@]/#/$1/cert/}" || return 2
+  mapfile -d '' -t certificates < <(each_answer jq -j 'select((.data.revocation_time // 0) == 0) | .data.certificate + "\u0000"')
+  ((${#certificates[@]} > 0)) || return 0
+  printf '%s\n' "${certificates[@]}" >"$work/signed.pem"
+  # one process for all of them; the text of each begins with "Certificate:".
+  while read -r i; do report_if_unknown "$1" "${certificates[i - 1]}"; done < <(openssl storeutl -noout -text -certs "$work/signed.pem" |
+    awk '/^Certificate:/ {n++} /CA:TRUE/ {print n}')
+}
+
+# report_if_unknown MOUNT CERTIFICATE: a mount that these scripts did not enable may sign CAs for others, so there it is no drift.
+report_if_unknown() {
+  local print serial report=stray
+  print=$(short_fingerprint <<<"$2")
+  ! grep -xF -- "$print" >/dev/null <<<"$known" || return 0
+  openssl x509 -noout -checkend 0 <<<"$2" >/dev/null || return 0
+  serial=$(openssl x509 -noout -serial <<<"$2" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f)
+  is_marked sys/mounts "$1" || report=note
+  "$report" "$1 has signed a CA that is not of the plan: $(described "$2"), serial $serial, valid from $(openssl x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"
+}
