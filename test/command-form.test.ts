@@ -9,9 +9,12 @@ import { MESH_CA } from '../src/report/markdown';
 // npx and its relatives download a package that is not installed; the name mesh-ca is not taken on the registry, so anybody could publish one.
 const DOWNLOADS = /\b(npx|bunx|npm (exec|x)|pnpm (dlx|exec)|yarn (dlx|exec))\b[^\n`'"]*\bmesh-ca\b/;
 
-test.each(['npx mesh-ca', 'npx --yes mesh-ca synth', 'npm exec -- mesh-ca', 'pnpm dlx mesh-ca'])('%s counts as a form that downloads', form => {
-  expect(form).toMatch(DOWNLOADS);
-});
+test.each(['npx mesh-ca', 'npx --yes mesh-ca synth', 'npm exec -- mesh-ca', 'pnpm dlx mesh-ca'])(
+  '%s counts as a form that downloads',
+  form => {
+    expect(form).toMatch(DOWNLOADS);
+  },
+);
 
 test('no text tells a reader to run a form that downloads', () => {
   const files = execFileSync('git', ['ls-files', '-z'], { encoding: 'utf8' })

@@ -64,7 +64,9 @@ export function verifyScript(cluster: ClusterPlan): string {
     ...comment(MADE_BY),
     '#',
     ...comment(about),
-    ...comment('usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--insecure-skip-tls-verify] [--help]'),
+    ...comment(
+      'usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--insecure-skip-tls-verify] [--help]',
+    ),
     '',
     NEEDS_BASH,
     ...constants(values),
