@@ -118,6 +118,7 @@ usage() {
   fi
   printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server%s\n' "${repair_example:+. With --check: that reads alone}"
   printf '%s' "$options_help"
+  printf '  --insecure-skip-tls-verify\n                      go on although VAULT_SKIP_VERIFY or the kubeconfig turns the verification of TLS off; unsafe\n'
   printf '  --help              print this\n\n'
   printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
   printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again, by one run at a time.\n'
@@ -483,14 +484,17 @@ unverified() {
   printf '%s' "${reason:-OpenSSL gives no reason}"
 }
 
-# is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
+# is_root CERTIFICATE WHAT: says what is wrong where it is not one, has ended, or is too weak.
 is_root() {
+  local weak
   if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
     complain "$2 is no CA certificate"
   elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
     complain "$2 has ended: $(end_of <<<"$1")"
   elif ! verified "$1" "$1"; then
     complain "$2 is not self-signed, so it is no root"
+  elif weak=$(weakness <<<"$1") && [[ -n $weak ]]; then
+    complain "$2 $weak"
   else
     return 0
   fi
@@ -784,6 +788,7 @@ main() {
         fi
         ;;
       --print-policy) print=true ;;
+      --insecure-skip-tls-verify) insecure_tls=true ;;
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
@@ -814,9 +819,16 @@ main() {
     export VAULT_CACERT=$work/vault-ca.pem
   fi
   if [[ -n $server_name && -z ${VAULT_TLS_SERVER_NAME:-}${BAO_TLS_SERVER_NAME:-} ]]; then export VAULT_TLS_SERVER_NAME=$server_name; fi
+  tls_verdict >&2 || {
+    refused=true
+    exit 2
+  }
   before_steps
   stop_if_missing
   if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
+  # an agent is asked in the place of Vault.
+  ! is_plain_http "${VAULT_AGENT_ADDR:-$VAULT_ADDR}" ||
+    note "Vault is reached without TLS at ${VAULT_AGENT_ADDR:-$VAULT_ADDR}: an attacker on the network can read your token; use an https address"
   # the scripts that set nothing up do not ask.
   if declare -F look_at_audit >/dev/null; then look_at_audit; fi
   steps
@@ -836,6 +848,92 @@ pick() {
   local -a options=("${@:1:$#-1}")
   mapfile -d '' -t picked < <(jq -j "${options[@]}" "${!#}"' | tostring | split("\u0000") | join("") + "\u0000"')
   wait "$!"
+}
+
+# --- how strong a CA certificate is -----------------------------------------------------------------------------------------------------
+
+# weakness: prints why the CA certificate of standard input is too weak to trust, in words that follow its name; nothing where it is strong
+# enough. Names are left out of what OpenSSL prints, so that none can imitate the lines that are read here.
+weakness() {
+  local text line algorithm='' bits=0 curve='' signature='' hash='' usage='' in_usage='' why=''
+  text=$(openssl x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
+  while IFS= read -r line; do
+    line=${line#"${line%%[![:space:]]*}"} line=${line%"${line##*[![:space:]]}"}
+    case $line in
+      'Signature Algorithm: '*) signature=${line#*: } ;;
+      'Hash Algorithm: '*) hash=${line#*: } ;;
+      'Public Key Algorithm: '*) algorithm=${line#*: } ;;
+      *'Public-Key: ('*) bits=${line#*(} bits=${bits%% *} ;;
+      'ASN1 OID: '*) curve=${line#*: } ;;
+      'X509v3 Key Usage:'*) in_usage=yes ;;
+      *) [[ $in_usage != yes ]] || usage=$line in_usage=read ;;
+    esac
+  done <<<"$text"
+  case $algorithm in
+    rsaEncryption | rsassaPss) [[ $bits =~ ^[0-9]+$ ]] && ((bits >= 2048)) || why="has an RSA key of $bits bits; use at least 2048 bits" ;;
+    id-ecPublicKey)
+      [[ $curve =~ ^(prime256v1|secp384r1|secp521r1)$ ]] || why="has a key on the curve ${curve:-without a name}; use P-256, P-384 or P-521"
+      ;;
+    ED25519) ;;
+    *) why="has a key of type ${algorithm:-unknown}; use RSA with at least 2048 bits, or P-256, P-384 or P-521" ;;
+  esac
+  [[ $signature != rsassaPss ]] || signature+=" and ${hash:-sha1}"
+  if [[ -n $why ]]; then
+    :
+  elif [[ ! $signature =~ ^(sha(256|384|512)WithRSAEncryption|ecdsa-with-SHA(256|384|512)|ED25519|rsassaPss\ and\ sha(256|384|512))$ ]]; then
+    why="is signed with ${signature:-an unknown algorithm}; use SHA-256, SHA-384 or SHA-512"
+  elif [[ $in_usage == read && $usage != *'Certificate Sign'* ]]; then
+    why='has a key usage without keyCertSign, so it must not sign certificates; use a CA certificate that has it'
+  fi
+  printf '%s' "$why"
+}
+
+# --- TLS: Vault comes to trust keys that it is told of, so the servers on both sides must be the right ones -----------------------------
+
+# whether --insecure-skip-tls-verify was given.
+insecure_tls=false
+
+# preferences in ~/.kube/kuberc could add --insecure-skip-tls-verify to any call of kubectl.
+export KUBERC=off
+
+# is_true VALUE: as Go's strconv.ParseBool, by which Vault's CLI reads a variable.
+is_true() { [[ $1 =~ ^(1|t|T|TRUE|true|True)$ ]]; }
+
+# is_plain_http ADDRESS: whether it is HTTP without TLS to another machine.
+is_plain_http() {
+  local address=${1,,}
+  [[ $address == http://* && ! $address =~ ^http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])([:/]|$) ]]
+}
+
+# unverified_tls: prints each connection whose other end would not be checked, one a line.
+unverified_tls() {
+  local name answer api skips
+  for name in VAULT_SKIP_VERIFY BAO_SKIP_VERIFY; do
+    ! is_true "${!name:-}" ||
+      printf '%s is "%s", so nothing checks the certificate of Vault: unset it, and name the CA in VAULT_CACERT or vault.caBundle\n' "$name" "${!name}"
+  done
+  [[ -n ${context:-} ]] && type -P kubectl >/dev/null && type -P jq >/dev/null || return 0
+  # where there is no such context, the first call says so.
+  answer=$(kubectl config view --minify --context "$context" -o json 2>/dev/null) || return 0
+  { IFS= read -r skips && IFS= read -r api; } < <(jq -r '.clusters[0].cluster | .["insecure-skip-tls-verify"] // false, .server // ""' <<<"$answer") || return 0
+  [[ $skips != true ]] ||
+    printf 'context %s of the kubeconfig has insecure-skip-tls-verify, so nothing checks the certificate of the API server: remove it, and add certificate-authority\n' "$context"
+  ! is_plain_http "$api" ||
+    printf 'context %s of the kubeconfig reaches the API server without TLS: write its server with https\n' "$context"
+}
+
+# tls_verdict: prints what is wrong; 1 where that ends the script. An option lets it pass.
+tls_verdict() {
+  local found
+  found=$(unverified_tls) || return 1
+  [[ -n $found ]] || return 0
+  if [[ $insecure_tls == true ]]; then
+    printf '%s: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts\n' "$0"
+  else
+    printf '%s: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify\n' "$0"
+  fi
+  printf '  - %s\n' "${found//$'\n'/$'\n  - '}"
+  [[ $insecure_tls == true ]]
 }
 
 # --- taking back what setup.sh made

@@ -32,8 +32,8 @@ export interface RequestPolicyProps {
   readonly dnsNames?: readonly string[];
 
   /**
-   * URIs, at least one of which must be there; `*` stands for anything, as in Vault's `allowed_uri_sans`. Where one ends in `/ns/*\/sa/*`, neither
-   * may hold a slash.
+   * URIs, at least one of which must be there; `*` stands for anything, as in Vault's `allowed_uri_sans`. Where each ends in `/ns/*\/sa/*` or
+   * `/ns/NAMESPACE/sa/*`, no `*` may hold a slash.
    *
    * @default - there must be none
    */
@@ -80,7 +80,7 @@ export class RequestPolicy extends Construct {
         `'uris' must be there where there is neither commonName nor dnsNames, e.g. ["spiffe://cluster.local/ns/*/sa/*"], got none`,
       );
     }
-    const isOfWorkloads = uris?.every(uri => uri.endsWith('/ns/*/sa/*')) ?? false;
+    const isOfWorkloads = uris?.every(uri => /[/]ns[/][^/]+[/]sa[/][*]$/.test(uri)) ?? false;
 
     const policy = new Construct(this, 'CertificateRequestPolicy');
     new ApiObject(policy, 'Resource', {

@@ -32,6 +32,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     vault_server: vault.server,
     vault_namespace: vault.namespace ?? '',
     sign_path: role.signPath,
+    role_namespaces: role.namespaces.join(' '),
     jwt_mount: hasKeys(auth) ? auth.mount : '',
     issuer_kind: issuer.kind,
     issuer_resource: `${issuer.kind.toLowerCase()}s.cert-manager.io`,
@@ -57,7 +58,9 @@ export function verifyScript(cluster: ClusterPlan): string {
     ...comment(MADE_BY),
     '#',
     ...comment(about),
-    ...comment('usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--insecure-skip-tls-verify] [--help]'),
+    ...comment(
+      'usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--insecure-skip-tls-verify] [--help]',
+    ),
     '',
     NEEDS_BASH,
     ...constants(values),

@@ -2,7 +2,7 @@
 # Made by mesh-ca synth (cdk8s-mesh-ca) from mesh-ca.yaml. Do not edit: change the config and synthesize again.
 #
 # Checks that Vault signs the mesh of cluster cluster-1, and that what runs there is what was planned. It changes nothing.
-# usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]
+# usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--insecure-skip-tls-verify] [--help]
 
 [ -n "${BASH_VERSION:-}" ] || {
   printf '%s: error: it is for Bash: bash %s\n' "$0" "$0" >&2
@@ -18,6 +18,7 @@ readonly also_trust=''
 readonly vault_server=https://vault.example.com:8200
 readonly vault_namespace=''
 readonly sign_path=istioca/sign/cluster-local
+readonly role_namespaces=''
 readonly jwt_mount=''
 readonly issuer_kind=Issuer
 readonly issuer_resource=issuers.cert-manager.io
@@ -50,6 +51,92 @@ pick() {
   local -a options=("${@:1:$#-1}")
   mapfile -d '' -t picked < <(jq -j "${options[@]}" "${!#}"' | tostring | split("\u0000") | join("") + "\u0000"')
   wait "$!"
+}
+
+# --- how strong a CA certificate is -----------------------------------------------------------------------------------------------------
+
+# weakness: prints why the CA certificate of standard input is too weak to trust, in words that follow its name; nothing where it is strong
+# enough. Names are left out of what OpenSSL prints, so that none can imitate the lines that are read here.
+weakness() {
+  local text line algorithm='' bits=0 curve='' signature='' hash='' usage='' in_usage='' why=''
+  text=$(openssl x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
+  while IFS= read -r line; do
+    line=${line#"${line%%[![:space:]]*}"} line=${line%"${line##*[![:space:]]}"}
+    case $line in
+      'Signature Algorithm: '*) signature=${line#*: } ;;
+      'Hash Algorithm: '*) hash=${line#*: } ;;
+      'Public Key Algorithm: '*) algorithm=${line#*: } ;;
+      *'Public-Key: ('*) bits=${line#*(} bits=${bits%% *} ;;
+      'ASN1 OID: '*) curve=${line#*: } ;;
+      'X509v3 Key Usage:'*) in_usage=yes ;;
+      *) [[ $in_usage != yes ]] || usage=$line in_usage=read ;;
+    esac
+  done <<<"$text"
+  case $algorithm in
+    rsaEncryption | rsassaPss) [[ $bits =~ ^[0-9]+$ ]] && ((bits >= 2048)) || why="has an RSA key of $bits bits; use at least 2048 bits" ;;
+    id-ecPublicKey)
+      [[ $curve =~ ^(prime256v1|secp384r1|secp521r1)$ ]] || why="has a key on the curve ${curve:-without a name}; use P-256, P-384 or P-521"
+      ;;
+    ED25519) ;;
+    *) why="has a key of type ${algorithm:-unknown}; use RSA with at least 2048 bits, or P-256, P-384 or P-521" ;;
+  esac
+  [[ $signature != rsassaPss ]] || signature+=" and ${hash:-sha1}"
+  if [[ -n $why ]]; then
+    :
+  elif [[ ! $signature =~ ^(sha(256|384|512)WithRSAEncryption|ecdsa-with-SHA(256|384|512)|ED25519|rsassaPss\ and\ sha(256|384|512))$ ]]; then
+    why="is signed with ${signature:-an unknown algorithm}; use SHA-256, SHA-384 or SHA-512"
+  elif [[ $in_usage == read && $usage != *'Certificate Sign'* ]]; then
+    why='has a key usage without keyCertSign, so it must not sign certificates; use a CA certificate that has it'
+  fi
+  printf '%s' "$why"
+}
+
+# --- TLS: Vault comes to trust keys that it is told of, so the servers on both sides must be the right ones -----------------------------
+
+# whether --insecure-skip-tls-verify was given.
+insecure_tls=false
+
+# preferences in ~/.kube/kuberc could add --insecure-skip-tls-verify to any call of kubectl.
+export KUBERC=off
+
+# is_true VALUE: as Go's strconv.ParseBool, by which Vault's CLI reads a variable.
+is_true() { [[ $1 =~ ^(1|t|T|TRUE|true|True)$ ]]; }
+
+# is_plain_http ADDRESS: whether it is HTTP without TLS to another machine.
+is_plain_http() {
+  local address=${1,,}
+  [[ $address == http://* && ! $address =~ ^http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])([:/]|$) ]]
+}
+
+# unverified_tls: prints each connection whose other end would not be checked, one a line.
+unverified_tls() {
+  local name answer api skips
+  for name in VAULT_SKIP_VERIFY BAO_SKIP_VERIFY; do
+    ! is_true "${!name:-}" ||
+      printf '%s is "%s", so nothing checks the certificate of Vault: unset it, and name the CA in VAULT_CACERT or vault.caBundle\n' "$name" "${!name}"
+  done
+  [[ -n ${context:-} ]] && type -P kubectl >/dev/null && type -P jq >/dev/null || return 0
+  # where there is no such context, the first call says so.
+  answer=$(kubectl config view --minify --context "$context" -o json 2>/dev/null) || return 0
+  { IFS= read -r skips && IFS= read -r api; } < <(jq -r '.clusters[0].cluster | .["insecure-skip-tls-verify"] // false, .server // ""' <<<"$answer") || return 0
+  [[ $skips != true ]] ||
+    printf 'context %s of the kubeconfig has insecure-skip-tls-verify, so nothing checks the certificate of the API server: remove it, and add certificate-authority\n' "$context"
+  ! is_plain_http "$api" ||
+    printf 'context %s of the kubeconfig reaches the API server without TLS: write its server with https\n' "$context"
+}
+
+# tls_verdict: prints what is wrong; 1 where that ends the script. An option lets it pass.
+tls_verdict() {
+  local found
+  found=$(unverified_tls) || return 1
+  [[ -n $found ]] || return 0
+  if [[ $insecure_tls == true ]]; then
+    printf '%s: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts\n' "$0"
+  else
+    printf '%s: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify\n' "$0"
+  fi
+  printf '  - %s\n' "${found//$'\n'/$'\n  - '}"
+  [[ $insecure_tls == true ]]
 }
 
 # --- public keys of a cluster -------------------------------------------------------------------------------------------------------
@@ -104,12 +191,13 @@ umask 077
 export LC_ALL=C
 
 usage() {
-  printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]\n\n%s\n\n' "$0" "$about"
+  printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--insecure-skip-tls-verify] [--help]\n\n%s\n\n' "$0" "$about"
   printf '  --workload NAMESPACE/POD  also check the certificates of this pod, as istioctl reads them\n'
   printf '  --config-dump FILE        istioctl reads them from this Envoy config dump instead of the pod\n'
   printf '  --root FILE               the root certificate, PEM (default: that of the config, else ./root.pem)\n'
   printf '  --vault                   also ask Vault, with your token (VAULT_TOKEN, or the login of its CLI), for the keys that it trusts\n'
   printf '  --json                    print one JSON object a check\n'
+  printf '  --insecure-skip-tls-verify  go on although VAULT_SKIP_VERIFY or the kubeconfig turns the verification of TLS off; unsafe\n'
   printf '  --help                    print this\n\n'
   printf 'It ends with 0 where every check is ok, 1 where one failed, 3 where none failed but one could not be made, 2 for bad usage.\n'
 }
@@ -413,7 +501,7 @@ check_root() {
     fail "the root $source: $why" 'give the PEM file of the root certificate'
     return
   fi
-  local i
+  local i weak
   for ((i = 1; i <= blocks; i++)); do cat "$tmp/root/$i.pem"; done >"$tmp/root.pem"
   root_prints=$(fingerprints root)
   local roots=$blocks
@@ -421,6 +509,11 @@ check_root() {
   for ((i = 1; i <= roots; i++)); do
     mkdir -p "$tmp/one"
     cp "$tmp/root/$i.pem" "$tmp/one/1.pem"
+    weak=$(weakness <"$tmp/one/1.pem")
+    if [[ -n $weak ]]; then
+      fail "the root $source, $(described one/1), $weak" 'replace it: see "Another root" in the runbook'
+      return
+    fi
     if verified one; then continue; fi
     fail "the root $source is not fit to end a chain: $why, $(described "one/1")" 'give the PEM file of the root certificate, self-signed and in date'
     return
@@ -794,10 +887,12 @@ check_vault_keys() {
   fi
 }
 
-# name_fits URI: whether it is spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT, of the namespace where one was named.
+# name_fits URI: whether it is spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT, of the namespace where one was named, and of one that the PKI role
+# signs for.
 name_fits() {
   local rest=${1#"spiffe://$trust_domain/ns/"}
-  [[ $rest != "$1" && $rest =~ ^([a-z0-9-]+)/sa/([a-z0-9.-]+)$ ]] && [[ -z $namespace || ${BASH_REMATCH[1]} == "$namespace" ]]
+  [[ $rest != "$1" && $rest =~ ^([a-z0-9-]+)/sa/([a-z0-9.-]+)$ ]] || return 1
+  [[ -z $namespace || ${BASH_REMATCH[1]} == "$namespace" ]] && [[ -z $role_namespaces || " $role_namespaces " == *" ${BASH_REMATCH[1]} "* ]]
 }
 
 # --- the start -------------------------------------------------------------------------------------------------------------------
@@ -816,6 +911,7 @@ while (($# > 0)); do
       ;;
     --json) format=json ;;
     --vault) ask_vault=yes ;;
+    --insecure-skip-tls-verify) insecure_tls=true ;;
     --workload | --config-dump | --root)
       if (($# < 2)) || [[ -z $2 ]]; then bad_usage "$1 needs a value"; fi
       case $1 in
@@ -845,6 +941,8 @@ if [[ -n $missing ]]; then
   printf '%s: error: nothing can be checked without %s: install it\n' "$0" "$missing" >&2
   exit 3
 fi
+
+tls_verdict >&2 || exit 2
 
 colour=no
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then colour=yes; fi
