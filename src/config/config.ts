@@ -305,6 +305,15 @@ export interface PolicyCaConfig {
   readonly permittedDnsDomains?: readonly string[];
 
   /**
+   * Trust domains whose SPIFFE IDs it and what is below it may sign, where an offline root signs it: Vault writes no name constraints for URIs.
+   * `cluster.local` is that domain alone for OpenSSL and Envoy, and also what is below it for Go; `.example.com` is what is below it.
+   *
+   * @format uriDomain
+   * @default - none: any
+   */
+  readonly permittedUriDomains?: readonly string[];
+
+  /**
    * URLs that it writes into the CAs below it.
    *
    * @default - none
@@ -686,6 +695,15 @@ export interface IntermediateConfig {
   readonly permittedDnsDomains?: readonly string[];
 
   /**
+   * Trust domains whose SPIFFE IDs it and what is below it may sign, where an offline root signs it: Vault writes no name constraints for URIs.
+   * `cluster.local` is that domain alone for OpenSSL and Envoy, and also what is below it for Go; `.example.com` is what is below it.
+   *
+   * @format uriDomain
+   * @default - none: any
+   */
+  readonly permittedUriDomains?: readonly string[];
+
+  /**
    * URLs that it writes into every certificate of the mesh. Nothing in Istio asks there, and each handshake carries them.
    *
    * @default - none
@@ -723,6 +741,14 @@ export interface RoleConfig {
    * @default "workloads"
    */
   readonly spiffeIds?: 'workloads' | 'anyPath';
+
+  /**
+   * Namespaces whose workloads' SPIFFE IDs it signs, beside istiod's own. A workload elsewhere, a gateway too, gets no certificate.
+   *
+   * @format dnsLabel
+   * @default - every namespace
+   */
+  readonly namespaces?: readonly string[];
 
   /**
    * The longest lifetime it signs for. Unsafe where it is longer than what the mesh asks for.

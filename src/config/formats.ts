@@ -128,6 +128,11 @@ export const formats: Readonly<Record<string, Format>> = {
   dnsLabel: { pattern: `^${label}$`, says: 'a DNS label: lower case letters, digits and "-", at most 63', example: 'cluster-1' },
   dnsName: { pattern: `^(?=.{1,253}$)${label}(\\.${label})*$`, says: 'a DNS name in lower case', example: 'vault-issuer' },
   dnsDomain: { pattern: `^(?=.{1,253}$)${label}(\\.${label})*$`, says: 'a DNS domain in lower case', example: 'svc' },
+  uriDomain: {
+    pattern: '^(?=.{1,253}$)\\.?[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?)*$',
+    says: 'a trust domain in lower case, or "." and a domain for those below it',
+    example: 'cluster.local',
+  },
   dataKey: { pattern: '^[A-Za-z0-9_][-._A-Za-z0-9]{0,252}$', says: 'a key of letters, digits, "-", "_" and "."', example: 'secretId' },
   sealed: {
     // longer than the base64 of a secret ID, which somebody might take for it; a key of RSA alone makes it 340 and more.

@@ -124,7 +124,7 @@ export class RequestPolicy extends Construct {
         `'uris' must be there where there is neither commonName nor dnsNames, e.g. ["spiffe://cluster.local/ns/*/sa/*"], got none`,
       );
     }
-    const isOfWorkloads = uris?.every(uri => /\/ns\/[^/]+\/sa\/\*$/.test(uri)) ?? false;
+    const isOfWorkloads = uris?.every(uri => /[/]ns[/][^/]+[/]sa[/][*]$/.test(uri)) ?? false;
 
     const policy = new Construct(this, 'CertificateRequestPolicy');
     const resource = new ApiObject(policy, 'Resource', {

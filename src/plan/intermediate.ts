@@ -1,3 +1,4 @@
+import { refuseUriDomains } from './name-constraints';
 import { INTERMEDIATE_TTL, IntermediatePlan, IssuerEnd, refuseKeyBits, SignerPlan } from './pki';
 import { Settings } from './settings';
 import { planSubject } from './subject';
@@ -54,7 +55,7 @@ export function planIntermediate(
   if (intermediate.notAfter !== undefined && notAfter === undefined) {
     refuse(['intermediate', 'notAfter'], `'notAfter' must be a day of the calendar, e.g. "2031-02-28", got "${intermediate.notAfter}"`);
   }
-  return {
+  const plan: IntermediatePlan = {
     mount: intermediate.mount ?? `istioca-${name}`,
     commonName,
     subject: planSubject(intermediate.subject),
@@ -64,12 +65,16 @@ export function planIntermediate(
     keyBits,
     maxPathLength: intermediate.maxPathLength ?? 0,
     permittedDnsDomains: intermediate.permittedDnsDomains ?? [],
+    permittedUriDomains: intermediate.permittedUriDomains ?? [],
     urls: planUrls(intermediate.urls),
     tidy: planTidy(intermediate.tidy),
     signer,
     generation: { number, prefix: `${name}-g`, firstCommonName: called('').slice(-64), reuseKey },
     ...(notAfter !== undefined && { end: notAfter }),
   };
+  const onlyOffline = refuseUriDomains(plan);
+  if (onlyOffline !== undefined) refuse(['intermediate', 'permittedUriDomains'], `'permittedUriDomains' ${onlyOffline}`);
+  return plan;
 }
 
 /** Seconds since 1970 when a day begins, in UTC; nothing where there is no such day: JavaScript takes February 30 for March 2. */

@@ -78,6 +78,9 @@ export interface CaPlan {
   /** DNS domains that it may sign; none: any. */
   readonly permittedDnsDomains: readonly string[];
 
+  /** Trust domains whose SPIFFE IDs it may sign; none: any. Only an offline root can say so. */
+  readonly permittedUriDomains: readonly string[];
+
   /** What its mount writes into what it signs. */
   readonly urls: UrlsFields;
 

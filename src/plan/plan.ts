@@ -193,7 +193,13 @@ function planCluster(
   const context = settings.context ?? name;
   const issuer = planIssuer(settings, { istio, certManager });
   const istioCsr = planIstioCsr(settings, { clusterId, trustDomain, certificates, istio, istios, issuer, root });
-  const role = planRole(settings, { trustDomain, certificates, intermediate, dnsNames: istioCsr.askedNames });
+  const role = planRole(settings, {
+    trustDomain,
+    certificates,
+    intermediate,
+    dnsNames: istioCsr.askedNames,
+    istioNamespace: istio.namespace,
+  });
   const policy = planPolicy(settings, role);
   const auth = planAuth(settings, policy, issuer, vault);
   const hasIssuerMetric = compareVersions(certManager.version, ISSUER_METRIC) >= 0;

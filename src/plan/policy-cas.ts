@@ -1,6 +1,7 @@
 import { MeshCaConfig, PolicyCaConfig } from '../config/config';
 import { Problem } from '../config/problem';
 import { CaPlan, INTERMEDIATE_TTL, IssuerEnd, refuseKeyBits, RootPlan, rootEnd, rootSigner, signerOf } from './pki';
+import { refuseUriDomains } from './name-constraints';
 import { Settings } from './settings';
 import { planSubject } from './subject';
 import { hours, longest, seconds } from './ttl';
@@ -43,11 +44,14 @@ export function planPolicyCas(
       keyBits: given.keyBits ?? (keyType === 'rsa' ? 4096 : 384),
       maxPathLength: given.maxPathLength ?? pathLength(left, paths),
       permittedDnsDomains: given.permittedDnsDomains ?? [],
+      permittedUriDomains: given.permittedUriDomains ?? [],
       urls: planUrls(given.urls),
       signer: issuer === undefined ? rootSigner(root) : signerOf(issuer.mount),
     };
     const wrong = refuseKeyBits(keyType, plan.keyBits);
     if (wrong) problems.push({ path: ['policyCas', i, 'keyBits'], message: wrong });
+    const onlyOffline = refuseUriDomains(plan);
+    if (onlyOffline !== undefined) refuse('permittedUriDomains', onlyOffline);
     refuseTtl(plan, given, { end, below, left, settings, refuse });
     refusePath(plan, { issuer, least: pathLength(left, paths), refuse });
     refuseNames(plan, { root, above: plans, refuse });

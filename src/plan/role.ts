@@ -17,6 +17,9 @@ export interface RolePlan {
   /** Its fields, in Vault's words. */
   readonly fields: RoleFields;
 
+  /** Namespaces whose workloads it signs for, istiod's first; none: any. */
+  readonly namespaces: readonly string[];
+
   /** Whether it signs the mesh's own names only; else the trial reports what it wrongly signs, and goes on. */
   readonly exact: boolean;
 }
@@ -88,9 +91,11 @@ export function planRole(
     readonly certificates: CertificatesPlan;
     readonly intermediate: IntermediatePlan;
     readonly dnsNames: readonly string[];
+    readonly istioNamespace: string;
   },
 ): RolePlan {
-  const { trustDomain, certificates, intermediate, dnsNames } = decided;
+  const { trustDomain, certificates, intermediate, dnsNames, istioNamespace } = decided;
+  const namespaces = role.namespaces === undefined ? [] : [...new Set([istioNamespace, ...role.namespaces])];
   const name = role.name ?? cluster;
   const anyService = role.hosts === 'anyService';
   const maxTtl = role.maxTtl ?? certificates.maxTtl;
@@ -115,8 +120,16 @@ export function planRole(
     for (const [key, ttl] of Object.entries(asked)) refuseLong(['certificates', key], ttl, '1h');
     if (role.maxTtl !== undefined) refuseLong(['role', 'maxTtl'], role.maxTtl, right);
   }
+  if (role.namespaces !== undefined && role.spiffeIds === 'anyPath') {
+    refuse(
+      ['role', 'namespaces'],
+      `'namespaces' must not stand beside spiffeIds: anyPath, which signs for every namespace; remove one of them`,
+    );
+  }
+  const ids = namespaces.length === 0 ? ['ns/*/sa/*'] : namespaces.map(namespace => `ns/${namespace}/sa/*`);
   return {
     name,
+    namespaces,
     path: `${intermediate.mount}/roles/${name}`,
     signPath: `${intermediate.mount}/sign/${name}`,
     exact: !anyService && role.spiffeIds !== 'anyPath',
@@ -131,7 +144,8 @@ export function planRole(
       allow_wildcard_certificates: anyService,
       allow_localhost: anyService,
       allow_ip_sans: anyService,
-      allowed_uri_sans: [role.spiffeIds === 'anyPath' ? `spiffe://${trustDomain}/*` : `spiffe://${trustDomain}/ns/*/sa/*`],
+      // "*" takes slashes too.
+      allowed_uri_sans: (role.spiffeIds === 'anyPath' ? ['*'] : ids).map(id => `spiffe://${trustDomain}/${id}`),
       allowed_uri_sans_template: false,
       allowed_other_sans: [],
       allowed_serial_numbers: [],

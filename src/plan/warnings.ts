@@ -115,16 +115,6 @@ export function warningsOf(settings: Settings, { certificates }: { readonly cert
       'Vault keeps every certificate, also when it has ended; write true',
     ],
     [
-      ['jwt', 'discoveryUrl'],
-      isPlainHttp(settings.jwt?.discoveryUrl),
-      'Vault fetches the keys that it trusts without TLS, so an attacker on the network can log in as cert-manager; write https://',
-    ],
-    [
-      ['kubernetes', 'host'],
-      isPlainHttp(settings.kubernetes?.host),
-      'Vault asks the API server without TLS, so an attacker on the network can log in as cert-manager; write https://',
-    ],
-    [
       ['role', 'hosts'],
       role.hosts === 'anyService',
       'the role signs every *.svc name, localhost, any IP address and wildcards, so whoever holds its token can be any service; write "exact"',

@@ -86,6 +86,12 @@ export function proof({ cluster, at, kube }: ClusterContext): string[] {
   return [
     '## 6. Does it hold?',
     '',
+    ...(cluster.role.namespaces.length === 0 || cluster.role.namespaces.includes('foo')
+      ? []
+      : [
+          'The PKI role does not sign for the namespace `foo` of the sample: add it to `role.namespaces` first, or check a pod of your own.',
+          '',
+        ]),
     ...shell(
       kube('apply', '-f', at('sample/sample.yaml')),
       kube('rollout', 'status', 'deployment/sleep', '-n', 'foo', '--timeout=5m'),

@@ -70,10 +70,19 @@ const ways: Readonly<Record<MeshCaPlan['root']['source'], (plan: MeshCaPlan) => 
 export function signing(script: string, mount: string): string[] {
   const file = mount.replaceAll('/', '_');
   return [
-    `It ends with exit code 4 and the words ${code('waiting for a signature')}: the request lies in ${code(`${file}.csr`)}, what the certificate must allow in ${code(`${file}.ext`)}, and the last lines are the command for the root's machine. Carry both files there, run it, carry ${code(`${file}.crt`)} back, and go on:`,
+    `The script ends with exit code 4 and the words ${code('waiting for a signature')}. It writes the request to ${code(`${file}.csr`)} and the extensions of the certificate to ${code(`${file}.ext`)}. Its last lines show the SHA-256 value of each, and the command that signs. Write the two values down, apart from the files, and copy both files to the root's machine. Check them there before you sign:`,
+    '',
+    ...shell(
+      `openssl req -in ${file}.csr -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256 -r`,
+      `openssl dgst -sha256 -r ${file}.ext`,
+      `cat ${file}.ext`,
+    ),
+    'Expected output: the two values that you wrote down, then the extensions. If a value differs, a file was swapped on the way: do not sign it.',
+    '',
+    `Sign with the command from the script's output, copy ${code(`${file}.crt`)} back, and continue:`,
     '',
     ...shell(words(['bash', script, '--signed', `${file}.crt`])),
-    'A run before that finds the same key and the same request. A certificate that does not fit the key, the name, the path length, the dates or the root is refused.',
+    'A run before that finds the same key and the same request. A certificate that does not fit the key, the name, the path length, the name constraints, the dates or the root is refused.',
     '',
   ];
 }

@@ -57,6 +57,7 @@ export function caConstants(cas: readonly CaPlan[]): string {
     keyBits,
     maxPathLength,
     permittedDnsDomains,
+    permittedUriDomains,
     ttl,
     signer,
     generation,
@@ -75,9 +76,8 @@ export function caConstants(cas: readonly CaPlan[]): string {
     signer_ref: signer?.issuer ?? '',
     sign_path: signer?.signPath ?? '',
     // as OpenSSL writes them.
-    permitted: [...permittedDnsDomains]
+    permitted: [...permittedDnsDomains.map(domain => `DNS:${domain}`), ...permittedUriDomains.map(domain => `URI:${domain}`)]
       .sort()
-      .map(domain => `DNS:${domain}`)
       .join(','),
     sign: signFields({ commonName, ttl, maxPathLength, subject, permittedDnsDomains }),
   });
@@ -112,10 +112,14 @@ function signFields({
 export const permitted = (domains: readonly string[]) => (domains.length === 0 ? {} : { permitted_dns_domains: domains });
 
 /** What a reader should know of a CA that may sign some DNS domains alone. */
-export const aboutPermitted = (domains: readonly string[]) =>
-  domains.length === 0
+export const aboutPermitted = (domains: readonly string[], uriDomains: readonly string[] = []) => [
+  ...(domains.length === 0
     ? []
-    : [`Of DNS names it may sign ${domains.join(', ')} and what is below alone. SPIFFE IDs and IP addresses pass all the same.`];
+    : [
+        `Of DNS names it may sign ${domains.join(', ')} and what is below alone. ${uriDomains.length === 0 ? 'SPIFFE IDs and IP addresses' : 'IP addresses'} pass all the same.`,
+      ]),
+  ...(uriDomains.length === 0 ? [] : [`Of SPIFFE IDs it may sign those of the trust domains ${uriDomains.join(', ')} alone.`]),
+];
 
 /** Steps that make the mount of a CA. */
 export function pkiMountSteps(
@@ -236,7 +240,7 @@ function offlineSteps(id: string, ca: CaPlan, root: RootPlan): Step[] {
       title: `Take in the CA of ${mount} that the offline root has signed`,
       why: [
         'What does not fit the key, the name, the path length, the dates or the root is refused. A CA that is there is never replaced.',
-        ...aboutPermitted(ca.permittedDnsDomains),
+        ...aboutPermitted(ca.permittedDnsDomains, ca.permittedUriDomains),
       ],
       fields: requestFields(ca),
       unless: ['ca_present', mount],

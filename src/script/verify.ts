@@ -32,6 +32,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     vault_server: vault.server,
     vault_namespace: vault.namespace ?? '',
     sign_path: role.signPath,
+    role_namespaces: role.namespaces.join(' '),
     jwt_mount: hasKeys(auth) ? auth.mount : '',
     jwt_role: auth.method === 'jwt' ? auth.path : '',
     login_account: auth.method === 'jwt' ? `${auth.serviceAccount.namespace} ${auth.serviceAccount.name}` : '',

@@ -4,7 +4,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildPrograms, type Kube, ok, run, startKube, startVaultDev, tempDir, type Vault } from './harness';
 import { certificates, fingerprints } from './mesh/certificates';
-import { configOf, listed, offlineRoot, signAsTold } from './roots';
+import { configOf, listed, newKey, offlineRoot, signAsTold } from './roots';
 import { dataOf, makeWorld, type World } from './world';
 
 // one for all of the file, with mounts of each test's own.
@@ -25,7 +25,13 @@ const read = async (path: string) => dataOf((await vault.request('GET', path)).b
 describe('a root that is not in Vault', () => {
   type Root = Awaited<ReturnType<typeof offlineRoot>>;
   const policyCas = [
-    { name: 'first', keyType: 'ec', subject: { organization: 'Example, Ltd', country: 'DE' }, permittedDnsDomains: ['svc', 'example.com'] },
+    {
+      name: 'first',
+      keyType: 'ec',
+      subject: { organization: 'Example, Ltd', country: 'DE' },
+      permittedDnsDomains: ['svc', 'example.com'],
+      permittedUriDomains: ['cluster.local', '.example.com'],
+    },
   ] as const;
 
   async function waiting(name: string, root: Root): Promise<{ world: World; stdout: string; mount: string }> {
@@ -135,7 +141,7 @@ describe('a root that is not in Vault', () => {
       ],
       [
         await sign('names', root, ext('names', `basicConstraints=critical,CA:TRUE,pathlen:1\n${usage}nameConstraints=permitted;DNS:svc\n`)),
-        'has other name constraints than the plan says, DNS:example.com,DNS:svc',
+        'has other name constraints than the plan says, DNS:example.com,DNS:svc,URI:.example.com,URI:cluster.local',
       ],
       [await sign('days', root, c => c.replace(/-days \d+/, '-days 30')), 'before what it is to sign for 157680000 s would'],
       [await sign('long', root, c => c.replace(/-days \d+/, '-days 9999')), 'after the root does'],
@@ -150,6 +156,63 @@ describe('a root that is not in Vault', () => {
     }
     expect(await world.script('root', ['--signed', 'nowhere.crt'])).toMatchObject({ code: 2 });
     ok(await world.script('root', ['--signed', await sign('right', root, c => c)]));
+  });
+
+  test('a swapped request and swapped extensions show another SHA-256 value on the machine of the root', async () => {
+    const root = await offlineRoot();
+    const { world, stdout, mount } = await waiting('swapped', root);
+    const [, key, extensions] = /SHA-256 of the request's public key: (\w{64})\n +SHA-256 of \S+: (\w{64})\n/.exec(stdout) ?? [];
+    // what the script says to run there, run by the real OpenSSL.
+    const told = stdout.split('\n').filter(line => line.includes('openssl dgst'));
+    expect(told).toHaveLength(2);
+    const shown = async () => {
+      const lines: string[] = [];
+      for (const line of told) lines.push(ok(await run('bash', ['-c', line.trim()], { cwd: world.folder })).split(' ')[0] ?? '');
+      return lines;
+    };
+    expect(await shown()).toEqual([key, extensions]);
+
+    const at = (end: string) => join(world.folder, `${mount}.${end}`);
+    const subject = ['-subj', '/CN=first Mesh Policy CA'];
+    ok(await run('openssl', ['req', '-new', ...newKey('ec', 256), '-nodes', ...subject, '-keyout', '/dev/null', '-out', at('csr')]));
+    writeFileSync(at('ext'), readFileSync(at('ext'), 'utf8').replace('pathlen:1', 'pathlen:9'));
+    const [otherKey, otherExtensions] = await shown();
+    expect(otherKey).not.toBe(key);
+    expect(otherExtensions).not.toBe(extensions);
+    // here too: neither is handed out.
+    expect(await world.script('root')).toMatchObject(refusal(`${mount}.csr is not the request of the key`));
+    renameSync(at('csr'), join(tempDir('moved'), 'csr'));
+    expect(await world.script('root')).toMatchObject(refusal(`${mount}.ext is not what the plan says`));
+  });
+
+  test('URI name constraints: below such a CA OpenSSL refuses a SPIFFE ID of another trust domain', async () => {
+    const root = await offlineRoot();
+    const { world, stdout } = await waiting('uri', root);
+    const signed = await signAsTold(world, stdout, root);
+    const text = ok(await run('openssl', ['x509', '-in', join(world.folder, signed), '-noout', '-ext', 'nameConstraints']));
+    expect(text.replace(/\s+/g, ' ')).toContain('Permitted: DNS:example.com DNS:svc URI:.example.com URI:cluster.local');
+    ok(await world.script('root', ['--signed', signed]));
+    // Vault signs whatever its role allows: here any URI. What verifies is up to the constraints.
+    ok(await vault.vault(['write', 'pki-uri/roles/any', 'allow_any_name=true', 'allowed_uri_sans=*', 'key_type=ec', 'require_cn=false']));
+    const verifies = async (id: string) => {
+      const { certificate } = dataOf((await vault.request('POST', 'pki-uri/issue/any', { uri_sans: id, ttl: '1h' })).body);
+      const { certificate: ca } = await read('pki-uri/issuer/default');
+      const folder = tempDir('uri');
+      const [leaf, above] = ['leaf.pem', 'above.pem'].map(name => join(folder, name)) as [string, string];
+      writeFileSync(leaf, String(certificate));
+      writeFileSync(above, String(ca));
+      return (await run('openssl', ['verify', '-CAfile', root.cert, '-untrusted', above, leaf])).code === 0;
+    };
+    const ids: [id: string, right: boolean][] = [
+      ['spiffe://cluster.local/ns/a/sa/b', true],
+      ['spiffe://a.example.com/ns/a/sa/b', true],
+      ['spiffe://other.example.org/ns/a/sa/b', false],
+      ['spiffe://a.cluster.local/ns/a/sa/b', false],
+      ['spiffe://example.com/ns/a/sa/b', false],
+    ];
+    const found: [string, boolean][] = [];
+    for (const [id] of ids) found.push([id, await verifies(id)]);
+    expect(found).toEqual(ids);
   });
 
   test('fails if a request lies there that is not of the key that waits, and writes over nothing', async () => {

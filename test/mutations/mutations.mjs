@@ -66,6 +66,35 @@ export const mutations = [
     red: 'CA, role, policy, way in, delivery',
   },
 
+  // weak certificates and unverified TLS
+  {
+    name: 'weak: an RSA key of 1024 bits passes in the config',
+    file: 'src/config/weakness.ts',
+    from: 'modulusLength >= 2048',
+    to: 'modulusLength >= 1024',
+    test: 'test/verify/weak-certificates.test.ts',
+    project: 'verify',
+    red: 'RSA 1024',
+  },
+  {
+    name: 'weak: a signature with SHA-1 passes in the scripts',
+    file: 'src/script/runtime/weak.sh',
+    from: '(sha(256|384|512)WithRSAEncryption',
+    to: '(sha(1|256|384|512)WithRSAEncryption',
+    test: 'test/verify/weak-certificates.test.ts',
+    project: 'verify',
+    red: 'SHA-1',
+  },
+  {
+    name: 'tls: VAULT_SKIP_VERIFY passes',
+    file: 'src/script/runtime/tls.sh',
+    from: 'for name in VAULT_SKIP_VERIFY BAO_SKIP_VERIFY',
+    to: 'for name in BAO_SKIP_VERIFY',
+    test: 'test/live/attacks/man-in-the-middle.test.ts',
+    project: 'live',
+    red: 'cannot answer for Vault',
+  },
+
   // marks and evidence
   {
     name: 'mark: a description that speaks of us counts for it',
@@ -517,8 +546,8 @@ export const mutations = [
   {
     name: 'role: any trust domain',
     file: 'src/plan/role.ts',
-    from: '`spiffe://${trustDomain}/ns/*/sa/*`',
-    to: "'spiffe://*'",
+    from: '`spiffe://${trustDomain}/${id}`',
+    to: '`spiffe://*${id.slice(0, 0)}`',
     ...SETUP,
     red: 'the recommended trial refuses each name',
   },

@@ -3,6 +3,7 @@ import { ConfigError } from '../../src/config/problem';
 import { planMeshCa } from '../../src/plan/plan';
 import { caConstants } from '../../src/script/ca-steps';
 import { rootSteps } from '../../src/script/steps';
+import { rootPem } from '../config/certificates';
 
 const base: MeshCaConfig = {
   vault: { server: 'https://vault.example.com:8200' },
@@ -68,4 +69,63 @@ test('fails if a root that Vault does not generate has some', () => {
       `'permittedDnsDomains' is of a root that Vault generates, and this one is imported; remove it, or write source: generate, got ["svc"]`,
     ],
   ]);
+});
+
+describe('URI name constraints', () => {
+  const offline = { source: 'offline', certificate: rootPem } as const;
+  const problems = (more: Partial<MeshCaConfig>): [string, string][] => {
+    try {
+      planMeshCa({ vault: { server: 'https://vault.example.com:8200' }, istioVersion: '1.22', clusters: [{ name: 'cluster-1' }], ...more });
+    } catch (error) {
+      if (error instanceof ConfigError) return error.problems.map(({ path, message }) => [path.join('.'), message]);
+      throw error;
+    }
+    return [];
+  };
+
+  test.each<[what: string, more: Partial<MeshCaConfig>]>([
+    ['a policy CA of an offline root', { root: offline, policyCas: [{ name: 'p', permittedUriDomains: ['cluster.local'] }] }],
+    ['an intermediate of an offline root', { root: offline, intermediate: { permittedUriDomains: ['cluster.local', '.example.com'] } }],
+    [
+      'a domain below one with a dot',
+      { root: offline, trustDomain: 'a.example.com', intermediate: { permittedUriDomains: ['.example.com'] } },
+    ],
+  ])('are taken for %s', (_, more) => {
+    expect(problems(more)).toStrictEqual([]);
+  });
+
+  test.each<[what: string, more: Partial<MeshCaConfig>, path: string, message: string]>([
+    [
+      'an intermediate that Vault signs',
+      { intermediate: { permittedUriDomains: ['cluster.local'] } },
+      'intermediate.permittedUriDomains',
+      'and Vault signs this one (pki)',
+    ],
+    [
+      'a policy CA that Vault signs',
+      { root: offline, policyCas: [{ name: 'p' }, { name: 'q', permittedUriDomains: ['cluster.local'] }] },
+      'policyCas.1.permittedUriDomains',
+      'and Vault signs this one (pki-p)',
+    ],
+    [
+      'one that leaves out the trust domain',
+      { root: offline, intermediate: { permittedUriDomains: ['example.com'] } },
+      'intermediate.permittedUriDomains.0',
+      'without "cluster.local"',
+    ],
+    [
+      'a domain below one without a dot',
+      { root: offline, trustDomain: 'a.example.com', policyCas: [{ name: 'p', permittedUriDomains: ['example.com'] }] },
+      'policyCas.0.permittedUriDomains.0',
+      'without "a.example.com"',
+    ],
+    [
+      'the domain itself at one with a dot',
+      { root: offline, trustDomain: 'example.com', intermediate: { permittedUriDomains: ['.example.com'] } },
+      'intermediate.permittedUriDomains.0',
+      'without "example.com"',
+    ],
+  ])('are refused for %s', (_, more, path, message) => {
+    expect(problems(more)).toStrictEqual([[path, expect.stringContaining(message)]]);
+  });
 });

@@ -43,6 +43,7 @@ test('a minimal config has every name after its cluster', () => {
       keyBits: 3072,
       maxPathLength: 0,
       permittedDnsDomains: [],
+      permittedUriDomains: [],
       urls: { issuing_certificates: [], crl_distribution_points: [], ocsp_servers: [], enable_templating: false },
       tidy: {
         enabled: true,
@@ -61,6 +62,7 @@ test('a minimal config has every name after its cluster', () => {
       name: 'cluster-1',
       path: 'istioca-cluster-1/roles/cluster-1',
       signPath: 'istioca-cluster-1/sign/cluster-1',
+      namespaces: [],
       exact: true,
       fields: {
         allowed_domains: ['istiod.istio-system.svc', 'cert-manager-istio-csr.cert-manager.svc'],
@@ -484,8 +486,6 @@ describe('each unsafe choice is warned of, where it was written', () => {
     ['certificates.workloadTtl', { certificates: { workloadTtl: '25h' } }],
     ['certificates.istiodTtl', { certificates: { istiodTtl: '8760h' } }],
     ['certificates.servingTtl', { certificates: { servingTtl: '86401s' } }],
-    ['jwt.discoveryUrl', { jwt: { discoveryUrl: 'http://keys.example.com' } }],
-    ['kubernetes.host', { auth: 'kubernetes', kubernetes: { host: 'http://api.example.com:6443' } }],
     ['role.hosts', { role: { hosts: 'anyService' } }],
     ['role.spiffeIds', { role: { spiffeIds: 'anyPath' } }],
     ['role.maxTtl', { role: { maxTtl: '2h' } }],
@@ -532,6 +532,35 @@ describe('a root whose key is in Vault by our doing', () => {
   test('an offline root, and one that Vault has already, are not', () => {
     expect(warned({ source: 'offline', certificate: rootPem })).toStrictEqual([]);
     expect(warned({ source: 'existing', certificate: rootPem })).toStrictEqual([]);
+  });
+});
+
+describe('namespaces that the PKI role signs for', () => {
+  test("are those of the config, and istiod's own", () => {
+    const { role } = plan({ role: { namespaces: ['shop', 'istio-system', 'shop'] } });
+    expect(role.namespaces).toStrictEqual(['istio-system', 'shop']);
+    expect(role.fields.allowed_uri_sans).toStrictEqual([
+      'spiffe://cluster.local/ns/istio-system/sa/*',
+      'spiffe://cluster.local/ns/shop/sa/*',
+    ]);
+    expect(role.exact).toBe(true);
+  });
+
+  test('bound what approver-policy lets through too', () => {
+    const [workloads] = plan({ role: { namespaces: ['shop'] }, certManager: { approverPolicy: true } }).requestPolicies;
+    expect(workloads?.uris).toStrictEqual(['spiffe://cluster.local/ns/istio-system/sa/*', 'spiffe://cluster.local/ns/shop/sa/*']);
+  });
+
+  test('are refused beside spiffeIds: anyPath, and where one is no DNS label', () => {
+    expect(problemsOf(withCluster({ role: { namespaces: ['shop'], spiffeIds: 'anyPath' } }))).toStrictEqual([
+      [
+        'clusters.0.role.namespaces',
+        `'namespaces' must not stand beside spiffeIds: anyPath, which signs for every namespace; remove one of them`,
+      ],
+    ]);
+    for (const wrong of ['shop/sa/x', '*', 'sho*', '', 'A', '..']) {
+      expect(problemsOf(withCluster({ role: { namespaces: [wrong] } }))).toHaveLength(1);
+    }
   });
 });
 

@@ -167,8 +167,12 @@ report_differences() {
   [[ $names == "$ca_permitted" ]] || note "of names it may sign ${names:-any}, the plan says ${ca_permitted:-any}; it is kept"
 }
 
-# permitted_of: the name constraints of the certificate on standard input, as the plan writes them.
-permitted_of() { openssl x509 -noout -ext nameConstraints 2>/dev/null | sed -n 's/^ *\([A-Za-z ]*:.\)/\1/p' | sort | paste -sd, -; }
+# permitted_of: the name constraints of the certificate on standard input, as the plan writes them. Names that it excludes are marked, since the
+# plan has none.
+permitted_of() {
+  openssl x509 -noout -ext nameConstraints 2>/dev/null |
+    sed -n '/^ *Permitted:$/d; /^ *Excluded:$/,$ s/^ *\([A-Za-z ]*:.\)/excluded \1/p; s/^ *\([A-Za-z ]*:.\)/\1/p' | sort | paste -sd, -
+}
 
 # report_other_signers: what else the mount can sign with: further issuers; keys without a certificate, which a stopped run leaves; further
 # roles, which sign with this CA what the plan knows nothing of. They are named, and left alone.

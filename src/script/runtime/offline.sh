@@ -43,7 +43,7 @@ waiting_key() {
 # write_request MOUNT: makes the key and its request, unless the request beside the config is of a key that waits in the mount. A request of
 # another key stays as it is, and is refused.
 write_request() {
-  local csr path='' former_key='' rc=0
+  local csr former_key='' rc=0
   use_ca "$1"
   if [[ -f $(request_file) ]]; then
     waiting_key || rc=$?
@@ -56,12 +56,15 @@ write_request() {
     keep_file "$(request_file)" <<<"# key $key_id
 $csr"
   fi
+  extensions | keep_file "$(extension_file)"
+}
+
+# extensions: prints what the certificate has to allow, in OpenSSL's words.
+extensions() {
+  local path=''
   ((max_path_length == -1)) || path=",pathlen:$max_path_length"
-  keep_file "$(extension_file)" <<<"basicConstraints=critical,CA:TRUE$path
-keyUsage=critical,keyCertSign,cRLSign
-subjectKeyIdentifier=hash
-authorityKeyIdentifier=keyid${ca_permitted:+
-nameConstraints=critical,${ca_permitted//DNS:/permitted;DNS:}}"
+  printf 'basicConstraints=critical,CA:TRUE%s\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n' "$path"
+  [[ -z $ca_permitted ]] || printf 'nameConstraints=critical,permitted;%s\n' "${ca_permitted//,/,permitted;}"
 }
 
 # keep_file FILE: writes standard input, where there is no such file.
@@ -79,6 +82,8 @@ take_signed() {
   ((${generation:-1} == 1)) || prepare_generation
   waiting_key || refuse_request
   same_request
+  [[ $(<"$(extension_file)") == "$(extensions)" ]] ||
+    die "$(extension_file) is not what the plan says: move it away with $(request_file), and run this again"
   [[ -n $signed_file ]] || wait_for_signature
   chain=$(<"$signed_file")
   certificate=$(first_certificate <<<"$chain") || die "--signed holds no PEM certificate"
@@ -97,9 +102,18 @@ refuse_request() { die "$(request_file) is not the request of the key that waits
 
 subject_of_request() { openssl req -noout -subject -nameopt RFC2253 | sed 's/^subject=//'; }
 
+# sha256: the digest of standard input, in hexadecimal digits.
+sha256() { openssl dgst -sha256 -r | cut -d ' ' -f 1; }
+
+# wait_for_signature: the digests are those of what Vault and the plan say, not of the files; on the other machine they are taken of the files.
 wait_for_signature() {
   local days=$((ca_seconds / 86400))
   say "      to be signed: $(request_file), by the root $(described "$root")"
+  say "      SHA-256 of the request's public key: $(public_key_of_request <<<"$csr" | openssl pkey -pubin -outform DER | sha256)"
+  say "      SHA-256 of $(extension_file): $(extensions | sha256)"
+  say '      check both on the machine of the root before you sign; another value means that a file was swapped on the way:'
+  say "        openssl req -in $(request_file) -noout -pubkey | openssl pkey -pubin -outform DER | openssl dgst -sha256 -r"
+  say "        openssl dgst -sha256 -r $(extension_file)"
   say "      with OpenSSL, where the key of the root is (ca.key) and its certificate (ca.crt); the line is one command:"
   say "        openssl x509 -req -in $(request_file) -CA ca.crt -CAkey ca.key -extfile $(extension_file) -days $((days > 0 ? days : 1)) -sha256 -set_serial \"0x\$(openssl rand -hex 16)\" -out $(request_file | sed 's/csr$/crt/')"
   say "      then: bash $0 --signed $(request_file | sed 's/csr$/crt/')"

@@ -734,10 +734,12 @@ check_vault_login() {
   fi
 }
 
-# name_fits URI: whether it is spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT, of the namespace where one was named.
+# name_fits URI: whether it is spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT, of the namespace where one was named, and of one that the PKI role
+# signs for.
 name_fits() {
   local rest=${1#"spiffe://$trust_domain/ns/"}
-  [[ $rest != "$1" && $rest =~ ^([a-z0-9-]+)/sa/([a-z0-9.-]+)$ ]] && [[ -z $namespace || ${BASH_REMATCH[1]} == "$namespace" ]]
+  [[ $rest != "$1" && $rest =~ ^([a-z0-9-]+)/sa/([a-z0-9.-]+)$ ]] || return 1
+  [[ -z $namespace || ${BASH_REMATCH[1]} == "$namespace" ]] && [[ -z $role_namespaces || " $role_namespaces " == *" ${BASH_REMATCH[1]} "* ]]
 }
 
 # --- the start -------------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ weakness() {
       *'Public-Key: ('*) bits=${line#*(} bits=${bits%% *} ;;
       'ASN1 OID: '*) curve=${line#*: } ;;
       'X509v3 Key Usage:'*) in_usage=yes ;;
-      *) [[ $in_usage != yes ]] || usage=$line in_usage=done ;;
+      *) [[ $in_usage != yes ]] || usage=$line in_usage=read ;;
     esac
   done <<<"$text"
   case $algorithm in
@@ -30,7 +30,7 @@ weakness() {
     :
   elif [[ ! $signature =~ ^(sha(256|384|512)WithRSAEncryption|ecdsa-with-SHA(256|384|512)|ED25519|rsassaPss\ and\ sha(256|384|512))$ ]]; then
     why="is signed with ${signature:-an unknown algorithm}; use SHA-256, SHA-384 or SHA-512"
-  elif [[ $in_usage == done && $usage != *'Certificate Sign'* ]]; then
+  elif [[ $in_usage == read && $usage != *'Certificate Sign'* ]]; then
     why='has a key usage without keyCertSign, so it must not sign certificates; use a CA certificate that has it'
   fi
   printf '%s' "$why"
