@@ -26,7 +26,8 @@ readonly issuer_namespace=istio-system
 readonly csr=cert-manager-istio-csr
 readonly csr_release=cert-manager-istio-csr
 readonly csr_namespace=cert-manager
-readonly csr_args='{"--cluster-id":["cluster-1"],"--trust-domain":["cluster.local"],"--issuer-name":["vault-issuer"],"--issuer-kind":["Issuer"],"--certificate-namespace":["istio-system"],"--root-ca-file":["/var/run/secrets/istio-csr/ca.cert.pem"],"--serving-certificate-dns-names":["cert-manager-istio-csr.cert-manager.svc"]}'
+readonly csr_args='{"--log-level":["1"],"--metrics-port":["9402"],"--readiness-probe-port":["6060"],"--readiness-probe-path":["/readyz"],"--certificate-namespace":["istio-system"],"--issuer-name":["vault-issuer"],"--issuer-kind":["Issuer"],"--issuer-group":["cert-manager.io"],"--preserve-certificate-requests":["false"],"--root-ca-file":["/var/run/secrets/istio-csr/ca.cert.pem"],"--serving-certificate-dns-names":["cert-manager-istio-csr.cert-manager.svc"],"--serving-certificate-duration":["1h"],"--trust-domain":["cluster.local"],"--cluster-id":["cluster-1"],"--max-client-certificate-duration":["1h"],"--serving-certificate-key-size":["2048"],"--leader-election-namespace":["istio-system"],"--serving-address":["0.0.0.0:6443"]}'
+readonly csr_image=quay.io/jetstack/cert-manager-istio-csr:v0.5.0
 readonly root_kind=Secret
 readonly root_resource=secrets
 readonly root_name=istio-root-ca
@@ -200,12 +201,21 @@ def pods:
 def given($args; $flag):
   [range($args | length) as $i | $args[$i]
     | if startswith($flag + "=") then .[($flag | length) + 1:] elif . == $flag then $args[$i + 1] // "" else empty end
-    | split(",")[]] | unique;
+    | split(",")[] | gsub("^\\s+|\\s+$"; "") | select(. != "")] | unique;
 def words: if . == [] then "not set" else map(tojson) | join(", ") end;
 def wrong_arguments:
   (container($ARGS.named.container).args // []) as $args
-  | $ARGS.named.wanted | to_entries[] | given($args; .key) as $given | select($given != (.value | unique))
-  | "\(.key) is \($given | words), the plan says \(.value | words)" | line;
+  | ($ARGS.named.wanted | to_entries[] | given($args; .key) as $given | select($given != (.value | unique))
+      | "\(.key) is \($given | words), the plan says \(.value | words)"),
+    # a flag that the chart does not write for these values.
+    ([$args[] | select(startswith("-")) | split("=")[0]] - ($ARGS.named.wanted | keys) | unique[] | . as $flag
+      | "\($flag) is \(given($args; $flag) | words), and the plan does not set it")
+  | line;
+# the command stands in the image; a digest that somebody adds to the planned tag names the same image.
+def wrong_image:
+  container($ARGS.named.container)
+  | (.image // "" | select(. != $ARGS.named.image and (startswith($ARGS.named.image + "@sha256:") | not)) | "the image is \(tojson), the plan says \($ARGS.named.image | tojson)" | line),
+    (.command // [] | select(. != []) | "its command is \(join(" ") | tojson), the plan sets none" | line);
 def wrong_volume:
   if any(.spec.template.spec.volumes[]?; (if $ARGS.named.kind == "Secret" then .secret.secretName else .configMap.name end) == $ARGS.named.root)
   then empty else "none of its volumes is \($ARGS.named.kind) \($ARGS.named.root), which brings the root" end;
@@ -260,7 +270,7 @@ ask_list() {
   why=$no_answer
   if [[ -n $why ]]; then return 1; fi
   if ! got=$(kube get "$kind" --namespace "$namespace" ${selector:+--selector "$selector"} --output json |
-    jq --raw-output "$@" "$questions ${approval_questions:-} $question" 2>/dev/null); then
+    jq --raw-output "$@" "$questions ${approval_questions:-} ${admission_questions:-} $question" 2>/dev/null); then
     why="kubectl get $kind: $(reason)"
     return 1
   fi
@@ -486,12 +496,12 @@ check_csr() {
 check_csr_args() {
   check='istio-csr arguments'
   local todo="helm upgrade $csr_release with istio-csr.values.yml"
-  need "$todo" deployments.apps "$csr" "$csr_namespace" 'wrong_arguments, wrong_volume' --arg container "$csr" --argjson wanted "$csr_args" \
-    --arg kind "$root_kind" --arg root "$root_name" || return 0
+  need "$todo" deployments.apps "$csr" "$csr_namespace" 'wrong_arguments, wrong_image, wrong_volume' --arg container "$csr" --argjson wanted "$csr_args" \
+    --arg image "$csr_image" --arg kind "$root_kind" --arg root "$root_name" || return 0
   if [[ -n $got ]]; then
     fail "${got//$'\n'/; }" "$todo"
   else
-    ok "$(jq --raw-output 'keys_unsorted | join(", ")' <<<"$csr_args") as planned"
+    ok "all flags as planned, image $csr_image"
   fi
 }
 
@@ -862,6 +872,7 @@ check_root
 ask_cluster
 check_issuer
 if declare -F check_approval >/dev/null; then check_approval; fi
+if declare -F check_admission >/dev/null; then check_admission; fi
 check_csr
 check_csr_args
 if [[ -n $bundle_target ]]; then check_bundle; fi
