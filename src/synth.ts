@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { clusterFiles } from './charts/cluster-files';
 import { show } from './config/show';
 import { near, oneOf } from './config/words';
@@ -29,6 +30,8 @@ export interface SynthesizeOptions {
 /** One line of dist/index.json. */
 interface IndexEntry extends FileEntry {
   readonly order: number;
+  /** SHA-256 of the file, in lower-case hexadecimal, as `sha256sum` writes it. */
+  readonly sha256: string;
 }
 
 /**
@@ -60,9 +63,11 @@ const README = 'README.md';
  */
 export function* renderFiles(plan: MeshCaPlan, { secretIds = {} }: SynthesizeOptions = {}): Generator<OutputFile, void> {
   const used: FileEntry[] = [];
+  const digests = new Map<string, string>();
   function* noted(files: Iterable<OutputFile>) {
     for (const file of files) {
       used.push(entryOf(file));
+      digests.set(file.path, sha256(file.content));
       yield file;
     }
   }
@@ -74,9 +79,13 @@ export function* renderFiles(plan: MeshCaPlan, { secretIds = {} }: SynthesizeOpt
   const about = 'takes back what root/setup.sh made, after those of the clusters';
   if (hasTeardown(plan)) yield* noted([{ path: 'root/teardown.sh', content: rootTeardownScript(plan), kind: 'script', about }]);
   const readme: FileEntry = { path: README, kind: 'doc', about: 'the runbook: begin here' };
-  yield { ...readme, content: runbook(plan, used) };
-  yield index([readme, ...used]);
+  const content = runbook(plan, used);
+  digests.set(README, sha256(content));
+  yield { ...readme, content };
+  yield index([readme, ...used], digests);
 }
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 /** A file without its text. */
 const entryOf = ({ content: _content, ...entry }: OutputFile): FileEntry => entry;
@@ -132,8 +141,15 @@ function adoption(cluster: ClusterPlan): OutputFile[] {
   return [{ path: 'adopt.md', content: adoptRunbook(cluster), kind: 'doc', about }, ...scripts];
 }
 
-function index(files: readonly FileEntry[]): OutputFile {
-  const entries = files.map(({ path, cluster, kind, about }, i): IndexEntry => ({ path, cluster, kind, order: i + 1, about }));
+function index(files: readonly FileEntry[], digests: ReadonlyMap<string, string>): OutputFile {
+  const entries = files.map(({ path, cluster, kind, about }, i): IndexEntry => ({
+    path,
+    cluster,
+    kind,
+    order: i + 1,
+    sha256: digests.get(path) ?? '',
+    about,
+  }));
   const content = `${JSON.stringify({ madeBy: MADE_BY, files: entries }, null, 2)}\n`;
-  return { path: 'index.json', content, kind: 'doc', about: 'every file, its kind and its place in the order' };
+  return { path: 'index.json', content, kind: 'doc', about: 'every file, its kind, its place in the order and its SHA-256' };
 }

@@ -228,7 +228,8 @@ export function expectSameReadings(
 
 function readText(file: OutputFile): unknown {
   if (/\.ya?ml$/.test(file.path)) return [file.path, ...(['1.1', '1.2'] as const).map(version => readYaml(file.content, version))];
-  if (file.path === 'index.json') return [file.path, JSON.parse(file.content) as unknown];
+  if (file.path === 'index.json')
+    return [file.path, JSON.parse(file.content, (key, value: unknown) => (key === 'sha256' ? 'a digest' : value)) as unknown];
   return [file.path, file.kind === 'doc' ? file.content.split('\n').length : 'below'];
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { MeshCaConfig } from '../src/config/config';
@@ -22,10 +23,11 @@ test('adding a cluster changes no byte of another cluster’s files', () => {
   for (const file of own) expect(after.get(file.path)).toStrictEqual(file);
 });
 
-test('index.json lists every other file in its order', () => {
+test('index.json lists every other file in its order, with its SHA-256', () => {
   const files = synthesize(planMeshCa(base));
   const { files: listed } = JSON.parse(files.at(-1)!.content) as { files: unknown[] };
-  expect(listed).toStrictEqual(files.slice(0, -1).map(({ content: _content, ...rest }, i) => ({ ...rest, order: i + 1 })));
+  const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+  expect(listed).toStrictEqual(files.slice(0, -1).map(({ content, ...rest }, i) => ({ ...rest, order: i + 1, sha256: sha256(content) })));
   expect(files.map(file => file.path)).toStrictEqual([
     'README.md',
     'root/setup.sh',

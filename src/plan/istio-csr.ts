@@ -203,6 +203,17 @@ function knownIn(fact: ValueFacts | undefined, version: string): boolean {
   return fact.lastSeen === undefined || compareVersions(version, fact.lastSeen) <= 0;
 }
 
+/** Whether a version of the chart has a value. */
+export const isOfChart = (key: string, chartVersion: string): boolean => knownIn(facts[key], chartVersion);
+
+/** The chart's own value of a key, as of a version of the chart; nothing where it has none. */
+export function defaultOf(key: string, chartVersion: string): unknown {
+  if (!isOfChart(key, chartVersion)) return undefined;
+  return Object.entries(facts[key]?.default ?? {})
+    .filter(([since]) => compareVersions(since, chartVersion) <= 0)
+    .at(-1)?.[1];
+}
+
 const firstDefault = (key: string): unknown => Object.values(facts[key]?.default ?? {})[0];
 
 /** The paths of the values that are no objects with keys. */

@@ -1,22 +1,12 @@
 import { MADE_BY } from '../output';
 import { AuthPlan } from '../plan/auth';
 import { CHART, IstioCsrPlan } from '../plan/istio-csr';
+import { istioCsrFlags, istioCsrImage } from '../plan/istio-csr-flags';
 import { IstioPlan } from '../plan/istio';
 import { ClusterPlan } from '../plan/plan';
 import { bundleTarget } from '../plan/root-ca';
 import { comment, constants, NEEDS_BASH } from './bash';
 import runtime from './runtime.json';
-
-/** istio-csr's flags, and the Helm value that the chart writes each one from. */
-const flags = {
-  '--cluster-id': 'app.server.clusterID',
-  '--trust-domain': 'app.tls.trustDomain',
-  '--issuer-name': 'app.certmanager.issuer.name',
-  '--issuer-kind': 'app.certmanager.issuer.kind',
-  '--certificate-namespace': 'app.certmanager.namespace',
-  '--root-ca-file': 'app.tls.rootCAFile',
-  '--serving-certificate-dns-names': 'app.tls.certificateDNSNames',
-} as const;
 
 /** The script that compares a running cluster with the plan. It reads, and changes nothing. */
 export function verifyScript(cluster: ClusterPlan): string {
@@ -44,7 +34,8 @@ export function verifyScript(cluster: ClusterPlan): string {
     csr: CHART,
     csr_release: istioCsr.release,
     csr_namespace: istioCsr.namespace,
-    csr_args: JSON.stringify(argumentsOf(istioCsr.values)),
+    csr_args: JSON.stringify(istioCsrFlags(istioCsr)),
+    csr_image: istioCsrImage(istioCsr),
     ...rootConstants(istioCsr),
     istio_namespace: istio.namespace,
     istiod_names: istioCsr.istiodCertificate.dnsNames.join(' '),
@@ -111,16 +102,6 @@ function rootConstants({ rootFile, rootCa }: IstioCsrPlan): Record<string, strin
     bundle_target: isBundle ? JSON.stringify(bundleTarget(rootCa)) : '',
     bundle_todo: isBundle ? `${delivered ? 'run setup.sh' : apply}, then look at the log of trust-manager` : '',
   };
-}
-
-/** What each flag must be; a flag that this version of the chart does not write is left out. */
-function argumentsOf(values: Readonly<Record<string, unknown>>): Record<string, string[]> {
-  return Object.fromEntries(
-    Object.entries(flags).flatMap(([flag, key]) => {
-      const value = values[key];
-      return value === undefined ? [] : [[flag, [value].flat().map(String)]];
-    }),
-  );
 }
 
 /** Whether the setup script hands the cluster's keys over. */

@@ -39,6 +39,40 @@ const deviations: readonly (readonly [change: Change, line: string])[] = [
     csrArgs('--cluster-id=cluster-1', '--cluster-id=c'),
     'istio-csr arguments: --cluster-id is "c", the plan says "cluster-1" (helm upgrade',
   ],
+  ...(
+    [
+      ['--ca-trusted-node-accounts=evil/ztunnel', '--ca-trusted-node-accounts is "evil/ztunnel", the plan says not set ('],
+      ['--kubeconfig=/tmp/x', '--kubeconfig is "/tmp/x", and the plan does not set it ('],
+      ['-v', '-v is not set, and the plan does not set it ('],
+      ['--serving-tls-min-version=VersionTLS10', '--serving-tls-min-version is "VersionTLS10", and the plan does not set it ('],
+    ] as const
+  ).map(([arg, line]): [Change, string] => [
+    { facts: { csrArgs: [...goodFacts(plan, mesh).csrArgs, arg] } },
+    `istio-csr arguments: ${line}`,
+  ]),
+  ...(
+    [
+      ['-name=', '-name=evil', '--runtime-issuance-config-map-name is "evil", the plan says not set ('],
+      [
+        '-map-namespace=cert-manager',
+        '-map-namespace=evil',
+        '--runtime-issuance-config-map-namespace is "evil", the plan says "cert-manager" (',
+      ],
+      ['authenticator=false', 'authenticator=true', '--enable-client-cert-authenticator is "true", the plan says "false" ('],
+      [
+        '--max-client-certificate-duration=1h',
+        '--max-client-certificate-duration=9000h',
+        '--max-client-certificate-duration is "9000h", the plan',
+      ],
+    ] as const
+  ).map(([from, to, line]): [Change, string] => [
+    { facts: { csrArgs: goodFacts(plan, mesh).csrArgs.map(arg => (arg.endsWith(from) ? arg.replace(from, to) : arg)) } },
+    `istio-csr arguments: ${line}`,
+  ]),
+  [
+    { facts: { csrImage: 'quay.io/evil/cert-manager-istio-csr:v0.17.0' } },
+    'istio-csr arguments: the image is "quay.io/evil/cert-manager-istio-csr:v0.17.0", the plan says "quay.io/jetstack/cert-manager-istio-csr:v0.17.0" (',
+  ],
   [csrArgs('=cluster.local', '=td'), 'istio-csr arguments: --trust-domain is "td", the plan says "cluster.local" ('],
   [csrArgs('=vault-issuer', '=istio-ca'), 'istio-csr arguments: --issuer-name is "istio-ca", the plan says "vault-issuer" ('],
   [csrArgs('=istio-system', '=x'), 'istio-csr arguments: --certificate-namespace is "x", the plan says "istio-system" ('],

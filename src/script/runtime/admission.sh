@@ -14,6 +14,7 @@ check_admission_policies() {
       what=policy question='.spec.failurePolicy == "Fail"'
       if [[ $kind == validatingadmissionpolicybindings ]]; then
         what=binding
+        # shellcheck disable=SC2016 # jq expands it
         question='.spec.policyName == $ARGS.named.name and (.spec.validationActions // [] | any(. == "Deny")) and .spec.matchResources == null and .spec.paramRef == null'
       fi
       rc=0
