@@ -1,6 +1,7 @@
 import { ApiObject } from 'cdk8s';
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
+import { what } from '../config/words';
 import { bundleTarget, refuseRootName, RootCarrier } from '../plan/root-ca';
 import { Checks, checkProps, maybe, text, word } from './check';
 import { keyRef, name, namespace, namespaceOf, withoutNamespace } from './common-checks';
@@ -125,7 +126,7 @@ function refuseSources({ certificate, source, carrier }: { readonly [key in 'cer
   }
   if (source !== undefined && carrier !== 'bundle') {
     throw new Error(
-      `'source' is of carrier "bundle" alone, write carrier: "bundle", or 'certificate' in its place, got ${JSON.stringify(carrier)}`,
+      `'carrier' must be "bundle" where 'source' is there, or write 'certificate' in place of 'source', got ${what(carrier)}`,
     );
   }
 }

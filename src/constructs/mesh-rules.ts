@@ -54,16 +54,19 @@ export interface MeshRulesProps {
   readonly namespace?: string;
 }
 
+/** Text of one or more lines that is not blank. */
+const TEXT = /^(?=[^]*\S)[^\0-\x08\x0b\x0c\x0e-\x1f\x7f]+$/;
+
 const CHECKS: Checks<MeshRulesProps> = {
   cluster: text('clusterId'),
   alerts: list(
     object<MeshAlert>({
       name: matching(/^[A-Za-z_:][A-Za-z0-9_:]*$/, 'the name of an alert', 'MeshRootExpiring'),
-      expr: matching(/\S/, 'an expression of PromQL', 'up == 0'),
+      expr: matching(TEXT, 'an expression of PromQL', 'up == 0'),
       for: matching(/^([0-9]+(ms|[smhdwy]))+$/, "a duration in Prometheus' words", '5m'),
       severity: word('critical', 'warning'),
-      summary: matching(/\S/, 'text', 'the root expires soon'),
-      runbook: matching(/\S/, 'text', 'rotate the root'),
+      summary: matching(TEXT, 'text', 'the root expires soon'),
+      runbook: matching(TEXT, 'text', 'rotate the root'),
     }),
     1,
   ),

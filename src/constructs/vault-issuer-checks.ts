@@ -5,7 +5,7 @@ import type { VaultAppRoleAuth, VaultAwsAuth, VaultClientCertificateAuth, VaultI
 
 const roleName = matching(/^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9_])?$/, 'the name of a role', 'cert-manager');
 const loginMount = matching(
-  /^\/v1\/auth\/[^/\s][^\s]*[^/\s]$|^\/v1\/auth\/[^/\s]$/,
+  /^\/v1\/auth\/[^/\s\p{C}][^\s\p{C}]*[^/\s\p{C}]$|^\/v1\/auth\/[^/\s\p{C}]$/u,
   'the mount of an auth method with "/v1/auth/"',
   '/v1/auth/jwt-cluster-1',
 );
@@ -13,19 +13,25 @@ const loginMount = matching(
 /** Checks of `VaultIssuerProps`. */
 export const VAULT_ISSUER_CHECKS: Checks<VaultIssuerProps> = {
   server: text('url'),
-  path: matching(/^[^/\s][^\s]*\/sign\/[^/\s]+$/, 'the sign endpoint of a PKI role', 'istioca/sign/cluster-local'),
+  path: matching(/^[^/\s\p{C}][^\s\p{C}]*\/sign\/[^/\s\p{C}]+$/u, 'the sign endpoint of a PKI role', 'istioca/sign/cluster-local'),
   auth: exactlyOne(
     {
       kubernetes: object<VaultServiceAccountAuth>({ mountPath: loginMount, role: roleName, serviceAccountRef: nameRef }),
       appRole: object<VaultAppRoleAuth>({
         roleId: text('roleId'),
         secretRef: keyRef,
-        path: maybe(matching(/^(?!(v1\/)?auth\/)[^/\s]([^\s]*[^/\s])?$/, 'the mount of the AppRole alone, without "auth/"', 'approle')),
+        path: maybe(
+          matching(
+            /^(?!(v1\/)?auth\/)[^/\s\p{C}]([^\s\p{C}]*[^/\s\p{C}])?$/u,
+            'the mount of the AppRole alone, without "auth/"',
+            'approle',
+          ),
+        ),
       }),
       clientCertificate: object<VaultClientCertificateAuth>({ mountPath: loginMount, name: roleName, secretName: name }),
       aws: object<VaultAwsAuth>({
         mountPath: matching(
-          /^auth\/[^/\s]([^\s]*[^/\s])?$/,
+          /^auth\/[^/\s\p{C}]([^\s\p{C}]*[^/\s\p{C}])?$/u,
           'the mount of an auth method with "auth/" and without "/v1/", which cert-manager adds',
           'auth/aws-cluster-1',
         ),
