@@ -38,6 +38,7 @@ test('index.json lists every other file in its order', () => {
     'one/sample/sample.yaml',
     'one/verify.sh',
     'one/emergency.sh',
+    'one/emergency.md',
     'one/adopt.md',
     'one/adopt.sh',
     'one/adopt-undo.sh',

@@ -132,4 +132,4 @@ test('of several CAs the one that is named is revoked, never the default by itse
   const { issuer_id: id } = await get('istioca-cluster-1/issuer/cluster-1-g2');
   expect(await revoke(first, '--issuer', String(id))).toMatchObject({ code: 0, stderr: '' });
   expect(await issuers()).toEqual({ 'cluster-1-g1': true, 'cluster-1-g2': true });
-});
+}, 600_000);
