@@ -40,6 +40,7 @@ test('index.json lists every other file in its order, with its SHA-256', () => {
     'one/sample/sample.yaml',
     'one/verify.sh',
     'one/emergency.sh',
+    'one/emergency.md',
     'one/audit.md',
     'one/adopt.md',
     'one/adopt.sh',

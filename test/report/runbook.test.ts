@@ -396,9 +396,15 @@ describe('the way in', () => {
   });
 
   const ends = 'and with it every renewal in the mesh';
+  const bound =
+    'The login is bound to the UID of the service account: after the account was deleted and applied again, by a GitOps tool for example, cert-manager cannot log in until setup.sh has run';
   test.each<[way: keyof typeof ways, says: string, again: boolean]>([
-    ['jwt', "There is no secret that ends. When the cluster's key for tokens of service accounts is to change, have the API server", true],
-    ['jwt, the keys fetched by Vault', "There is no secret that ends, and Vault fetches the cluster's keys by itself.\n", false],
+    [
+      'jwt',
+      `There is no secret that ends. ${bound}. When the cluster's key for tokens of service accounts is to change, have the API server`,
+      true,
+    ],
+    ['jwt, the keys fetched by Vault', `There is no secret that ends, and Vault fetches the cluster's keys by itself. ${bound}:\n`, true],
     ['kubernetes', 'There is no secret that ends: Vault asks the API server with its own service account.\n', false],
     [
       'kubernetes, Vault outside',
