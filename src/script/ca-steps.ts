@@ -182,7 +182,9 @@ function offlineSteps(id: string, ca: CaPlan, root: RootPlan): Step[] {
     {
       id: `${id}/request`,
       title: `Make the key of ${mount}, and write what the offline root has to sign beside the config`,
-      why: ['internal: the key never leaves Vault. The request beside the config names it, so each run finds the same key until it is signed.'],
+      why: [
+        'internal: the key never leaves Vault. The request beside the config names it, so each run finds the same key until it is signed.',
+      ],
       fields: requestFields(ca),
       unless: ['requested', mount],
       run: [['write_request', mount]],

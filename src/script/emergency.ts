@@ -38,6 +38,8 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
   const undo = undoSteps(clusterSteps(cluster));
   const at = (path: string) => undo.filter(({ unless: [word, found] = [] }) => word === 'gone' && found === path);
   const token = longestToken(auth);
+  // who else can log in is named.
+  const seesOthers = ({ needs, ...step }: Step): Step => ({ ...step, needs: { ...needs, look: { ...needs.look, ...seesLogins(auth) } } });
   return [
     {
       name: 'block-login',
@@ -47,7 +49,7 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
         'A request for a certificate stays pending meanwhile: cert-manager tries a failed login again.',
       ],
       next: `closed. To open it again: ${setup}. A token of a login before this lives for up to ${token} and gets its rights back then: wait that long where one may be stolen`,
-      steps: [...at(auth.path).map(step => ({ ...step, needs: { ...step.needs, look: { ...step.needs.look, ...seesLogins(auth) } } })), ...at(policyPath(policy))],
+      steps: [...at(auth.path).map(seesOthers), ...at(policyPath(policy))],
     },
     {
       name: 'block-role',

@@ -50,14 +50,12 @@ export const plannedMounts = ({ policyCas, clusters }: Pick<MeshCaPlan, 'policyC
 /** What sees which CAs the planned mounts have signed. */
 function seesSigned({ root, ...plan }: Pick<MeshCaPlan, 'root' | 'policyCas' | 'clusters'>): Capabilities {
   const mounts = [...(root.mount === undefined ? [] : [root.mount]), ...plannedMounts(plan)];
-  const paths = mounts.map(
-    (mount): Capabilities => ({
-      [`${mount}/certs`]: ['list'],
-      [`${mount}/cert/+`]: ['read'],
-      [`${mount}/issuers`]: ['list'],
-      [`${mount}/issuer/+`]: ['read'],
-    }),
-  );
+  const paths = mounts.map((mount): Capabilities => ({
+    [`${mount}/certs`]: ['list'],
+    [`${mount}/cert/+`]: ['read'],
+    [`${mount}/issuers`]: ['list'],
+    [`${mount}/issuer/+`]: ['read'],
+  }));
   return paths.reduce((all, one) => ({ ...all, ...one }), { 'sys/mounts': ['read'] });
 }
 
