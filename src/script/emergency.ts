@@ -8,7 +8,7 @@ import { closingLines, closings } from './closings';
 import { tokenPolicy } from './policy-text';
 import { loginConstants, seesLogins } from './auth-steps';
 import { reaches, rootPlace, script } from './setup';
-import { Capabilities, Step } from './step';
+import { Step } from './step';
 
 /** One thing that emergency.sh closes. */
 export interface Emergency {
@@ -39,6 +39,8 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
   const setup = `bash dist/${name}/setup.sh`;
   const closed = closings(cluster);
   const token = longestToken(auth);
+  // who else can log in is named.
+  const seesOthers = ({ needs, ...step }: Step): Step => ({ ...step, needs: { ...needs, look: { ...needs.look, ...seesLogins(auth) } } });
   return [
     {
       name: 'block-login',
@@ -49,7 +51,7 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
         notUndone,
       ],
       next: `closed. ${newLogin(cluster)}To open it again: ${setup} --reopen. A token of a login before this lives for up to ${token} and gets its rights back then: wait that long where one may be stolen`,
-      steps: [...closed['block-login'].map(step => looking(step, seesLogins(auth))), recordStep(mount, 'block-login')],
+      steps: [...closed['block-login'].map(seesOthers), recordStep(mount, 'block-login')],
     },
     {
       name: 'block-role',
@@ -85,11 +87,6 @@ function newLogin({ name, context, auth }: ClusterPlan): string {
   const remove = words(['kubectl', '--context', context, 'delete', 'serviceaccount', account, '-n', namespace]);
   const apply = words(['kubectl', '--context', context, 'apply', '-f', `dist/${name}/manifests/0-access`]);
   return `A stolen token of the service account can be valid for a year: before you open it again, make the account anew, and setup.sh binds the login to the new one: ${remove} && ${apply}. `;
-}
-
-/** A step that looks at more than it closes. */
-function looking({ needs, ...step }: Step, more: Capabilities): Step {
-  return { ...step, needs: { ...needs, look: { ...needs.look, ...more } } };
 }
 
 /** The step that records what a command has closed, after it has closed it. */

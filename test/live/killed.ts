@@ -57,6 +57,9 @@ export async function makeKillers(real: Vault, { writes = false } = {}): Promise
 const SAME = [
   's/-(whole|killed)\\b/-WORLD/g',
   's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z/TIME/g',
+  // the name of a new key, where a stopped run has taken the planned one.
+  's/"(mesh-ca(-[0-9]+)?)-[0-9a-f]{8}"/"\\1"/g',
+  's/retired[.][0-9A-F]{16}/retired.ID/g',
   's/-----BEGIN [A-Z ]+-----[^-]*-----END [A-Z ]+-----/PEM/g',
   // a token of a service account, and what a Secret holds.
   's/eyJ[A-Za-z0-9_.-]+/TOKEN/g',
@@ -227,7 +230,13 @@ export async function killCluster(name: 'recommended' | 'guide'): Promise<void> 
   mkdirSync(join(rootWorld.folder, 'root'));
   const { cert, key } = await makeRoot(join(rootWorld.folder, 'root'), `Root of ${name}`);
   const root = { ...configs[name].root, mount: `pki-${name}` };
-  const at = (n: string) => makeWorld({ ...configOf(configs[name], `${name}-${n}`), root }, vault, [kube]);
+  const pem = readFileSync(cert, 'utf8');
+  const at = async (n: string) => {
+    const world = await makeWorld({ ...configOf(configs[name], `${name}-${n}`), root }, vault, [kube]);
+    // as root/setup.sh has written it.
+    if (n !== 'root') writeFileSync(join(world.folder, 'root.pem'), pem);
+    return world;
+  };
   ok(await (await at('root')).script('root', ['--root-cert', cert, '--root-key', key]));
   const keysOf = async (n: string) => dataOf((await vault.request('LIST', `istioca-${name}-${n}/keys`)).body).keys as string[];
 
@@ -252,6 +261,6 @@ export async function killCluster(name: 'recommended' | 'guide'): Promise<void> 
       return { trials: /\d+ trials passed/.exec(stdout)?.[0] ?? 'no trial', ...(await outcome(vault, world)) };
     },
   });
-  // a key that stays in Vault has a name, by which the next run finds it; one that is handed out is handed out once.
-  expect(orphans > 0).toBe(name === 'guide');
+  // nothing in Vault proves who made a key, so each run makes its own, and names what a stopped one has left.
+  expect(orphans).toBeGreaterThan(0);
 }

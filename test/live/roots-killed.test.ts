@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { buildPrograms, ok, startVaultDev, type Vault } from './harness';
 import { killedEverywhere, makeKillers } from './killed';
 import { configOf, listed, offlineRoot, signAsTold } from './roots';
-import { dataOf, makeWorld } from './world';
+import { dataOf, makeWorld, type World } from './world';
 
 let vault: Vault;
 let killers: string;
@@ -15,7 +15,7 @@ beforeAll(async () => {
 }, 45 * 60_000);
 afterAll(() => vault.stop());
 
-test('an offline root signs one key, and the end is the same, wherever the script was killed and run again', async () => {
+test('an offline root signs one key, the end is the same, and a key that a stopped run left is named, wherever the script was killed and run again', async () => {
   const root = await offlineRoot();
   const at = (name: string) =>
     makeWorld(
@@ -26,16 +26,19 @@ test('an offline root signs one key, and the end is the same, wherever the scrip
       vault,
       [],
     );
-  /** What must be the same: one key, one chain, the planned CA as default. */
-  const outcome = async (name: string) => {
+  /** What must be the same: one CA with one key, one chain, the planned CA as default; a stopped run's key is named. */
+  const outcome = async (name: string, world: World) => {
     const { certificate, key_id: key } = dataOf((await vault.request('GET', `pki-${name}/issuer/default`)).body);
+    const keys = await listed(vault, `pki-${name}/keys`);
+    const { stdout } = await world.script('root', ['--check']);
+    for (const id of keys.filter(one => one !== key)) expect(stdout).toContain(`to remove it: vault delete pki-${name}/key/${id}`);
     return {
       subject: new X509Certificate(String(certificate)).subject,
-      keys: (await listed(vault, `pki-${name}/keys`)).map(id => id === key),
+      keys: keys.filter(id => id === key).length,
       issuers: (await listed(vault, `pki-${name}/issuers`)).length,
     };
   };
-  const expected = { subject: 'CN=policy Mesh Policy CA', keys: [true], issuers: 2 };
+  const expected = { subject: 'CN=policy Mesh Policy CA', keys: 1, issuers: 2 };
 
   const asking = await killedEverywhere({
     what: 'offline root, asking',
@@ -47,7 +50,7 @@ test('an offline root signs one key, and the end is the same, wherever the scrip
     ended: async (world, { code, stdout, stderr }, name) => {
       expect([name, code, stderr]).toEqual([name, 4, '']);
       ok(await world.script('root', ['--signed', await signAsTold(world, stdout, root)]));
-      return outcome(`ask-${name}`);
+      return outcome(`ask-${name}`, world);
     },
   });
   expect(asking.left).toEqual(expected);
@@ -63,9 +66,9 @@ test('an offline root signs one key, and the end is the same, wherever the scrip
       return world;
     },
     script: (world, env) => world.script('root', ['--signed', signed[world.folder]!], env),
-    ended: async (_, { code, stderr }, name) => {
+    ended: async (world, { code, stderr }, name) => {
       expect([name, code, stderr]).toEqual([name, 0, '']);
-      return outcome(`take-${name}`);
+      return outcome(`take-${name}`, world);
     },
   });
   expect(taking.left).toEqual(expected);

@@ -47,6 +47,7 @@ async function look(vault: Vault) {
     // which root it is, is another test's.
     description: written
       .replace(/ ?root=[0-9A-F]{16} ?/, ' ')
+      .replaceAll(/ ?retired\.[0-9A-F]{16}=[^ \]]*/g, '')
       .replace('[ ', '[')
       .replace(/ \[?\]$|\s$/, ''),
     written,
@@ -259,14 +260,19 @@ test('a stopped rotation ends the same, killed after each of its calls and run a
     },
     ended: async (_, { code, stderr }, n) => {
       expect([n, code, stderr]).toEqual([n, 0, '']);
-      const { names, signs: by, roots, keys, description } = await look(vault);
+      const { issuers, names, signs: by, roots, keys, description } = await look(vault);
       expect([n, { names, signs: by, roots }]).toEqual([n, rotated]);
       expect([n, description]).toEqual([n, expect.stringMatching(/^cdk8s-mesh-ca: CA of cluster-1 \[cluster-1-g1\.until=20\S+\]$/)]);
       checked = await signs(`rotation, ended: ${n}`);
-      return keys.length;
+      // a run that was stopped after it had made the key leaves it, and the next one makes another.
+      expect(keys.length).toBeLessThanOrEqual(n === 'whole' ? 2 : 3);
+      return issuers.filter(({ key_id }) => keys.includes(key_id)).length;
     },
   });
   expect(rotation.left).toBe(2);
+  const { issuers, keys } = await look(vault);
+  // as setup.sh says of what a stopped run has left.
+  for (const key of keys) if (!issuers.some(one => one.key_id === key)) ok(await vault.vault(['delete', `${mount}/key/${key}`]));
   // the removal: whatever is gone already, the next run removes the rest, and the one that signs stays.
   // one former CA at a time, so that each removal has as many writes as the first.
   await letTimePass(vault);
@@ -276,7 +282,7 @@ test('a stopped rotation ends the same, killed after each of its calls and run a
     what: 'removal of the intermediate before',
     killers,
     least: 4,
-    alike: 's/-g[0-9]+/-gN/g',
+    alike: 's/-g[0-9]+/-gN/g; s/ ?retired[.]ID=[^] "]*//g',
     begin: async () => {
       change(world, config, vault, { generation: ++generation });
       ok(await world.script('cluster-1'));

@@ -6,6 +6,7 @@ const APPROVER = { project: 'live', test: 'test/live/approver-policy.test.ts' };
 const ROOTS = { project: 'live', test: 'test/live/rotate-root.test.ts', red: 'in three changes of the config' };
 const KILLED = { project: 'live', test: 'test/live/rotate-root-killed.test.ts', red: 'every certificate verifies all along' };
 const OTHERS = { project: 'live', test: 'test/live/setup-others.test.ts' };
+const BEFORE = { test: 'test/live/attacks/vault-writer-before-setup.test.ts', project: 'live' };
 const OFFLINE = { test: 'test/live/roots-offline.test.ts', project: 'live' };
 
 const SETTINGS = { project: 'live', test: 'test/live/settings.test.ts' };
@@ -785,8 +786,8 @@ export const mutations = [
   {
     name: 'aws: a login may be signed for another Vault',
     file: 'src/plan/aws.ts',
-    from: 'iam_server_id_header_value: vaultHeaderValue }',
-    to: "iam_server_id_header_value: '' }",
+    from: 'iam_server_id_header_value: vaultHeaderValue,',
+    to: "iam_server_id_header_value: '',",
     project: 'live',
     test: 'test/live/door-other.test.ts',
     red: 'an IAM role',
@@ -1074,22 +1075,44 @@ export const mutations = [
 
   // a stop in the middle
   {
-    name: 'stopped: a key that a killed run has left is not used',
+    name: 'planted: a key of the planned name is used',
     file: 'src/script/runtime/ca.sh',
-    from: '  get "$mount/key/$key_name" >/dev/null || rc=$?\n',
-    to: '  rc=1\n',
-    project: 'live',
-    test: 'test/live/setup-killed.test.ts',
-    red: 'the recommended cluster script ends the same',
+    from: '    key_name+=-$(openssl rand -hex 4)\n',
+    to: '    request_with_key "$key_name"\n    return 0\n',
+    ...BEFORE,
+    red: 'cannot become the key of the CA in a mount with a forged marker',
   },
   {
-    name: 'stopped: a key that a killed run has left is not used for what an offline root signs',
+    name: 'planted: a key is no reason to refuse a mount without our marker',
     file: 'src/script/runtime/ca.sh',
-    from: '  get "$mount/key/$key_name" >/dev/null || rc=$?\n',
-    to: '  rc=1\n',
-    ...OFFLINE,
-    test: 'test/live/roots-killed.test.ts',
-    red: 'wherever the script was killed and run again',
+    from: '  ((rc == 0)) || ! keys_of "$1/keys" || not_ours',
+    to: '  true || not_ours',
+    ...BEFORE,
+    red: 'a mount without our marker is refused before the first step',
+  },
+  {
+    name: 'planted: a root that nothing knows is accepted',
+    file: 'src/script/runtime/root.sh',
+    from: '[[ $mode == check ]] || die "$root_mount holds a root CA already',
+    to: '[[ $mode == check ]] || note "$root_mount holds a root CA already',
+    ...BEFORE,
+    red: 'cannot become the root',
+  },
+  {
+    name: 'planted: a login role is only a note',
+    file: 'src/script/runtime/logins.sh',
+    from: '      stray "role ${login_path%/*}/$role lets',
+    to: '      note "role ${login_path%/*}/$role lets',
+    ...BEFORE,
+    red: 'a login role that was added later cannot stay unnamed',
+  },
+  {
+    name: 'planted: a CA that the root signed is only a note',
+    file: 'src/script/runtime/signed.sh',
+    from: 'local print serial report=stray',
+    to: 'local print serial report=note',
+    ...BEFORE,
+    red: 'by the root for somebody else cannot stay unknown',
   },
   {
     name: 'stopped: a key that a killed run has left is not named',
@@ -1121,8 +1144,8 @@ export const mutations = [
   {
     name: 'stopped: the key of a CA that goes is recorded after it went',
     file: 'src/script/runtime/generation.sh',
-    from: '    record "$mount" "$name.key=${signer_keys[at]}"\n    vault delete "$mount/issuer/${signer_ids[at]}"',
-    to: '    vault delete "$mount/issuer/${signer_ids[at]}"\n    record "$mount" "$name.key=${signer_keys[at]}"',
+    from: '    record "$mount" "$name.key=${signer_keys[at]}" "retired.$retired=$name"\n    vault delete "$mount/issuer/${signer_ids[at]}"',
+    to: '    vault delete "$mount/issuer/${signer_ids[at]}"\n    record "$mount" "$name.key=${signer_keys[at]}" "retired.$retired=$name"',
     ...KILLED,
   },
   {
@@ -1251,12 +1274,12 @@ export const mutations = [
     red: 'takes the right one after that',
   },
   {
-    name: 'offline: each run makes another key',
-    file: 'src/script/runtime/ca.sh',
-    from: '  get "$mount/key/$key_name" >/dev/null || rc=$?\n  case $rc in',
-    to: '  rc=1\n  key_name+=$RANDOM\n  case $rc in',
+    name: 'offline: a request of another key is handed out',
+    file: 'src/script/runtime/offline.sh',
+    from: '[[ $(public_key_of_request <"$(request_file)") ==',
+    to: '[[ true || $(public_key_of_request <"$(request_file)") ==',
     ...OFFLINE,
-    red: 'signs a policy CA by hand, and the cluster goes on from there',
+    red: 'fails if a request lies there that is not of the key that waits',
   },
   {
     name: 'offline: a request of another key is handed out',

@@ -353,13 +353,14 @@ need_retirable() {
 
 # retire_issuers: the issuer, then its key, unless another issuer has it; the key is recorded first, so that a stopped run is finished.
 retire_issuers() {
-  local name at
+  local name at retired
   forget_signers
   find_ca "$intermediate_mount"
   while IFS= read -r name; do
     issuer_named "$name"
     # by its fingerprint, so that root/setup.sh --check knows it as one that was planned.
-    record "$mount" "$name.key=${signer_keys[at]}" "retired.$(first_certificate <<<"${signer_certificates[at]}" | root_id)=$name"
+    retired=$(first_certificate <<<"${signer_certificates[at]}" | root_id)
+    record "$mount" "$name.key=${signer_keys[at]}" "retired.$retired=$name"
     vault delete "$mount/issuer/${signer_ids[at]}"
     say "      removed: the CA $name"
   done < <(retirable)

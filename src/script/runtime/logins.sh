@@ -20,6 +20,7 @@ shared_logins() {
   local file found=''
   local -a files
   read_each "${others[@]/#/$roles/}" || return 2
+  # shellcheck disable=SC2016 # it is jq's
   mapfile -t files < <(each_answer jq -r --arg policy "${policy_path##*/}" \
     'select(.data | (.token_policies // []) + (.policies // []) | index($policy)) | input_filename')
   for file in "${files[@]}"; do found+=${others[${file##*.}]}$'\n'; done

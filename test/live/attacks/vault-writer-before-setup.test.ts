@@ -117,7 +117,10 @@ describe('a key that was left', () => {
     ok(await world.script('key-reused'));
     const mount = 'istioca-key-reused';
     const key = { key_type: 'ec', key_bits: 256, issuer_name: 'key-reused-g1' };
-    const { certificate } = await post(`${mount}/issuers/generate/root/internal`, { common_name: 'key-reused Mesh Intermediate CA', ...key });
+    const { certificate } = await post(`${mount}/issuers/generate/root/internal`, {
+      common_name: 'key-reused Mesh Intermediate CA',
+      ...key,
+    });
     const later = await next(world, 'key-reused', { keyType: 'ec', keyBits: 256, generation: 2, reuseKey: true });
     await later.script('key-reused');
     // whether the run goes on or stops, no CA of the mesh has the key of the issuer that was left.
@@ -131,7 +134,11 @@ describe('a key that was left', () => {
 
   test.each(marks)('cannot become the key of a policy CA, %s', async (_, mark) => {
     const name = `key-policy-${mark}`;
-    const world = await victim(name, { policyCas: [{ name: 'policy', mount: `pki-policy-${mark}`, keyType: 'ec', keyBits: 256 }] }, { root: false });
+    const world = await victim(
+      name,
+      { policyCas: [{ name: 'policy', mount: `pki-policy-${mark}`, keyType: 'ec', keyBits: 256 }] },
+      { root: false },
+    );
     await plantMount(`pki-policy-${mark}`, mark);
     const theirs = await plantKey(`pki-policy-${mark}`, 'mesh-ca');
     const result = await world.script('root', rootFiles(await makeRoot(world.folder)));
@@ -196,9 +203,13 @@ describe('a root that was left', () => {
     const name = 'root-stopped';
     const world = await victim(name, { root: { source: 'generate', mount: `pki-${name}`, keyType: 'ec' } }, { root: false });
     const bin = tempDir('bin');
-    writeFileSync(join(bin, 'vault'), `#!/bin/bash\n"${vault.bin}" "$@"; rc=$?; [[ $* != *root/generate* ]] || kill -KILL 0; exit "$rc"\n`, {
-      mode: 0o755,
-    });
+    writeFileSync(
+      join(bin, 'vault'),
+      `#!/bin/bash\n"${vault.bin}" "$@"; rc=$?; [[ $* != *root/generate* ]] || kill -KILL 0; exit "$rc"\n`,
+      {
+        mode: 0o755,
+      },
+    );
     expect(await world.script('root', [], { PATH: `${bin}:${world.env.PATH ?? ''}` })).toMatchObject({ code: 137 });
     const { stderr } = await world.script('root');
     const [, command = ''] = /accept it: (vault read .*? >root\.pem); then/.exec(stderr) ?? [];
@@ -234,7 +245,13 @@ describe('what would sign or let somebody in later', () => {
   test.each([
     ['a login role in an auth mount without our marker', 'login-plain', 'plain', true, 'the auth mount auth/jwt-login-plain'],
     ['an auth mount without our marker', 'login-empty', 'plain', false, 'the auth mount auth/jwt-login-empty'],
-    ['a login role in an auth mount with a forged marker', 'login-forged', 'forged', true, 'the auth mount auth/jwt-login-forged, with its role theirs'],
+    [
+      'a login role in an auth mount with a forged marker',
+      'login-forged',
+      'forged',
+      true,
+      'the auth mount auth/jwt-login-forged, with its role theirs',
+    ],
   ] as const)('%s cannot be taken silently', async (_, name, mark, hasRole, message) => {
     const world = await victim(name);
     await plantLogins(`jwt-${name}`, 'jwt', mark);
@@ -325,7 +342,21 @@ describe('a CA that was signed', () => {
     expect(checked).toMatchObject({ code: 0, stderr: '' });
     const folder = tempDir('attacker');
     const csr = join(folder, 'csr');
-    ok(await run('openssl', ['req', '-new', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=Theirs', '-keyout', join(folder, 'key'), '-out', csr]));
+    ok(
+      await run('openssl', [
+        'req',
+        '-new',
+        '-newkey',
+        'rsa:2048',
+        '-nodes',
+        '-subj',
+        '/CN=Theirs',
+        '-keyout',
+        join(folder, 'key'),
+        '-out',
+        csr,
+      ]),
+    );
     const { certificate } = await post(`pki-${name}/root/sign-intermediate`, {
       csr: readFileSync(csr, 'utf8'),
       common_name: 'Theirs',
