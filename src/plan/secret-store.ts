@@ -30,11 +30,7 @@ export interface StorePlan {
 }
 
 /** Decides the operator's login: it may do what the rules say, and nothing else. */
-export function planStore(
-  { name: cluster, secret: { store = {} } = {} }: Settings,
-  namespace: string,
-  rules: Rules,
-): StorePlan {
+export function planStore({ name: cluster, secret: { store = {} } = {} }: Settings, namespace: string, rules: Rules): StorePlan {
   const { auth = 'kubernetes', serviceAccount = 'external-secrets-vault' } = store;
   const { mount = auth, role = `external-secrets-${cluster}` } = store;
   // since Vault 1.21 a role must name one.

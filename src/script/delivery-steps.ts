@@ -72,7 +72,11 @@ function storeSteps({ mount, path, role, policy, fields, serviceAccount }: Store
     {
       id: 'store/policy',
       title: `Write the policy ${policy.name}, for the External Secrets operator`,
-      why: [`It may ${Object.values(policy.rules).flatMap(({ capabilities }) => capabilities).join(' and ')} what it carries, and nothing else.`],
+      why: [
+        `It may ${Object.values(policy.rules)
+          .flatMap(({ capabilities }) => capabilities)
+          .join(' and ')} what it carries, and nothing else.`,
+      ],
       ...fieldsAt(`sys/policies/acl/${policy.name}`, { policy: policyText(policy.rules) }),
       undo: removes(`sys/policies/acl/${policy.name}`, `the policy ${policy.name}`),
     },

@@ -84,7 +84,11 @@ export const markedAs = ({ name }: Pick<ClusterPlan, 'name'>) => `CA of ${name}`
 export function roleFields({ name, role, intermediate }: ClusterPlan): Pick<Step, 'fields' | 'unless' | 'run' | 'needs'> {
   const { needs, ...step } = fieldsAt(role.path, { ...role.fields });
   const tune = { [`sys/mounts/${intermediate.mount}/tune`]: ['create', 'update'] } as const;
-  return { ...step, run: [['note_longer_leaves'], ['write_role', role.path]], needs: { ...needs, act: { ...needs.act, ...tune }, sends: { ...needs.sends, ...records(intermediate.mount, markedAs({ name })) } } };
+  return {
+    ...step,
+    run: [['note_longer_leaves'], ['write_role', role.path]],
+    needs: { ...needs, act: { ...needs.act, ...tune }, sends: { ...needs.sends, ...records(intermediate.mount, markedAs({ name })) } },
+  };
 }
 
 /** What the runtime has to know of them. */

@@ -10,9 +10,14 @@ export function policyText(rules: Rules): string {
       const head = `path ${JSON.stringify(path)} {`;
       const allowed = `capabilities = ${JSON.stringify(capabilities)}`;
       if (parameters === undefined) return `${head} ${allowed} }`;
-      return [head, `  ${allowed}`, '  allowed_parameters = {', ...parameters.map(name => `    ${JSON.stringify(name)} = []`), '  }', '}'].join(
-        '\n',
-      );
+      return [
+        head,
+        `  ${allowed}`,
+        '  allowed_parameters = {',
+        ...parameters.map(name => `    ${JSON.stringify(name)} = []`),
+        '  }',
+        '}',
+      ].join('\n');
     })
     .join('\n');
 }

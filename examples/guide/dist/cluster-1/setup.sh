@@ -311,7 +311,7 @@ steps() {
   run refuses localhost DNS:localhost 'name localhost not allowed'
   run refuses 'a wildcard' 'DNS:*.cert-manager-istio-csr.cert-manager.svc' 'name [*][.]cert-manager-istio-csr[.]cert-manager[.]svc not allowed'
   run refuses 'a foreign common name' CN=mesh-ca-trial.default.svc,DNS:istiod.istio-system.svc,URI:spiffe://cluster.local/ns/istio-system/sa/istiod-service-account 'name mesh-ca-trial[.]default[.]svc not allowed'
-  run denies 'an end of its own choice (not_after)' URI:spiffe://cluster.local/ns/mesh-ca-trial/sa/default not_after=9999-12-31T23:59:59Z
+  run denies 'an end of its own choice (not_after)' URI:spiffe://cluster.local/ns/mesh-ca-trial/sa/default
   run trial_end
 }
 
@@ -958,7 +958,7 @@ print_policy() {
       | {path: .key, capabilities: .value, sends: ($step.value.sends // {})[.key], step: $step.key, when: $when, ca: ($step.value.ca == true)};
     [to_entries[] | rights("look", "act")] as $all
     # what every request to a path has is required; not where the path is read, since Vault would require it there too.
-    | ($all | group_by(.path) | map(select(all(.[]; (.capabilities | index("read") | not) and (writes | not) or .sends != null))
+    | ($all | group_by(.path) | map(select(all(.[]; (.capabilities | index("read") | not) and ((writes | not) or .sends != null)))
       | {key: .[0].path, value: ([.[] | select(writes) | .sends[] | keys] | if . == [] then [] else .[1:] as $rest | .[0] | map(select(. as $name | all($rest[]; index($name)))) end)})
       | from_entries) as $required
     | ($only == "" or $repair != "") as $every
@@ -2526,10 +2526,10 @@ sign_at() {
   fi
   openssl req -new -key "$work/trial.key" -subj "/${cn:+CN=$cn}" -addext "subjectAltName=$names" -out "$work/trial.csr" 2>/dev/null
   "$@" write -format=json "$path" common_name="$cn" alt_names="$(of_kind DNS "$names")" ip_sans="$(of_kind IP "$names")" \
-    uri_sans="$(of_kind URI "$names")" ttl="$trial_ttl" exclude_cn_from_sans=true csr=@"$work/trial.csr" "${also[@]}" 2>"$work/error"
+    uri_sans="$(of_kind URI "$names")" "$lifetime" exclude_cn_from_sans=true csr=@"$work/trial.csr" 2>"$work/error"
 }
-# what the trial sends beside that: words PARAMETER=VALUE.
-also=()
+# for how long, as PARAMETER=VALUE.
+lifetime=ttl=$trial_ttl
 
 # of_kind KIND NAMES: prints those of this kind, e.g. of DNS.
 of_kind() {
@@ -2585,15 +2585,15 @@ refuses() {
   fi
 }
 
-# denies WHAT NAMES PARAMETER=VALUE: with this parameter it has to be refused, by the policy of the login: the role would sign the names.
+# denies WHAT NAMES: with an end an hour later than the role allows it has to be refused, by the policy of the login: Vault's role allows it.
 denies() {
-  local what=$1 names=$2
-  local -a also=("$3")
+  local what=$1 names=$2 lifetime
+  lifetime=not_after=$(jq -nr --argjson seconds "$leaf_seconds" 'now + $seconds + 3600 | floor | todateiso8601')
   [[ -n $trial_token ]] || return 0
   if sign "$names" >/dev/null; then
-    die "trial: signed with $what ($3), so a certificate can be valid for longer than the role allows: the login has another policy besides the planned one, take it away"
+    die "trial: Vault signs $what, so a certificate can be valid for longer than the role allows: the login has another policy besides the planned one, take it away"
   fi
-  grep -F 'permission denied' "$work/error" >/dev/null || die "trial: $what ($3) was refused, but not by the policy: $(last_error)"
+  grep -F 'permission denied' "$work/error" >/dev/null || die "trial: $what was refused, but not by the policy: $(last_error)"
   trial_done=$((trial_done + 1))
   say "      refused, as it must be: $what"
 }

@@ -689,7 +689,7 @@ print_policy() {
       | {path: .key, capabilities: .value, sends: ($step.value.sends // {})[.key], step: $step.key, when: $when, ca: ($step.value.ca == true)};
     [to_entries[] | rights("look", "act")] as $all
     # what every request to a path has is required; not where the path is read, since Vault would require it there too.
-    | ($all | group_by(.path) | map(select(all(.[]; (.capabilities | index("read") | not) and (writes | not) or .sends != null))
+    | ($all | group_by(.path) | map(select(all(.[]; (.capabilities | index("read") | not) and ((writes | not) or .sends != null)))
       | {key: .[0].path, value: ([.[] | select(writes) | .sends[] | keys] | if . == [] then [] else .[1:] as $rest | .[0] | map(select(. as $name | all($rest[]; index($name)))) end)})
       | from_entries) as $required
     | ($only == "" or $repair != "") as $every
