@@ -360,7 +360,8 @@ describe('the way in', () => {
       ['kubectl --context cluster-1 apply -f dist/cluster-1/manifests/0-access'],
       [
         `${setup} --print-policy | vault policy write mesh-ca-setup-cluster-1 -`,
-        'vault token create -policy=mesh-ca-setup-cluster-1 -ttl=1h',
+        'bash dist/cluster-1/setup.sh --print-policy --ca | vault policy write mesh-ca-setup-cluster-1-ca -',
+        'vault token create -type=batch -policy=mesh-ca-setup-cluster-1 -policy=mesh-ca-setup-cluster-1-ca -ttl=1h',
       ],
       [`${setup} --plan`, setup],
     ]);
@@ -385,7 +386,8 @@ describe('the way in', () => {
     expect(fences(text, 'sh').map(fence => fence.trim().split('\n'))).toEqual([
       [
         `${setup} --print-policy | vault policy write mesh-ca-setup-cluster-1 -`,
-        'vault token create -policy=mesh-ca-setup-cluster-1 -ttl=1h',
+        'bash dist/cluster-1/setup.sh --print-policy --ca | vault policy write mesh-ca-setup-cluster-1-ca -',
+        'vault token create -type=batch -policy=mesh-ca-setup-cluster-1 -policy=mesh-ca-setup-cluster-1-ca -ttl=1h',
       ],
       [`${setup} --plan`, setup],
       ...after,
