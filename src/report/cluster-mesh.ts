@@ -4,7 +4,7 @@ import { TRUST_MANAGER } from '../plan/root-ca';
 import { words } from '../script/bash';
 import { code, command, fingerprints, output, shell, table, withShellText } from './markdown';
 import { rotation } from './rotation';
-import { ClusterContext, dataAt } from './parts';
+import { ClusterContext, dataAt, repairLines } from './parts';
 import { ADMISSION_FILE, csrNetwork } from './optional';
 import { secretRenewal } from './secret-delivery';
 import { renewalOf } from './way-in';
@@ -137,7 +137,7 @@ export function later(context: ClusterContext): string[] {
     '## Later',
     '',
     ...renewal,
-    ...(again ? shell(words(['bash', at('setup.sh')])) : []),
+    ...(again === undefined ? [] : again === 'all' ? shell(words(['bash', at('setup.sh')])) : repairLines(context, again)),
     'Whether somebody has changed in Vault what was planned, field by field, with a token that may only look (`--print-policy --check` prints its policy): exit code 3 where something differs, and `--repair STEP` puts it back.',
     '',
     ...shell(words(['bash', at('setup.sh'), '--check'])),
@@ -211,4 +211,4 @@ export function later(context: ClusterContext): string[] {
   ];
 }
 
-const inOneLine = ([text, again]: [text: string, again: boolean]): [text: string[], again: boolean] => [[text, ''], again];
+const inOneLine = ([text, step]: [text: string, step?: string]): [text: string[], step?: string] => [[text, ''], step];

@@ -63,7 +63,7 @@ export function vault(context: ClusterContext): string[] {
     '',
     ...admissionPolicies(context),
     ...wayIn(context),
-    ...leastPolicy(at('setup.sh'), tokenPolicy('setup', cluster.name), cluster.vault),
+    ...leastPolicy(at('setup.sh'), tokenPolicy('setup', cluster.name), cluster.vault, true),
     'First look, then do. The token needs what the script asks for; it names all that is missing and changes nothing.',
     '',
     ...shell(words(['bash', at('setup.sh'), '--plan']), words(['bash', at('setup.sh'), ...exported])),

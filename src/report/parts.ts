@@ -3,6 +3,7 @@ import { ClusterPlan } from '../plan/plan';
 import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
 import { words } from '../script/bash';
+import { tokenPolicy } from '../script/policy-text';
 import { code, plain, shell, table } from './markdown';
 
 /** What the sections of a cluster's runbook are written from. */
@@ -36,27 +37,60 @@ export function warningList(warnings: readonly Warning[]): string[] {
 /** The option of `kubectl get` that prints a value of a Secret or a ConfigMap. */
 export const dataAt = (key: string) => ['-o', `jsonpath={.data.${key.replaceAll('.', '\\.')}}`];
 
-/** How a token that may run a script, and no more, is had. */
-export function leastPolicy(script: string, name: string, vault: Pick<VaultPlan, 'namespace'>): string[] {
+/** How a token that can run a script, and no more, is made. `makesCa`: whether the script makes a CA, which takes a second policy. */
+export function leastPolicy(script: string, name: string, vault: Pick<VaultPlan, 'namespace'>, makesCa: boolean): string[] {
   return [
-    `It needs no root token: by this an administrator writes the least policy for a token that runs it, and makes one. Whoever holds it writes policies and logins, so trust him as an administrator, and let the token end soon:`,
+    `You don't need a root token. Write the policy of the script, and create a token with it. The token is a batch token: it expires after an hour, cannot be renewed and cannot create other tokens. It cannot be revoked either: to take its rights away at once, delete its policies. The policies allow the values of this plan alone; treat the token as an administrator's credential all the same.`,
     '',
-    ...shell(...leastToken(script, name, vault)),
-    `The script takes that token from ${code('VAULT_TOKEN')}; set it for the script alone (${code('VAULT_TOKEN=… bash …')}), as an administrator's lines need his own. To look alone (${code('--plan')}, ${code('--check')}), one with the policy that ${code('--print-policy --check')} prints is enough; call it ${code(`${name}-check`)}.`,
+    ...shell(...leastToken(script, name, vault, makesCa ? ['ca'] : [])),
+    ...(makesCa
+      ? [
+          `The second policy makes a CA and lets another CA sign. Give it to a token for the first run, for a new generation, and when one of the steps that make a CA is to do; every other run needs the first policy alone: leave ${code(`-policy=${name}-ca`)} out then.`,
+          '',
+        ]
+      : []),
+    `Set ${code('VAULT_TOKEN')} for the script alone (${code('VAULT_TOKEN=… bash …')}): the lines above need an administrator's own token. For ${code('--plan')} and ${code('--check')}, the policy that ${code('--print-policy --check')} prints is enough; call it ${code(`${name}-check`)}.`,
     '',
   ];
 }
 
-/** Writes the least policy of a script, and makes a token with it. A policy for what an option asks for has a name of its own. */
-export function leastToken(script: string, name: string, { namespace }: Pick<VaultPlan, 'namespace'>, option?: 'retire'): string[] {
+/**
+ * Writes the policies of a script, and creates a token with them. `options` are those of --print-policy: `ca` for a policy beside the one for
+ * every run, another one in its place, under a name of its own.
+ */
+export function leastToken(
+  script: string,
+  name: string,
+  { namespace }: Pick<VaultPlan, 'namespace'>,
+  options: readonly ('ca' | 'retire' | readonly ['repair', step: string])[] = [],
+): string[] {
   const within = namespace === undefined ? [] : [`-namespace=${namespace}`];
-  const policy = option === undefined ? name : `${name}-${option}`;
-  const print = ['bash', script, '--print-policy', ...(option === undefined ? [] : [`--${option}`])];
+  const every = options.every(option => option === 'ca') ? [{ print: [] as string[], policy: name }] : [];
+  const printed = [
+    ...every,
+    ...options.map(option => {
+      const [word, ...step] = [option].flat();
+      return { print: [`--${word}`, ...step], policy: [name, word, ...step].join('-').replaceAll('/', '-') };
+    }),
+  ];
   return [
-    `${words(print)} | ${words(['vault', 'policy', 'write', ...within, policy, '-'])}`,
-    words(['vault', 'token', 'create', ...within, `-policy=${policy}`, '-ttl=1h']),
+    ...printed.map(
+      ({ print, policy }) =>
+        `${words(['bash', script, '--print-policy', ...print])} | ${words(['vault', 'policy', 'write', ...within, policy, '-'])}`,
+    ),
+    words(['vault', 'token', 'create', ...within, '-type=batch', ...printed.map(({ policy }) => `-policy=${policy}`), '-ttl=1h']),
   ];
 }
+
+/** Runs one step of setup.sh with a token that reads what the script reads, and writes what that step writes. */
+export const repairLines = ({ cluster, at }: ClusterContext, step: string): string[] => [
+  ...shell(
+    ...leastToken(at('setup.sh'), tokenPolicy('setup', cluster.name), cluster.vault, [['repair', step]]),
+    words(['bash', at('setup.sh'), '--repair', step]),
+  ),
+  'The first two lines are for an administrator: the token is for that step alone.',
+  '',
+];
 
 /** The files, each with what it is. */
 export const fileTable = (files: readonly FileEntry[]) =>

@@ -30,7 +30,7 @@ export function policyCaChange(plan: MeshCaPlan): string[] {
     'In mesh-ca.yaml:',
     '',
     ...yaml(...nextMounts(plan), ...nextGenerations(plan)),
-    `Synthesize, look at the diff, and run this. A token with the least policy needs that of the new scripts (${code('--print-policy')})${root.source === 'offline' ? '; what waits for a signature is signed as in section 3' : ''}:`,
+    `Synthesize, look at the diff, and run this. The token needs both policies of the new scripts (${code('--print-policy')} and ${code('--print-policy --ca')})${root.source === 'offline' ? '; what waits for a signature is signed as in section 3' : ''}:`,
     '',
     ...shell(runRoot(), ...setups()),
     `See: ${code(`the CA of ${mountAfter(last.mount)}`)} among the steps of the first one, then of each cluster its next generation: ${code(`signed by ${prefix}${number + 1}, verified to the root: a workload`)}. Until the next step the way back is to set mesh-ca.yaml back, to synthesize, and to run the same scripts, with the policies that they print then.`,

@@ -104,7 +104,7 @@ function made(plan: MeshCaPlan): string[] {
       ];
     case 'generate':
       return [
-        `${begin} Vault makes this one too, by the same script; in a folder of its own, since it writes a root.pem, and looks for one. A token with the least policy needs that of this script (${code(`bash ${next.folder}-dist/root/setup.sh --print-policy`)}). Copy mesh-ca.yaml to ${code(`${next.folder}.yaml`)}, and change in the copy${manifests(plan) ? ` (and take ${code('certificate')} out)` : ''}:`,
+        `${begin} Vault makes this one too, by the same script; in a folder of its own, since it writes a root.pem, and looks for one. The token needs both policies of this script (${code(`bash ${next.folder}-dist/root/setup.sh --print-policy`)}, and the same with ${code('--ca')}). Copy mesh-ca.yaml to ${code(`${next.folder}.yaml`)}, and change in the copy${manifests(plan) ? ` (and take ${code('certificate')} out)` : ''}:`,
         '',
         ...yaml('root:', `  mount: ${mount}`, `  commonName: ${next.commonName}`, ...nextMounts(plan)),
         ...shell(
@@ -154,7 +154,7 @@ function nextSigns(plan: MeshCaPlan, { intermediate }: ClusterPlan, setup: strin
     '',
     ...shell(...keepPolicyCas(plan), ...(named ? [keepFormer(root)] : [`mv root.pem ${FORMER}`, `mv ${next.certificate} root.pem`])),
     ...yaml('root:', ...mounts, ...commonName, ...certificates, ...nextMounts(plan), ...nextGenerations(plan)),
-    `A token with the least policy needs that of the new scripts (${code('--print-policy')}). Synthesize, and run this${each}${root.source === 'import' ? '; the first line asks for the passphrase' : root.source === 'offline' ? '; what waits for a signature is signed as in section 3, with the next root' : ''}:`,
+    `The token needs both policies of the new scripts (${code('--print-policy')} and ${code('--print-policy --ca')}). Synthesize, and run this${each}${root.source === 'import' ? '; the first line asks for the passphrase' : root.source === 'offline' ? '; what waits for a signature is signed as in section 3, with the next root' : ''}:`,
     '',
     ...shell(root.source === 'import' ? imports : runRoot(), setup),
     `See: ${code(`signed by ${intermediate.generation.prefix}${intermediate.generation.number + 1}, verified to the root: a workload`)}, and at the end that the cluster is ready in Vault. Too early it ends with ${code('must not sign yet')}, with the time, and leaves the default issuer as it is.`,

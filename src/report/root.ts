@@ -22,7 +22,12 @@ export function rootCa(plan: MeshCaPlan): string[] {
   return [
     `## ${rootTitle(plan)}`,
     '',
-    ...leastPolicy(SCRIPT, tokenPolicy('setup', 'root'), plan.vault),
+    ...leastPolicy(
+      SCRIPT,
+      tokenPolicy('setup', 'root'),
+      plan.vault,
+      steps.some(({ makesCa }) => makesCa),
+    ),
     ...ways[root.source](plan),
     ...policyCas.flatMap(({ name, mount, maxPathLength }) => [
       `Below it stands ${code(name)} in the mount ${code(mount)}, ${maxPathLength === -1 ? 'with any number of CAs below it' : `with at most ${maxPathLength} CA${maxPathLength === 1 ? '' : 's'} below it`}.`,

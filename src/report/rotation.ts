@@ -60,7 +60,7 @@ function change({ name, vault, intermediate: { generation }, role }: ClusterCont
   const [now, next] = [`${generation.prefix}${to - 1}`, `${generation.prefix}${to}`];
   const setup = (...args: readonly string[]) => words(['bash', script, ...args]);
   return [
-    `1. Look, then do. A token with the least policy needs that of the new script (${code('--print-policy')}):`,
+    `1. Look, then do. The token needs both policies of the new script, as in section 2 (${code('--print-policy')} and ${code('--print-policy --ca')}):`,
     '',
     ...shell(setup('--plan'), setup()),
     `   See: in the plan, ${code('intermediate/issue')} and ${code('issuer/default')} are to do. Then ${code(`signed by ${next}, verified to the root: a workload`)}, the trial at the end, and ${code(`${now} is kept: certificates under it can live until …`)}: that is the time of the move, by Vault's clock, the ${role.fields.max_ttl} that the role allows, and ten minutes. Workloads take the new one with their next certificate; nothing is restarted.`,
@@ -69,7 +69,7 @@ function change({ name, vault, intermediate: { generation }, role }: ClusterCont
     '',
     `3. After that time, remove the old one and its key. Before, it is refused, and says until when. The first two lines are an administrator's, for a token that may do that too:`,
     '',
-    ...shell(...leastToken(script, tokenPolicy('setup', name), vault, 'retire'), setup('--retire')),
+    ...shell(...leastToken(script, tokenPolicy('setup', name), vault, ['retire']), setup('--retire')),
     `   See: ${code(`removed: the CA ${now}`)}. Its key goes too, unless another issuer has it, which is named then.`,
     '',
   ];

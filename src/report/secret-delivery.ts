@@ -1,7 +1,7 @@
 import { AppRolePlan } from '../plan/app-role';
 import { words } from '../script/bash';
 import { code, MESH_CA, shell } from './markdown';
-import { ClusterContext } from './parts';
+import { ClusterContext, repairLines } from './parts';
 
 /** What there is to do for the secret ID beside setup.sh. */
 export function secretDelivery(context: ClusterContext): string[] {
@@ -123,9 +123,13 @@ function sops({ cluster, kube }: ClusterContext, auth: AppRolePlan, recipient: s
   ];
 }
 
-/** How the secret ID is renewed: the text, and whether setup.sh is to be run for it. */
-export function secretRenewal({ cluster: { auth }, at }: ClusterContext): [text: string[], again: boolean] {
-  if (auth.method !== 'appRole') return [[], false];
+/** How the secret ID is renewed: the text, and what setup.sh is to be run for: one of its steps, or all of it. */
+export function secretRenewal(context: ClusterContext): [text: string[], again?: string] {
+  const {
+    cluster: { auth },
+    at,
+  } = context;
+  if (auth.method !== 'appRole') return [[]];
   const { fields, secret } = auth;
   const ttl = fields.secret_id_ttl;
   const rotation =
@@ -136,25 +140,25 @@ export function secretRenewal({ cluster: { auth }, at }: ClusterContext): [text:
           ...shell(words(['bash', at('rotate-secret-id.sh')])),
         ]
       : [];
-  if (ttl === '0') return [['The secret ID never ends, as the config asks for.', '', ...rotation], false];
+  if (ttl === '0') return [['The secret ID never ends, as the config asks for.', '', ...rotation]];
   const ends = `The secret ID ends after ${ttl}, and with it every renewal in the mesh`;
   const onSchedule =
-    'setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly. It changes nothing else that is as planned.';
+    'setup.sh replaces one that has less than a third left: run the step on a schedule, e.g. monthly, with a token that can do nothing else.';
   switch (secret.delivery) {
     case 'script':
-      return [[`${ends}. ${onSchedule}`, '', ...shell(words(['bash', at('setup.sh')])), ...rotation], false];
+      return [[`${ends}. ${onSchedule}`, '', ...repairLines(context, 'cluster/secret-id'), ...rotation]];
     case 'externalSecret':
-      return [[`${ends}. ${onSchedule} The operator reads the new one within ${secret.refreshInterval}.`, ''], true];
+      return [[`${ends}. ${onSchedule} The operator reads the new one within ${secret.refreshInterval}.`, ''], 'cluster/secret-id'];
     case 'externalSecretGenerator':
-      return [[`Each secret ID ends after ${ttl}; the operator has another one made every ${secret.refreshInterval}.`, ''], false];
+      return [[`Each secret ID ends after ${ttl}; the operator has another one made every ${secret.refreshInterval}.`, '']];
     case 'wrapped':
       return [
-        [`${ends}. setup.sh makes another one where less than a third is left, for the other one to fetch: run it well before.`, ''],
-        true,
+        [`${ends}. setup.sh makes another one where less than a third is left, for the other one to fetch: run the step well before.`, ''],
+        'cluster/secret-id',
       ];
     case 'manifest':
     case 'sealedSecret':
     case 'sops':
-      return [[`${ends}: make a new one as in step 2 well before.`, ''], true];
+      return [[`${ends}: make a new one as in step 2 well before.`, ''], 'all'];
   }
 }

@@ -54,35 +54,35 @@ function clientCertificate({ kube }: ClusterContext, { secret: { namespace, name
   ];
 }
 
-/** What has to be renewed, and whether setup.sh does it. */
-export function renewalOf(auth: Exclude<AuthPlan, AppRolePlan>): [text: string, again: boolean] {
+/** What has to be renewed, and the step of setup.sh that does it; none where nothing is to be run. */
+export function renewalOf(auth: Exclude<AuthPlan, AppRolePlan>): [text: string, step?: string] {
   switch (auth.method) {
     case 'jwt':
       return auth.discoveryUrl === undefined
         ? [
-            "There is no secret that ends. The login is bound to the UID of the service account: after the account was deleted and applied again, by a GitOps tool for example, cert-manager cannot log in until setup.sh has run. When the cluster's key for tokens of service accounts is to change, have the API server publish the new key first (a second `--service-account-key-file`), run setup.sh, which gives Vault both, and only then let it sign with the new one; `verify.sh --vault` says whether Vault has the keys that the cluster has:",
-            true,
+            "There is no secret that expires. The login is bound to the UID of the service account: after the account was deleted and applied again, by a GitOps tool for example, cert-manager cannot log in until the step `jwt/role` has run again (`setup.sh --repair jwt/role`). When the cluster's key for tokens of service accounts is to change, have the API server publish the new key first (a second `--service-account-key-file`), run setup.sh, which gives Vault both, and only then let it sign with the new one; `verify.sh --vault` says whether Vault has the keys that the cluster has. The step `jwt/config` alone does it:",
+            'jwt/config',
           ]
         : [
-            "There is no secret that ends, and Vault fetches the cluster's keys by itself. The login is bound to the UID of the service account: after the account was deleted and applied again, by a GitOps tool for example, cert-manager cannot log in until setup.sh has run:",
-            true,
+            "There is no secret that expires, and Vault fetches the cluster's keys by itself. The login is bound to the UID of the service account: after the account was deleted and applied again, by a GitOps tool for example, cert-manager cannot log in until the step `jwt/role` has run again:",
+            'jwt/role',
           ];
     case 'kubernetes':
       return auth.host === undefined
-        ? ['There is no secret that ends: Vault asks the API server with its own service account.', false]
+        ? ['There is no secret that ends: Vault asks the API server with its own service account.']
         : [
-            `The reviewer's token ends at most ${auth.reviewerTtl} after it was made, and with it every renewal in the mesh; its end is an annotation of service account ${code(`${auth.reviewer.namespace}/${auth.reviewer.name}`)}. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly.`,
-            true,
+            `The reviewer's token ends at most ${auth.reviewerTtl} after it was made, and with it every renewal in the mesh; its end is an annotation of service account ${code(`${auth.reviewer.namespace}/${auth.reviewer.name}`)}. setup.sh replaces one that has less than a third left: run that step on a schedule, e.g. monthly:`,
+            'kubernetes/config',
           ];
     case 'clientCertificate':
       return [
-        `The certificate in Secret ${code(`${auth.secret.namespace}/${auth.secret.name}`)} ends, and with it every renewal in the mesh: whatever made it must renew it; cert-manager takes the new one at its next login. Before its CA changes, write both CAs into the file of ${code('clientCertificate.certificate')}, synthesize, and run setup.sh:`,
-        true,
+        `The certificate in Secret ${code(`${auth.secret.namespace}/${auth.secret.name}`)} ends, and with it every renewal in the mesh: whatever made it must renew it; cert-manager takes the new one at its next login. Before its CA changes, write both CAs into the file of ${code('clientCertificate.certificate')}, synthesize, and run setup.sh for the step that writes them:`,
+        'cert/role',
       ];
     case 'aws':
       return [
-        `There is no secret that ends in the cluster. Where IAM role ${code(auth.iamRoleArn)} is made anew, Vault goes on refusing it until the role is written again: \`vault delete ${auth.path}\`, then setup.sh:`,
-        true,
+        `There is no secret that ends in the cluster. Where IAM role ${code(auth.iamRoleArn)} is made anew, Vault goes on refusing it until the role is written again: \`vault delete ${auth.path}\`, then setup.sh for that step:`,
+        'aws/role',
       ];
   }
 }

@@ -5,6 +5,7 @@ import { authConstants, reaches, rootPlace, script } from './setup';
 import { tokenPolicy } from './policy-text';
 import { Step } from './step';
 import { readsRoot } from './ca-steps';
+import { seconds } from '../plan/ttl';
 import { loginTrialCommands } from './trial';
 
 /** A script that carries a secret ID and changes nothing else: its file, its text, and what it is. */
@@ -139,5 +140,6 @@ function carryConstants({ name, context, vault, root, role, certificates }: Clus
     key_type: certificates.keyType,
     key_bits: String(certificates.keyBits),
     trial_ttl: certificates.workloadTtl,
+    leaf_seconds: String(seconds(role.fields.max_ttl)),
   };
 }

@@ -83,7 +83,7 @@ test('externalSecret: setup.sh puts the secret ID into the KV engine, and the op
   expect((await vault.request('POST', at, { data: {} }, token)).status).toBe(403);
   expect((await vault.request('GET', 'secret/data/other', undefined, token)).status).toBe(403);
   // the trial of setup.sh logs in with what lies there, and the second run finds it all done.
-  expect(stdout).toContain('is ready in Vault: 10 trials passed');
+  expect(stdout).toContain('is ready in Vault: 11 trials passed');
   expect(stdout).not.toContain(data.secretId);
   expect(await one.held()).toBeUndefined();
   expect((await one.script('cluster-1', ['--plan'])).stdout).not.toContain('to do');

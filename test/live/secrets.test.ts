@@ -120,7 +120,7 @@ test.each(Object.keys(ways))('the secrets of a run (%s) are in Vault and in the 
   // the root's key, a token of each trial's login, and what the way in has: tokens of service accounts, a secret ID, or a client's key.
   if (more !== undefined) secrets.add(more);
   expect(secrets.size).toBeGreaterThanOrEqual(name === 'aws' ? 1 : 4);
-  expect(runs[1]?.stdout).toContain(name === 'aws' ? 'not tried: AWS' : '10 trials passed');
+  expect(runs[1]?.stdout).toContain(name === 'aws' ? 'not tried: AWS' : '11 trials passed');
   const places: [string, string][] = [
     ['arguments', readFileSync(record, 'utf8')],
     ['output', runs.map(({ stdout, stderr }) => stdout + stderr).join('')],

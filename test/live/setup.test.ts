@@ -333,15 +333,21 @@ describe('before the first step', () => {
       [['--retire'], ' --retire', '-retire'],
     ] as const) {
       const { code, stdout, stderr } = await world.script('cluster-1', args, nobody);
-      const [, write = '', create = ''] = /\n {4}(bash .*)\n.*\n {4}(vault .*)\n$/.exec(stderr) ?? [];
+      const [, writes = '', create = ''] = /\n((?: {4}bash .*\n)+).*\n {4}(vault .*)\n$/.exec(stderr) ?? [];
       const policy = `mesh-ca-setup-cluster-1${name}`;
+      const write = writes.trim().split(/\n */);
+      const isRun = words !== ' --check';
+      const ca = 'mesh-ca-setup-cluster-1-ca';
       expect([code, stdout, write, create]).toEqual([
         1,
         '',
-        `bash dist/cluster-1/setup.sh --print-policy${words} | vault policy write ${policy} -`,
-        `vault token create -policy=${policy} -ttl=1h`,
+        [
+          `bash dist/cluster-1/setup.sh --print-policy${words} | vault policy write ${policy} -`,
+          ...(isRun ? [`bash dist/cluster-1/setup.sh --print-policy --ca | vault policy write ${ca} -`] : []),
+        ],
+        `vault token create -type=batch -policy=${policy}${isRun ? ` -policy=${ca}` : ''} -ttl=1h`,
       ]);
-      await type(write);
+      for (const line of write) await type(line);
       const VAULT_TOKEN = await type(`${create} -field=token`);
       expect(await world.script('cluster-1', args, { VAULT_TOKEN })).toMatchObject({ code: 0, stderr: '' });
     }

@@ -84,6 +84,7 @@ test('a minimal config has every name after its cluster', () => {
         policy_identifiers: [],
         not_before_duration: '30s',
         not_after: '',
+        not_after_bound: 'forbid',
         issuer_ref: 'default',
         key_usage: ['DigitalSignature', 'KeyEncipherment'],
         enforce_hostnames: true,
@@ -113,7 +114,15 @@ test('a minimal config has every name after its cluster', () => {
         generate_lease: false,
       },
     },
-    policy: { name: 'cert-manager-cluster-1', rules: { 'istioca-cluster-1/sign/cluster-1': ['update'] } },
+    policy: {
+      name: 'cert-manager-cluster-1',
+      rules: {
+        'istioca-cluster-1/sign/cluster-1': {
+          capabilities: ['update'],
+          parameters: ['csr', 'common_name', 'alt_names', 'ip_sans', 'uri_sans', 'ttl', 'exclude_cn_from_sans'],
+        },
+      },
+    },
     auth: {
       method: 'jwt',
       mount: 'jwt-cluster-1',

@@ -31,14 +31,14 @@ test('each delivery has what it needs, and no more', () => {
     refreshInterval: '1h',
     store: {
       path: 'auth/kubernetes/role/external-secrets-cluster-1',
-      policy: { name: 'external-secrets-cluster-1', rules: { 'secret/data/mesh-ca/cluster-1/secret-id': ['read'] } },
+      policy: { name: 'external-secrets-cluster-1', rules: { 'secret/data/mesh-ca/cluster-1/secret-id': { capabilities: ['read'] } } },
       fields: { bound_service_account_names: ['external-secrets-vault'], audience: 'vault' },
     },
   });
   expect(authOf({ delivery: 'externalSecretGenerator', store: { auth: 'jwt' } }).secret).toMatchObject({
     store: {
       path: 'auth/jwt/role/external-secrets-cluster-1',
-      policy: { rules: { 'auth/approle/role/cert-manager-cluster-1/secret-id': ['update'] } },
+      policy: { rules: { 'auth/approle/role/cert-manager-cluster-1/secret-id': { capabilities: ['update'] } } },
       fields: { bound_subject: 'system:serviceaccount:istio-system:external-secrets-vault', bound_audiences: ['vault'] },
     },
   });

@@ -31,7 +31,8 @@ function asked(config: Partial<MeshCaConfig>): Record<string, unknown> {
   });
   const signed = [...plan.policyCas, ...plan.clusters.map(({ intermediate }) => intermediate)].map(ca => {
     const [{ subject, sign }] = JSON.parse(caConstants([ca])) as [{ subject: string; sign: Record<string, unknown> }];
-    const { format: _format, ttl: _ttl, max_path_length: _path, ...name } = sign;
+    // that the name is the CA's own is looked at above.
+    const { format: _format, common_name: _name, ttl: _ttl, max_path_length: _path, ...name } = sign;
     return { subject, name };
   });
   return { names, signed };

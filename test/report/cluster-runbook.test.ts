@@ -51,10 +51,11 @@ test('a token with the least policy is made in the namespace of Vault that the s
   const said = fences(section('2. Vault: the intermediate CA and the way in', { vault: { ...base.vault, namespace: 'team/a' } }));
   expect(said).toContainEqual([
     'bash dist/east/setup.sh --print-policy | vault policy write -namespace=team/a mesh-ca-setup-east -',
-    'vault token create -namespace=team/a -policy=mesh-ca-setup-east -ttl=1h',
+    'bash dist/east/setup.sh --print-policy --ca | vault policy write -namespace=team/a mesh-ca-setup-east-ca -',
+    'vault token create -namespace=team/a -type=batch -policy=mesh-ca-setup-east -policy=mesh-ca-setup-east-ca -ttl=1h',
   ]);
   expect(section('2. Vault: the intermediate CA and the way in')).toContain(
-    'To look alone (`--plan`, `--check`), one with the policy that `--print-policy --check` prints is enough; call it `mesh-ca-setup-east-check`.',
+    'For `--plan` and `--check`, the policy that `--print-policy --check` prints is enough; call it `mesh-ca-setup-east-check`.',
   );
 });
 
@@ -76,7 +77,7 @@ test('the former intermediate is removed with a policy of its own, and a key tha
   const text = section('The next intermediate');
   expect(fences(text).at(-1)).toEqual([
     'bash dist/east/setup.sh --print-policy --retire | vault policy write mesh-ca-setup-east-retire -',
-    'vault token create -policy=mesh-ca-setup-east-retire -ttl=1h',
+    'vault token create -type=batch -policy=mesh-ca-setup-east-retire -ttl=1h',
     'bash dist/east/setup.sh --retire',
   ]);
   expect(text).toContain('Its key goes too, unless another issuer has it, which is named then.');

@@ -363,7 +363,8 @@ describe('the way in', () => {
       ['kubectl --context cluster-1 apply -f dist/cluster-1/manifests/0-access'],
       [
         `${setup} --print-policy | vault policy write mesh-ca-setup-cluster-1 -`,
-        'vault token create -policy=mesh-ca-setup-cluster-1 -ttl=1h',
+        'bash dist/cluster-1/setup.sh --print-policy --ca | vault policy write mesh-ca-setup-cluster-1-ca -',
+        'vault token create -type=batch -policy=mesh-ca-setup-cluster-1 -policy=mesh-ca-setup-cluster-1-ca -ttl=1h',
       ],
       [`${setup} --plan`, setup],
     ]);
@@ -388,7 +389,8 @@ describe('the way in', () => {
     expect(fences(text, 'sh').map(fence => fence.trim().split('\n'))).toEqual([
       [
         `${setup} --print-policy | vault policy write mesh-ca-setup-cluster-1 -`,
-        'vault token create -policy=mesh-ca-setup-cluster-1 -ttl=1h',
+        'bash dist/cluster-1/setup.sh --print-policy --ca | vault policy write mesh-ca-setup-cluster-1-ca -',
+        'vault token create -type=batch -policy=mesh-ca-setup-cluster-1 -policy=mesh-ca-setup-cluster-1-ca -ttl=1h',
       ],
       [`${setup} --plan`, setup],
       ...after,
@@ -397,34 +399,48 @@ describe('the way in', () => {
 
   const ends = 'and with it every renewal in the mesh';
   const bound =
-    'The login is bound to the UID of the service account: after the account was deleted and applied again, by a GitOps tool for example, cert-manager cannot log in until setup.sh has run';
-  test.each<[way: keyof typeof ways, says: string, again: boolean]>([
+    'The login is bound to the UID of the service account: after the account was deleted and applied again, by a GitOps tool for example, cert-manager cannot log in until the step `jwt/role` has run again';
+  test.each<[way: keyof typeof ways, says: string, again: string]>([
     [
       'jwt',
-      `There is no secret that ends. ${bound}. When the cluster's key for tokens of service accounts is to change, have the API server`,
-      true,
+      `There is no secret that expires. ${bound} (\`setup.sh --repair jwt/role\`). When the cluster's key for tokens of service accounts is to change, have the API server`,
+      'jwt/config',
     ],
-    ['jwt, the keys fetched by Vault', `There is no secret that ends, and Vault fetches the cluster's keys by itself. ${bound}:\n`, true],
-    ['kubernetes', 'There is no secret that ends: Vault asks the API server with its own service account.\n', false],
+    [
+      'jwt, the keys fetched by Vault',
+      `There is no secret that expires, and Vault fetches the cluster's keys by itself. ${bound}:\n`,
+      'jwt/role',
+    ],
+    ['kubernetes', 'There is no secret that ends: Vault asks the API server with its own service account.\n', ''],
     [
       'kubernetes, Vault outside',
-      `The reviewer's token ends at most 720h after it was made, ${ends}; its end is an annotation of service account \`istio-system/login-reviewer\`. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly.\n`,
-      true,
+      `The reviewer's token ends at most 720h after it was made, ${ends}; its end is an annotation of service account \`istio-system/login-reviewer\`. setup.sh replaces one that has less than a third left: run that step on a schedule, e.g. monthly:\n`,
+      'kubernetes/config',
     ],
     [
       'appRole',
-      `The secret ID ends after 8760h, ${ends}. setup.sh replaces one that has less than a third left: run it on a schedule, e.g. monthly.`,
-      true,
+      `The secret ID ends after 8760h, ${ends}. setup.sh replaces one that has less than a third left: run the step on a schedule, e.g. monthly, with a token that can do nothing else.`,
+      'cluster/secret-id',
     ],
-    ['appRole, the Secret a manifest', `The secret ID ends after 8760h, ${ends}: make a new one as in step 2 well before.\n`, true],
-    ['appRole, without an end', 'The secret ID never ends, as the config asks for.\n', false],
+    ['appRole, the Secret a manifest', `The secret ID ends after 8760h, ${ends}: make a new one as in step 2 well before.\n`, 'all'],
+    ['appRole, without an end', 'The secret ID never ends, as the config asks for.\n', ''],
   ])('of %s is renewed as it needs', (way, says, again) => {
     const text = section(book(way), 'Later');
     expect(text.slice('Later\n\n'.length, 'Later\n\n'.length + says.length)).toBe(says);
     // a secret ID that the script delivers can be replaced at once, too.
     const rotates = way === 'appRole' || way === 'appRole, without an end';
     expect(fences(text, 'sh')).toEqual([
-      ...(again ? [`${setup}\n`] : []),
+      ...(again === ''
+        ? []
+        : again === 'all'
+          ? [`${setup}\n`]
+          : [
+              [
+                `${setup} --print-policy --repair ${again} | vault policy write mesh-ca-setup-cluster-1-repair-${again.replace('/', '-')} -`,
+                `vault token create -type=batch -policy=mesh-ca-setup-cluster-1-repair-${again.replace('/', '-')} -ttl=1h`,
+                `${setup} --repair ${again}\n`,
+              ].join('\n'),
+            ]),
       ...(rotates ? ['bash dist/cluster-1/rotate-secret-id.sh\n'] : []),
       // for all of them.
       `${setup} --check\n`,

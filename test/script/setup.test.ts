@@ -53,15 +53,20 @@ test("Vault gets the cluster's keys from the script, or fetches them", () => {
     return { fields, unless, run, needs };
   };
   const path = 'auth/jwt-cluster-1/config';
-  const needs = { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } };
+  const needs = (sent: object) => ({ look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] }, sends: { [path]: [sent] } });
   // the keys are what the API server says when the script runs.
-  expect(config('recommended')).toEqual({ fields: undefined, unless: ['trusts_cluster'], run: [['trust_cluster']], needs });
+  expect(config('recommended')).toEqual({
+    fields: undefined,
+    unless: ['trusts_cluster'],
+    run: [['trust_cluster']],
+    needs: needs({ bound_issuer: [], jwt_validation_pubkeys: [] }),
+  });
   const url = 'https://keys.example.com';
   expect(config('discovery')).toEqual({
     fields: { oidc_discovery_url: url, bound_issuer: url, jwt_validation_pubkeys: [] },
     unless: ['same_fields', path],
     run: [['write_fields', path]],
-    needs,
+    needs: needs({ oidc_discovery_url: [url], bound_issuer: [url], jwt_validation_pubkeys: [[]] }),
   });
 });
 
@@ -71,20 +76,25 @@ test('Vault asks the API server that it runs beside with its own token, another 
     return { title, fields, unless, run, needs };
   };
   const path = 'auth/kubernetes-cluster-1/config';
-  const needs = { look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] } };
+  const needs = (sent: object) => ({ look: { [path]: ['read'] }, act: { [path]: ['create', 'update'] }, sends: { [path]: [sent] } });
   expect(config('kubernetes')).toEqual({
     title: "Let Vault ask the API server of the cluster that it runs in, with its own service account's token",
     fields: { kubernetes_host: 'https://kubernetes.default.svc', kubernetes_ca_cert: '', disable_local_ca_jwt: false },
     unless: ['same_fields', path],
     run: [['write_fields', path]],
-    needs,
+    needs: needs({ kubernetes_host: ['https://kubernetes.default.svc'], kubernetes_ca_cert: [''], disable_local_ca_jwt: [false] }),
   });
   expect(config('outside')).toEqual({
     title: 'Let Vault ask the API server at https://10.0.0.1:6443, with a token of service account istio-system/vault-issuer-reviewer',
     fields: undefined,
     unless: ['reviews_tokens'],
     run: [['review_tokens']],
-    needs,
+    needs: needs({
+      kubernetes_host: ['https://10.0.0.1:6443'],
+      kubernetes_ca_cert: [],
+      disable_local_ca_jwt: [true],
+      token_reviewer_jwt: [],
+    }),
   });
 });
 
@@ -161,12 +171,30 @@ test.each(names)('every step but the trial can tell that it is done: %s', name =
 
 test('the root signs with the planned path length, or as the guide does without one', () => {
   const signOf = ({ intermediate }: ClusterPlan) => (JSON.parse(caConstants([intermediate])) as { sign: unknown }[])[0]?.sign;
-  expect(signOf(clusterOf('recommended'))).toEqual({ format: 'pem_bundle', ttl: '43800h', max_path_length: 0 });
-  expect(signOf(clusterOf('guide'))).toEqual({ format: 'pem_bundle', ttl: '43800h' });
+  expect(signOf(clusterOf('recommended'))).toEqual({
+    format: 'pem_bundle',
+    common_name: 'cluster-1 Mesh Intermediate CA',
+    ttl: '43800h',
+    max_path_length: 0,
+  });
+  expect(signOf(clusterOf('guide'))).toEqual({
+    format: 'pem_bundle',
+    common_name: clusterOf('guide').intermediate.commonName,
+    ttl: '43800h',
+  });
 });
 
-test('the policy allows the sign path and nothing else', () => {
-  expect(policyText(clusterOf('guide').policy.rules)).toBe('path "istioca/sign/cluster-local" { capabilities = ["update"] }');
+test('the policy allows the sign path with the parameters that cert-manager sends, and nothing else', () => {
+  expect(policyText(clusterOf('guide').policy.rules)).toBe(
+    [
+      'path "istioca/sign/cluster-local" {',
+      '  capabilities = ["update"]',
+      '  allowed_parameters = {',
+      ...['csr', 'common_name', 'alt_names', 'ip_sans', 'uri_sans', 'ttl', 'exclude_cn_from_sans'].map(name => `    "${name}" = []`),
+      '  }',
+      '}',
+    ].join('\n'),
+  );
 });
 
 test('the trial has the names that the mesh asks for, and each name that must be refused beside its right one', () => {

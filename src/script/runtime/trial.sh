@@ -35,10 +35,10 @@ sign_at() {
   fi
   printf '%s\n' "$trial_private_key" | openssl req -new -key /dev/stdin -subj "/${cn:+CN=$cn}" -addext "subjectAltName=$names" -out "$work/trial.csr" 2>/dev/null
   "$@" write -format=json "$path" common_name="$cn" alt_names="$(of_kind DNS "$names")" ip_sans="$(of_kind IP "$names")" \
-    uri_sans="$(of_kind URI "$names")" ttl="$trial_ttl" exclude_cn_from_sans=true csr=@"$work/trial.csr" "${also[@]}" 2>"$work/error"
+    uri_sans="$(of_kind URI "$names")" "$lifetime" exclude_cn_from_sans=true csr=@"$work/trial.csr" 2>"$work/error"
 }
-# what the trial sends beside that: words PARAMETER=VALUE.
-also=()
+# for how long, as PARAMETER=VALUE.
+lifetime=ttl=$trial_ttl
 
 # of_kind KIND NAMES: prints those of this kind, e.g. of DNS.
 of_kind() {
@@ -94,15 +94,15 @@ refuses() {
   fi
 }
 
-# denies WHAT NAMES PARAMETER=VALUE: with this parameter it has to be refused, by the policy of the login: the role would sign the names.
+# denies WHAT NAMES: with an end an hour later than the role allows it has to be refused, by the policy of the login: Vault's role allows it.
 denies() {
-  local what=$1 names=$2
-  local -a also=("$3")
+  local what=$1 names=$2 lifetime
+  lifetime=not_after=$(jq -nr --argjson seconds "$leaf_seconds" 'now + $seconds + 3600 | floor | todateiso8601')
   [[ -n $trial_token ]] || return 0
   if sign "$names" >/dev/null; then
-    die "trial: signed with $what ($3), so a certificate can be valid for longer than the role allows: the login has another policy besides the planned one, take it away"
+    die "trial: Vault signs $what, so a certificate can be valid for longer than the role allows: the login has another policy besides the planned one, take it away"
   fi
-  grep -F 'permission denied' "$work/error" >/dev/null || die "trial: $what ($3) was refused, but not by the policy: $(last_error)"
+  grep -F 'permission denied' "$work/error" >/dev/null || die "trial: $what was refused, but not by the policy: $(last_error)"
   trial_done=$((trial_done + 1))
   say "      refused, as it must be: $what"
 }
