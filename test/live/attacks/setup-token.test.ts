@@ -187,7 +187,7 @@ test('cannot tune a mount, take its mark away, or enable another one', async () 
 test('cannot bring a key into a mount, have one out, or remove one', async () => {
   const { mount } = world.cluster.intermediate;
   const { key } = await makeRoot(world.folder, 'Attacker Root');
-  const pem = `${ok(await run('cat', [key]))}`;
+  const pem = ok(await run('cat', [key]));
   const attempts: Attempt[] = [mount, 'pki'].flatMap<Attempt>(at => [
     ['POST', `${at}/keys/import`, { pem_bundle: pem }],
     ['POST', `${at}/issuers/import/bundle`, { pem_bundle: pem }],
