@@ -19,52 +19,66 @@ readonly config_root=''
 readonly root_mount=pki
 readonly root_ref=default
 readonly token_policy=mesh-ca-emergency-cluster-1
-readonly options_usage=' [--yes NAME] block-login | block-role | revoke-intermediate'
+readonly login_path=auth/jwt-cluster-1/role/cert-manager
+readonly login_shared=false
+readonly policy_path=sys/policies/acl/cert-manager-cluster-1
+readonly intermediate_mount=istioca-cluster-1
+readonly common_name='cluster-1 Mesh Intermediate CA'
+readonly generation=1
+readonly issuer_prefix=cluster-1-g
+readonly first_common_name='cluster-1 Mesh Intermediate CA'
+readonly options_usage=' [--yes NAME] [--generation N | --issuer ID] block-login | block-role | revoke-intermediate'
 readonly options_help='  --yes NAME          the name of the cluster, cluster-1, which is asked for at a terminal otherwise
+  --generation N      the generation of the CA that revoke-intermediate revokes; needed where the mount holds several
+  --issuer ID         the same, by the ID of the issuer in Vault
 
   block-login         cert-manager'\''s way in: nobody logs in as it any more, and the tokens that it has are worth nothing
   block-role          the PKI role istioca-cluster-1/roles/cluster-1: nothing more is signed at it, whoever asks
-  revoke-intermediate the CA of istioca-cluster-1, '\''cluster-1 Mesh Intermediate CA'\'': it signs nothing more, for good
+  revoke-intermediate one CA of istioca-cluster-1: it signs nothing more, for good. --generation N or --issuer ID says which, where there are several
 '
-readonly closes='block-login: jwt/role policy/write
-block-role: role/write
+readonly closes='block-login: jwt/role policy/write block-login/record
+block-role: role/write block-role/record
 revoke-intermediate: issuer/revoke certificate/revoke'
 readonly effects='{
   "block-login": {
     "effects": [
       "cert-manager'\''s login (auth/jwt-cluster-1/role/cert-manager) and its policy (cert-manager-cluster-1) are removed: no new login, and a token that was given out before may do nothing, from the first moment on.",
       "A request for a certificate stays pending meanwhile: cert-manager tries a failed login again.",
+      "setup.sh does not open it again until it is run with --reopen: the description of the mount records that it is closed.",
       "What is signed goes on to its end: a workload'\''s certificate for up to 1h, istiod'\''s 1h, istio-csr'\''s own 1h. Nothing is cut off before.",
       "Nothing is renewed, and a pod that starts gets no certificate. A workload asks for its next one at half of its time: the first certificates end about 30m from now, the last 1h from now, and with them the mesh."
     ],
-    "next": "closed. To open it again: bash dist/cluster-1/setup.sh. A token of a login before this lives for up to 10m and gets its rights back then: wait that long where one may be stolen"
+    "next": "closed. A stolen token of the service account can be valid for a year: before you open it again, make the account anew, and setup.sh binds the login to the new one: kubectl --context cluster-1 delete serviceaccount vault-issuer -n istio-system && kubectl --context cluster-1 apply -f dist/cluster-1/manifests/0-access. To open it again: bash dist/cluster-1/setup.sh --reopen. A token of a login before this lives for up to 10m and gets its rights back then: wait that long where one may be stolen"
   },
   "block-role": {
     "effects": [
       "istioca-cluster-1/roles/cluster-1 is removed: each request at istioca-cluster-1/sign/cluster-1 is an error from now on. The CA stays, and signs at other roles of istioca-cluster-1, where there are any.",
       "Each request for a certificate that is made meanwhile fails for good: cert-manager asks anew for its own Certificates, istio-csr for a workload that asks again.",
+      "setup.sh does not open it again until it is run with --reopen: the description of the mount records that it is closed.",
       "What is signed goes on to its end: a workload'\''s certificate for up to 1h, istiod'\''s 1h, istio-csr'\''s own 1h. Nothing is cut off before.",
       "Nothing is renewed, and a pod that starts gets no certificate. A workload asks for its next one at half of its time: the first certificates end about 30m from now, the last 1h from now, and with them the mesh."
     ],
-    "next": "closed. To open it again: bash dist/cluster-1/setup.sh --repair role/write. Then have cert-manager ask for what failed meanwhile: by itself it waits an hour, and istiod may have no certificate before that. README.md beside this script has the line"
+    "next": "closed. To open it again: bash dist/cluster-1/setup.sh --repair role/write --reopen. Then have cert-manager ask for what failed meanwhile: by itself it waits an hour, and istiod may have no certificate before that. README.md beside this script has the line"
   },
   "revoke-intermediate": {
     "effects": [
-      "Vault revokes the CA '\''cluster-1 Mesh Intermediate CA'\'' on its own mount istioca-cluster-1, and its certificate in the list (CRL) of the mount that signed it, pki. It cannot be undone.",
-      "Revoking cuts nobody off: Envoy, istiod, istio-csr and cert-manager look at no CRL. Who has stolen the key of this CA can go on signing what the mesh trusts: against that, only another root helps, in every cluster that shares this one.",
+      "Vault revokes the CA on its own mount istioca-cluster-1, and its certificate in the list (CRL) of the mount that signed it, pki. It cannot be undone.",
+      "Revoking cuts nobody off: with istio-csr no proxy of the mesh is given a CRL. A person who has stolen the key of this CA can go on signing what the mesh trusts: against that, only another root helps, in every cluster that shares this one.",
       "What is signed goes on to its end: a workload'\''s certificate for up to 1h, istiod'\''s 1h, istio-csr'\''s own 1h. Nothing is cut off before.",
       "Nothing is renewed, and a pod that starts gets no certificate. A workload asks for its next one at half of its time: the first certificates end about 30m from now, the last 1h from now, and with them the mesh."
     ],
-    "next": "revoked. The way on is another CA beside it: raise intermediate.generation of cluster-1 in mesh-ca.yaml, with a key of its own (without intermediate.reuseKey), synthesize, and bash dist/cluster-1/setup.sh. Then have cert-manager ask for what failed meanwhile: by itself it waits an hour, and istiod may have no certificate before that. README.md beside this script has the line"
+    "next": "revoked. Where it was the CA that signs, the way on is another one beside it: raise intermediate.generation of cluster-1 in mesh-ca.yaml, with a key of its own (without intermediate.reuseKey), synthesize, and bash dist/cluster-1/setup.sh. Then have cert-manager ask for what failed meanwhile: by itself it waits an hour, and istiod may have no certificate before that. README.md beside this script has the line"
   }
 }'
-readonly step_count=5
+readonly step_count=7
 readonly needs='{
-  "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["delete"]}},
-  "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["delete"]}},
+  "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"],"auth/jwt-cluster-1/role":["list"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["delete"]}},
+  "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"],"auth/jwt-cluster-1/role":["list"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["delete"]}},
+  "block-login/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["delete"]}},
+  "block-role/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
   "issuer/revoke": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"]},"act":{"istioca-cluster-1/issuer/+/revoke":["update"]}},
-  "certificate/revoke": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/cert/+":["read"]},"act":{"pki/revoke":["update"]}}
+  "certificate/revoke": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/issuers":["list"],"pki/cert/+":["read"],"sys/mounts":["read"]},"act":{"pki/revoke":["update"]}}
 }'
 
 steps() {
@@ -77,20 +91,30 @@ steps() {
   unless gone sys/policies/acl/cert-manager-cluster-1
   run remove sys/policies/acl/cert-manager-cluster-1
 
+  # Last, so that nothing delays the closing. setup.sh reads it.
+  step block-login/record 'Record in the description of istioca-cluster-1 that it is closed'
+  unless closing_recorded istioca-cluster-1 block-login
+  run record_closing istioca-cluster-1 block-login
+
   # Then nothing more is signed at it, whoever asks.
   step role/write 'Remove the PKI role istioca-cluster-1/roles/cluster-1'
   unless gone istioca-cluster-1/roles/cluster-1
   run remove istioca-cluster-1/roles/cluster-1
 
+  # Last, so that nothing delays the closing. setup.sh reads it.
+  step block-role/record 'Record in the description of istioca-cluster-1 that it is closed'
+  unless closing_recorded istioca-cluster-1 block-role
+  run record_closing istioca-cluster-1 block-role
+
   # First, since it is what ends the signing.
-  step issuer/revoke 'Revoke the default issuer of istioca-cluster-1'
-  unless issuer_revoked istioca-cluster-1 'cluster-1 Mesh Intermediate CA'
-  run revoke_issuer istioca-cluster-1 'cluster-1 Mesh Intermediate CA'
+  step issuer/revoke 'Revoke the CA in istioca-cluster-1'
+  unless issuer_revoked istioca-cluster-1
+  run revoke_issuer istioca-cluster-1
 
   # For those who look at a CRL, and for the record: the mesh does not.
   step certificate/revoke 'Put its certificate into the list of what pki has revoked'
-  unless certificate_revoked istioca-cluster-1 'cluster-1 Mesh Intermediate CA' pki
-  run revoke_certificate istioca-cluster-1 'cluster-1 Mesh Intermediate CA' pki
+  unless certificate_revoked pki default
+  run revoke_certificate pki default
 }
 
 # ---------------------------------------------------------------------------------------------------------------------------------
@@ -117,8 +141,13 @@ usage_text() {
     printf '  --check             compare Vault and the cluster with the plan, field by field, by reading alone; exit 3 where they differ\n'
     printf '  --repair STEP       put back what one step makes, e.g. %s, and nothing else\n' "$repair_example"
   fi
-  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server%s\n' "${repair_example:+. With --check: that reads alone}"
+  printf '  --print-policy      print the Vault policy of a token that runs this script; it asks no server\n'
+  [[ $needs != *'"ca":true'* ]] || printf '  --print-policy --ca  print what a run needs besides to make a CA, or to let another one sign: at the first run, and for a new generation\n'
+  if [[ -n $repair_example ]]; then
+    printf '  --print-policy --check, --print-policy --repair STEP\n                      print the policy of such a run: it reads all, and writes nothing, or what the step writes\n'
+  fi
   printf '%s' "$options_help"
+  printf '  --insecure-skip-tls-verify\n                      go on although VAULT_SKIP_VERIFY or the kubeconfig turns the verification of TLS off; unsafe\n'
   printf '  --help              print this\n\n'
   printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
   printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again, by one run at a time.\n'
@@ -175,6 +204,8 @@ settled=
 waiting=false
 # the one step that --repair names; none: this repairs nothing.
 repair=
+# whether --print-policy prints the rights of the steps that make a CA, which it leaves out otherwise.
+print_ca=false
 # a step that is done only where an option asks for it; its policy is printed only then.
 unasked=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
@@ -351,8 +382,9 @@ token_ended() {
   printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
-# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
-put() { vault write -format=json "$1" -; }
+# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument. Numbers are sent as strings: a policy
+# that names the values of a parameter compares strings and booleans alone.
+put() { jq 'map_values(if type == "number" then tostring else . end)' | vault write -format=json "$1" -; }
 
 # mount_is MOUNT TYPE, auth_is MOUNT TYPE
 mount_is() { type_is sys/mounts "$@"; }
@@ -396,24 +428,41 @@ same_fields() {
   local found rc=0
   found=$(get "$1") || rc=$?
   ((rc == 0)) || return "$rc"
-  compare "$found" "$wanted"
+  # how long Vault keeps what has expired lets nobody sign.
+  if [[ $1 == */config/auto-tidy ]]; then compare "$found" "$wanted"; else compare "$found" "$wanted" '' "$FIELDS"; fi
 }
 
-# compare FOUND WANTED [MOUNT]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as seconds.
+# Fields that Vault returns beside the planned ones. Each is expected to be empty (null, false, 0, "", [] or {}), or to have the value that stands
+# here; null: any value, since it names, repeats or counts, or is another administrator's.
+readonly FIELDS='{
+  "name": null, "display_name": null, "role_id": null, "status": null, "token_reviewer_jwt_set": null, "namespace_in_state": null,
+  "policies": null, "ttl": null, "max_ttl": null, "period": null, "num_uses": null, "bound_cidrs": null,
+  "access_key": null, "role_arn": null, "identity_token_audience": null, "identity_token_ttl": null, "max_retries": -1,
+  "rotation_period": null, "rotation_window": null, "rotation_schedule": null,
+  "alias_name_source": "serviceaccount_uid", "disable_iss_validation": true, "ocsp_max_retries": 4,
+  "serial_number_source": "json-csr", "not_before_bound": "permit"
+}'
+
+# compare FOUND WANTED [MOUNT] [OTHERS]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as
+# seconds. OTHERS: what the fields that are not wanted have; without it they are not looked at.
 compare() {
   local differences
-  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" '
+  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" --argjson others "${4:-null}" '
+    def unset: . == null or . == false or . == 0 or . == "" or . == [] or . == {};
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
-    def same($found; $wanted):
+    def same($key; $found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
       elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
       # what an older server does not know of, it does not do.
-      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
+      elif $found == null then ($wanted | unset) or $key == "not_after_bound"
       else $found == $wanted end;
+    def unknown($found): $found | to_entries[] | select($others != null and (.key | in($wanted) | not) and (.value | unset | not))
+      | select((.key | in($others) | not) or ($others[.key] | . != null and . != $found[.key]));
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
-    | if $found == "none" then "none" else $wanted | to_entries[] | select(same($found[.key]; .value) | not)
+    | if $found == "none" then "none" else $wanted | to_entries[] | select(same(.key; $found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
-      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end' <<<"$1") || return 2
+      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end,
+    (if $found == "none" then empty else unknown($found) | "field \(.key) has the value \(.value | tojson), which this version does not know" end)' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
   [[ $differences != none ]] || return 1
   while IFS= read -r line; do say "      $line"; done <<<"$differences"
@@ -459,12 +508,13 @@ each_certificate() {
   done
 }
 
-# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts; with `anytime`
+# set, whatever has expired meanwhile.
 verified() {
   printf '%s\n' "$1" >"$work/root.pem"
   printf '%s\n' "$2" >"$work/certificate.pem"
   printf '%s\n' "${3:-$2}" >"$work/chain.pem"
-  verify_only "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+  verify_only "$work/root.pem" ${anytime:+-no_check_time} -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
 # signed_by CERTIFICATE CA: whether this very CA has signed it.
@@ -480,14 +530,17 @@ unverified() {
   printf '%s' "${reason:-OpenSSL gives no reason}"
 }
 
-# is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
+# is_root CERTIFICATE WHAT: says what is wrong where it is not one, has ended, or is too weak.
 is_root() {
+  local weak
   if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
     complain "$2 is no CA certificate"
   elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
     complain "$2 has ended: $(end_of <<<"$1")"
   elif ! verified "$1" "$1"; then
     complain "$2 is not self-signed, so it is no root"
+  elif weak=$(weakness <<<"$1") && [[ -n $weak ]]; then
+    complain "$2 $weak"
   else
     return 0
   fi
@@ -572,6 +625,12 @@ same_as_known() {
   grep -xF "$print" >/dev/null <<<"$prints"
 }
 
+# how_to_accept_root: how a root that nothing here knows is accepted, after its fingerprint was compared.
+how_to_accept_root() {
+  printf 'nothing beside the config proves who made it. If its SHA-256 is the one that the run which made it printed (or the one you know), accept it: %s read -field=certificate %s >root.pem; then run this again' \
+    "$cli" "$root_mount/issuer/$(issuer_of "$root_mount" "$root_ref" | jq -r .data.issuer_id)"
+}
+
 # root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
 # offline root stands in the config. It takes a dozen processes, so what it printed is kept.
 root_from_vault() { kept root "$root_mount" compared_root; }
@@ -604,6 +663,8 @@ compared_root() {
 missing=()
 # whether rights of the token are among it.
 lacks_rights=false
+# whether those of the steps that make a CA are.
+lacks_ca=false
 
 # by their files: a function here is called `vault`, and would be found in its place.
 need_programs() {
@@ -648,9 +709,9 @@ capabilities=
 
 # need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local paths lacks undone='' reason
+  local paths lacks undone='' looking='' reason
   # whether there is an audit device is no need of a step: see audit.sh.
-  paths=$(jq '[.[] | .[] | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
+  paths=$(jq '[.[] | .look, .act | values | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
   # an offline root alone needs nothing of Vault.
   [[ -n $paths ]] || return 0
   capabilities=$(put sys/capabilities-self <<<"$paths" 2>"$work/error") || {
@@ -659,24 +720,34 @@ need_vault() {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
-  lacks=$(lacking 'look act' "$only" <<<"$capabilities")
-  mapfile -t missing < <(sed -n 's/^look: //p' <<<"$lacks")
+  # a repair looks at all, as every run does.
+  [[ -n $repair ]] || looking=$only
+  mapfile -t missing < <(lacking look "$looking" <<<"$capabilities")
   ((${#missing[@]} == 0)) || lacks_rights=true
-  [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
+  lacks=$(lacking act "$only" <<<"$capabilities") || exit 1
+  [[ $mode == run && -n $lacks ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   undone=$only
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
-  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
+  note_lacks_ca "$undone"
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities")
   ((${#missing[@]} == 0)) || lacks_rights=true
 }
 
-# lacking WHEN... STEPS: what the token lacks of what these steps need to look or to act, a line each, e.g. `look: the capability …`; of all
-# steps where none is named. Standard input is what Vault says of its capabilities.
+# note_lacks_ca STEPS: whether the token lacks what those of these steps need that make a CA.
+note_lacks_ca() {
+  local steps
+  steps=$(jq -r --arg steps "$1" '[to_entries[] | select(.value.ca == true and ($steps == "" or (.key | IN($steps | split(" ")[])))) | .key] | join(" ")' <<<"$needs")
+  if [[ -n $steps && -n $(lacking act "$steps" <<<"$capabilities") ]]; then lacks_ca=true; fi
+}
+
+# lacking look|act STEPS: what the token lacks of what these steps need to look or to act, a line each; of all steps where none is named. Standard
+# input is what Vault says of its capabilities.
 lacking() {
-  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has | $when | split(" ")[] as $when
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has
     | [$needs | to_entries[] | select($when == "look" or .key != $unasked) | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
       | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
-      | "\($when): the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
 
 step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
@@ -685,8 +756,9 @@ step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
 note_lacking() {
   local lacks
   [[ -n $capabilities ]] || return 0
-  lacks=$(lacking act "none ${to_do[*]}" <<<"$capabilities" | sed 's/^act: /  - /') || return 2
+  lacks=$(lacking act "none ${to_do[*]}" <<<"$capabilities" | sed 's/^/  - /') || return 2
   [[ -n $lacks ]] || return 0
+  note_lacks_ca "none ${to_do[*]}"
   say 'a run would be refused with this token, which lacks for what is to do:'
   say "$lacks"
   say "$(say_rights)"
@@ -700,13 +772,41 @@ need_step() {
   choose_steps "$repair"
 }
 
-# print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
-# (sys/capabilities-self) is left out.
+# print_policy: what the steps need, in HCL, sorted by path: for a check, what looking needs; for a repair, that and what the one step does;
+# what makes a CA apart from the rest. What Vault's default policy gives (sys/capabilities-self) is left out.
 print_policy() {
   type -P jq >/dev/null || die 'this is missing: the program jq'
-  jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
-    | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
-    | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
+  # shellcheck disable=SC2016 # it is jq's
+  jq -r --arg mode "$mode" --arg only "$only" --arg repair "$repair" --arg unasked "$unasked" --argjson ca "$print_ca" '
+    # as an HCL string: in `${` it would begin a template.
+    def hcl: if type == "array" then "[\(map(hcl) | join(", "))]" elif type == "string" then tojson | gsub("[$][{]"; "\\u0024{") else tojson end;
+    def writes: any(.capabilities[]; IN("create", "update", "patch"));
+    def rights($when): . as $step | .value[$when] // {} | to_entries[]
+      | {path: .key, capabilities: .value, sends: ($step.value.sends // {})[.key], step: $step.key, when: $when, ca: ($step.value.ca == true)};
+    [to_entries[] | rights("look", "act")] as $all
+    # what every request to a path has is required; not where the path is read, since Vault would require it there too.
+    | ($all | group_by(.path) | map(select(all(.[]; (.capabilities | index("read") | not) and ((writes | not) or .sends != null)))
+      | {key: .[0].path, value: ([.[] | select(writes) | .sends[] | keys] | if . == [] then [] else .[1:] as $rest | .[0] | map(select(. as $name | all($rest[]; index($name)))) end)})
+      | from_entries) as $required
+    | ($only == "" or $repair != "") as $every
+    | def chosen: $only == "" or (.step | IN($only | split(" ")[]));
+    $all | map(select(
+        if $ca then .when == "act" and .ca and .step != $unasked
+        elif .when == "look" then $every or chosen
+        else $mode != "check" and chosen and .step != $unasked and ($only != "" or (.ca | not)) end))
+    | group_by(.path)[] | .[0].path as $path
+    | "path \($path | hcl) {" as $head
+    | "capabilities = \(map(.capabilities[]) | unique | tojson)" as $capabilities
+    | map(select(writes)) as $writes
+    | if $writes == [] or any($writes[]; .sends == null) then "\($head) \($capabilities) }"
+      else [$writes[].sends[] | to_entries[]] | group_by(.key) as $parameters
+      | $head, "  \($capabilities)",
+        (if $parameters == [] then "  denied_parameters = {", "    \("*" | hcl) = []", "  }"
+        else "  allowed_parameters = {",
+          ($parameters[] | "    \(.[0].key | hcl) = \(if any(.[]; .value == []) then [] else map(.value[]) | unique end | hcl)"),
+          "  }" end),
+        ($required[$path] // [] | select(. != []) | "  required_parameters = \(tojson)"),
+        "}" end' <<<"$needs"
 }
 
 # to_do_steps: goes through the steps without a word, and prints those that are to do.
@@ -739,9 +839,10 @@ stop_if_missing() {
   exit 1
 }
 
-# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own.
+# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own. A batch token lives for
+# the time that it was made for: it cannot be renewed, and makes no other token.
 say_rights() {
-  local words=--print-policy name=${token_policy:-} within=''
+  local words=--print-policy name=${token_policy:-} within='' policies
   [[ -z $vault_namespace ]] || within="-namespace=$(printf %q "$vault_namespace") "
   if [[ $mode == check ]]; then
     words+=' --check' name+=-check
@@ -749,11 +850,18 @@ say_rights() {
     words+=' --retire' name+=-retire
   elif [[ -n ${closed:-} ]]; then
     words+=" $closed" name+="-$closed"
+  elif [[ -n $repair ]]; then
+    words+=" --repair $repair" name+=-${repair//\//-}
   fi
-  printf 'whoever may write policies gives the rights by this line:\n'
+  policies=-policy=$name
+  printf 'whoever may write policies gives the rights by:\n'
   printf '    bash %q %s | %s policy write %s%s -\n' "$0" "$words" "$cli" "$within" "$name"
-  printf 'a token with that policy is needed then, in VAULT_TOKEN; one that has it already has them at once:\n'
-  printf '    %s token create %s-policy=%s -ttl=1h\n' "$cli" "$within" "$name"
+  if [[ $lacks_ca == true && -z $repair ]]; then
+    printf '    bash %q --print-policy --ca | %s policy write %s%s-ca -\n' "$0" "$cli" "$within" "${token_policy:-}"
+    policies+=" -policy=${token_policy:-}-ca"
+  fi
+  printf 'a token with that is needed then, in VAULT_TOKEN; one that has the policies already has them at once:\n'
+  printf '    %s token create %s-type=batch %s -ttl=1h\n' "$cli" "$within" "$policies"
 }
 
 # main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.
@@ -781,6 +889,11 @@ main() {
         fi
         ;;
       --print-policy) print=true ;;
+      --ca)
+        [[ $needs == *'"ca":true'* ]] || bad_usage "unknown option '$1'"
+        print_ca=true
+        ;;
+      --insecure-skip-tls-verify) insecure_tls=true ;;
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
@@ -792,6 +905,8 @@ main() {
 
   [[ ${retire:-true} == true ]] || unasked=issuer/retire
   [[ -z $repair ]] || need_step
+  [[ $print_ca == false || ($print == true && $mode == run && -z $repair && ${retire:-false} == false) ]] ||
+    bad_usage '--ca goes with --print-policy, and with no other option'
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
   [[ $only_looks != *--plan*--check* && $only_looks != *--check*--plan* ]] || bad_usage '--plan says what is to do, --check what differs: one of them'
@@ -811,16 +926,26 @@ main() {
     export VAULT_CACERT=$work/vault-ca.pem
   fi
   if [[ -n $server_name && -z ${VAULT_TLS_SERVER_NAME:-}${BAO_TLS_SERVER_NAME:-} ]]; then export VAULT_TLS_SERVER_NAME=$server_name; fi
+  tls_verdict >&2 || {
+    refused=true
+    exit 2
+  }
   before_steps
   stop_if_missing
   if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
+  # an agent is asked in the place of Vault.
+  ! is_plain_http "${VAULT_AGENT_ADDR:-$VAULT_ADDR}" ||
+    note "Vault is reached without TLS at ${VAULT_AGENT_ADDR:-$VAULT_ADDR}: an attacker on the network can read your token; use an https address"
   # the scripts that set nothing up do not ask.
   if declare -F look_at_audit >/dev/null; then look_at_audit; fi
   steps
   case $mode in
     check) report_drift ;;
     plan) note_lacking ;;
-    run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
+    run)
+      if declare -F reopened >/dev/null; then reopened; fi
+      if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi
+      ;;
   esac
 }
 
@@ -894,6 +1019,195 @@ pick() {
   wait "$!"
 }
 
+# --- how strong a CA certificate is -----------------------------------------------------------------------------------------------------
+
+# weakness: prints why the CA certificate of standard input is too weak to trust, in words that follow its name; nothing where it is strong
+# enough. Names are left out of what OpenSSL prints, so that none can imitate the lines that are read here.
+weakness() {
+  local text line algorithm='' bits=0 curve='' signature='' hash='' usage='' in_usage='' why=''
+  text=$(openssl x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
+  while IFS= read -r line; do
+    line=${line#"${line%%[![:space:]]*}"} line=${line%"${line##*[![:space:]]}"}
+    case $line in
+      'Signature Algorithm: '*) signature=${line#*: } ;;
+      'Hash Algorithm: '*) hash=${line#*: } ;;
+      'Public Key Algorithm: '*) algorithm=${line#*: } ;;
+      *'Public-Key: ('*) bits=${line#*(} bits=${bits%% *} ;;
+      'ASN1 OID: '*) curve=${line#*: } ;;
+      'X509v3 Key Usage:'*) in_usage=yes ;;
+      *) [[ $in_usage != yes ]] || usage=$line in_usage=read ;;
+    esac
+  done <<<"$text"
+  case $algorithm in
+    rsaEncryption | rsassaPss) [[ $bits =~ ^[0-9]+$ ]] && ((bits >= 2048)) || why="has an RSA key of $bits bits; use at least 2048 bits" ;;
+    id-ecPublicKey)
+      [[ $curve =~ ^(prime256v1|secp384r1|secp521r1)$ ]] || why="has a key on the curve ${curve:-without a name}; use P-256, P-384 or P-521"
+      ;;
+    ED25519) ;;
+    *) why="has a key of type ${algorithm:-unknown}; use RSA with at least 2048 bits, or P-256, P-384 or P-521" ;;
+  esac
+  [[ $signature != rsassaPss ]] || signature+=" and ${hash:-sha1}"
+  if [[ -n $why ]]; then
+    :
+  elif [[ ! $signature =~ ^(sha(256|384|512)WithRSAEncryption|ecdsa-with-SHA(256|384|512)|ED25519|rsassaPss\ and\ sha(256|384|512))$ ]]; then
+    why="is signed with ${signature:-an unknown algorithm}; use SHA-256, SHA-384 or SHA-512"
+  elif [[ $in_usage == read && $usage != *'Certificate Sign'* ]]; then
+    why='has a key usage without keyCertSign, so it must not sign certificates; use a CA certificate that has it'
+  fi
+  printf '%s' "$why"
+}
+
+# --- TLS: Vault comes to trust keys that it is told of, so the servers on both sides must be the right ones -----------------------------
+
+# whether --insecure-skip-tls-verify was given.
+insecure_tls=false
+
+# preferences in ~/.kube/kuberc could add --insecure-skip-tls-verify to any call of kubectl.
+export KUBERC=off
+
+# is_true VALUE: as Go's strconv.ParseBool, by which Vault's CLI reads a variable.
+is_true() { [[ $1 =~ ^(1|t|T|TRUE|true|True)$ ]]; }
+
+# is_plain_http ADDRESS: whether it is HTTP without TLS to another machine.
+is_plain_http() {
+  local address=${1,,}
+  [[ $address == http://* && ! $address =~ ^http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])([:/]|$) ]]
+}
+
+# unverified_tls: prints each connection whose other end would not be checked, one a line.
+unverified_tls() {
+  local name answer api skips
+  for name in VAULT_SKIP_VERIFY BAO_SKIP_VERIFY; do
+    ! is_true "${!name:-}" ||
+      printf '%s is "%s", so nothing checks the certificate of Vault: unset it, and name the CA in VAULT_CACERT or vault.caBundle\n' "$name" "${!name}"
+  done
+  [[ -n ${context:-} ]] && type -P kubectl >/dev/null && type -P jq >/dev/null || return 0
+  # where there is no such context, the first call says so.
+  answer=$(kubectl config view --minify --context "$context" -o json 2>/dev/null) || return 0
+  { IFS= read -r skips && IFS= read -r api; } < <(jq -r '.clusters[0].cluster | .["insecure-skip-tls-verify"] // false, .server // ""' <<<"$answer") || return 0
+  [[ $skips != true ]] ||
+    printf 'context %s of the kubeconfig has insecure-skip-tls-verify, so nothing checks the certificate of the API server: remove it, and add certificate-authority\n' "$context"
+  ! is_plain_http "$api" ||
+    printf 'context %s of the kubeconfig reaches the API server without TLS: write its server with https\n' "$context"
+}
+
+# tls_verdict: prints what is wrong; 1 where that ends the script. An option lets it pass.
+tls_verdict() {
+  local found
+  found=$(unverified_tls) || return 1
+  [[ -n $found ]] || return 0
+  if [[ $insecure_tls == true ]]; then
+    printf '%s: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts\n' "$0"
+  else
+    printf '%s: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify\n' "$0"
+  fi
+  printf '  - %s\n' "${found//$'\n'/$'\n  - '}"
+  [[ $insecure_tls == true ]]
+}
+
+# --- what a mount's description says -----------------------------------------------------------------------------------------------
+
+# what the description of each mount begins with that these scripts have enabled; a mount without it was there before.
+readonly MARK='cdk8s-mesh-ca: '
+
+# description_of sys/mounts|sys/auth MOUNT: prints it; 1 where there is no such mount.
+description_of() {
+  local table found
+  table=$(get "$1") || return 2
+  # the first letter tells one without a description from none.
+  found=$(jq -r --arg mount "$2/" '(.data // .)[$mount] // empty | "=\(.description // "")"' <<<"$table") || return 2
+  [[ -n $found ]] || return 1
+  printf '%s\n' "${found#=}"
+}
+
+# is_marked sys/mounts|sys/auth MOUNT: whether these scripts have enabled it; 1 where they have not, or where there is none.
+is_marked() {
+  local description rc=0
+  description=$(description_of "$1" "$2") || rc=$?
+  ((rc == 0)) || return "$rc"
+  [[ $description == "$MARK"* ]]
+}
+
+# Evidence: what a run has to tell a later one, in words KEY=VALUE, between brackets at the end of the description of a secrets engine:
+# "cdk8s-mesh-ca: CA of east [east-g1.until=2030-01-31T12:00:00Z]". A mount that is not ours can have such words too; they do not mark it.
+# shellcheck disable=SC2016 # it is jq's
+readonly EVIDENCE='def evidence: (capture("^(?<text>[^\u0000]*?) ?\\[(?<words>[^ =\\[\\]]+=[^ =\\[\\]]*( [^ =\\[\\]]+=[^ =\\[\\]]*)*)\\]$") // {text: ., words: ""})
+  | {text, words: [.words | split(" ")[] | select(. != "") | split("=") | {key: .[0], value: .[1]}] | from_entries};'
+
+# evidence_in MOUNT: prints its words KEY=VALUE, a line each; 1 where there is no such mount. Ours hold no line break.
+evidence_in() { kept evidence "$1" read_evidence "$1"; }
+read_evidence() {
+  local table rc=0
+  table=$(get sys/mounts) || return 2
+  # 4: jq had nothing to say.
+  jq -er --arg mount "$1/" "$EVIDENCE"' (.data // .)[$mount] // empty | .description // "" | evidence.words
+    | to_entries | map("\(.key)=\(.value)" | select(contains("\n") | not)) | join("\n")' <<<"$table" || rc=$?
+  case $rc in
+    0) ;;
+    4) return 1 ;;
+    *) return 2 ;;
+  esac
+}
+
+# evidence_of MOUNT KEY: prints the value of a word; an empty line where there is none.
+evidence_of() {
+  local lines value=''
+  lines=$'\n'$(evidence_in "$1") || return "$?"
+  [[ $lines != *$'\n'"$2="* ]] || value=${lines#*$'\n'"$2="}
+  printf '%s\n' "${value%%$'\n'*}"
+}
+
+# evidence_keys MOUNT: prints the keys, a line each.
+evidence_keys() {
+  local lines
+  lines=$(evidence_in "$1") || return "$?"
+  [[ -z $lines ]] || cut -d = -f 1 <<<"$lines"
+}
+
+# record MOUNT KEY=VALUE...: writes words beside those that are there, an empty value removes one. It asks Vault to write only what changes.
+record() {
+  local mount=$1 before after
+  shift
+  # another run may have recorded something since.
+  forget
+  before=$(description_of sys/mounts "$mount") || return 2
+  after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
+    | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)
+    | [.text, ([.words | to_entries[] | select(.value != "") | "\(.key)=\(.value)"] | select(. != []) | "[\(join(" "))]")]
+    | map(select(. != "")) | join(" ")' --args "$@") || return 2
+  [[ $after == "$before" ]] || jq -n --arg description "$after" '{$description}' | put "sys/mounts/$mount/tune"
+}
+
+# vault_time: prints Vault's own time, in seconds since 1970. Asked without these words a standby answers with an error.
+vault_time() {
+  local health
+  health=$(vault read -format=json sys/health standbyok=true perfstandbyok=true 2>"$work/error") || {
+    complain "cannot read Vault's time: $(last_error)"
+    return 2
+  }
+  jq -e '(.data // .).server_time_utc | numbers' <<<"$health" || return 2
+}
+
+# is_generation PREFIX NAME: whether an issuer's name is one that these scripts give: the prefix of its cluster, and a number.
+is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
+
+# own_words MOUNT: prints the keys of what these scripts have recorded there.
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left|retired)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+
+# nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
+nothing_recorded() {
+  local rc=0
+  description_of sys/mounts "$1" >/dev/null || rc=$?
+  ((rc != 1)) || return 0
+  ((rc == 0)) || return "$rc"
+  [[ -z $(own_words "$1") ]]
+}
+forget_record() {
+  local -a words
+  mapfile -t words < <(own_words "$1")
+  record "$1" "${words[@]/%/=}"
+}
+
 # --- taking back what setup.sh made
 
 kept=0
@@ -940,11 +1254,85 @@ typed() {
   [[ $answer == "$2" ]] || refuse "'$answer' is not $1, which is '$2': nothing was changed"
 }
 
+# --- many paths of Vault: the CLI reads one at a time -------------------------------------------------------------------------------------
+
+# how many are read at the same time.
+readonly AT_ONCE=8
+
+# read_each PATH...: reads them, the answer to the first into $work/each.0; a path where nothing is gives an empty file. Says how far it is, where
+# it takes more than a second.
+read_each() {
+  local i=0 pid rc start=$SECONDS total=$#
+  local -a running
+  rm -f -- "$work"/each.*
+  while ((i < total)); do
+    running=()
+    while ((${#running[@]} < AT_ONCE && i < total)); do
+      i=$((i + 1))
+      ask read "${!i}" >"$work/each.$((i - 1))" &
+      running+=("$!")
+    done
+    for pid in "${running[@]}"; do
+      rc=0
+      wait "$pid" || rc=$?
+      ((rc <= 1)) || return 2
+    done
+    ((SECONDS == start)) || { start=$SECONDS && say "      read: $i of $total"; }
+  done
+}
+
+# each_answer COMMAND...: runs it with the files that read_each wrote.
+each_answer() { find "$work" -name 'each.*' -exec "$@" {} +; }
+
+# --- who else can log in ----------------------------------------------------------------------------------------------------------------
+
+# foreign_logins: prints the names of the roles beside the planned one that let somebody log in: in an auth mount of the cluster's own, each;
+# in one that clusters may share, each that gives the planned policy. 1 where there is none.
+foreign_logins() {
+  local role roles=${login_path%/*}
+  local -a others=()
+  keys_of "$roles" || true
+  for role in "${listed[@]}"; do
+    [[ $role == "${login_path##*/}" ]] || others+=("$role")
+  done
+  ((${#others[@]} > 0)) || return 1
+  if [[ $login_shared == false ]]; then
+    printf '%s\n' "${others[@]}"
+    return 0
+  fi
+  kept logins "$roles" shared_logins
+}
+shared_logins() {
+  local file found=''
+  local -a files
+  read_each "${others[@]/#/$roles/}" || return 2
+  # shellcheck disable=SC2016 # it is jq's
+  mapfile -t files < <(each_answer jq -r --arg policy "${policy_path##*/}" \
+    'select(.data | (.token_policies // []) + (.policies // []) | index($policy)) | input_filename')
+  for file in "${files[@]}"; do found+=${others[${file##*.}]}$'\n'; done
+  [[ -n $found ]] || return 1
+  printf '%s' "$found"
+}
+
+# report_foreign_logins: names them, with what removes each.
+report_foreign_logins() {
+  local role found rc=0
+  found=$(foreign_logins) || rc=$?
+  ((rc <= 1)) || exit 1
+  while IFS= read -r role; do
+    [[ -z $role ]] ||
+      stray "role ${login_path%/*}/$role lets somebody log in$([[ $login_shared == false ]] || printf ' with the policy %s' "${policy_path##*/}"), and is not of the plan; to remove it: $cli delete ${login_path%/*}/$role"
+  done <<<"$found"
+}
+
 # --- an emergency: one thing is closed, at once
 
 repair_example=
 closed=
 agreed=false
+# which CA is to be revoked: a generation's number, or an issuer's ID; none: the only one of this cluster.
+wanted_generation=
+wanted_issuer=
 
 # option OPTION...: sets `taken` to the number of words that it took; 1 where it is none of ours.
 option() {
@@ -955,6 +1343,12 @@ option() {
       (($# >= 2)) || bad_usage "--yes needs the name of the cluster, $cluster"
       [[ $2 == "$cluster" ]] || refuse "--yes: '$2' is not the name of the cluster, which is '$cluster': nothing was changed"
       agreed=true
+      taken=2
+      ;;
+    --generation | --issuer)
+      (($# >= 2)) || bad_usage "$1 needs a value: the list that revoke-intermediate --plan prints has both"
+      [[ -z $wanted_generation$wanted_issuer ]] || bad_usage '--generation and --issuer name one CA: give one of them, once'
+      if [[ $1 == --issuer ]]; then wanted_issuer=$2; else wanted_generation=$2; fi
       taken=2
       ;;
     -*) return 1 ;;
@@ -972,77 +1366,208 @@ option() {
 }
 
 before_steps() {
+  local all=$only
   [[ -n $closed ]] || bad_usage 'which of them?'
+  [[ -z $wanted_generation$wanted_issuer || $closed == revoke-intermediate ]] ||
+    bad_usage "--generation and --issuer choose the CA that revoke-intermediate revokes, and $closed revokes none"
   need_programs jq openssl
   stop_if_missing
+  # a token without the right to write the record closes all the same: the record comes last, and says then what is missing.
+  only=${only% "$closed/record"}
   need_vault
+  only=$all
   stop_if_missing
+  look_around
   say "$closed, cluster $cluster:"
   jq -r --arg name "$closed" '.[$name].effects[] | "  - \(.)"' <<<"$effects" >&3
   [[ $mode != run || $agreed == true ]] || typed 'the name of the cluster' "$cluster" --yes
 }
 
-look_around() { return 0; }
+look_around() {
+  [[ $closed != revoke-intermediate ]] || choose_ca
+}
 
-after_steps() { say "$(jq -r --arg name "$closed" '.[$name].next' <<<"$effects")"; }
+after_steps() {
+  [[ $closed != block-login ]] || report_foreign_logins
+  say "$(jq -r --arg name "$closed" '.[$name].next' <<<"$effects")"
+}
+
+# --- the record of what was closed
+
+# closing_recorded MOUNT NAME, record_closing MOUNT NAME: a word in the description of the cluster's mount, which setup.sh reads before it opens
+# anything again.
+closing_recorded() {
+  local at rc=0
+  at=$(evidence_of "$1" "closed.$2") || rc=$?
+  case $rc in
+    0) [[ -n $at ]] ;;
+    1) note "there is no mount $1, so nothing can be recorded in its description: setup.sh does not ask before it opens this again" ;;
+    *) not_recorded "$1" ;;
+  esac
+}
+record_closing() {
+  local at
+  if ! at=$(vault_time | jq -r todateiso8601) || ! record "$1" "closed.$2=$at"; then not_recorded "$1"; fi
+}
+not_recorded() {
+  give_up "$closed is closed, but this could not be recorded in the description of $1, so any run of setup.sh opens it again. To record it, run this again with a token of the policy that this prints: bash $0 --print-policy $closed"
+}
+
+# --- the CA that is to be revoked
+
+# the CAs in the mount that have a key: their IDs and names in Vault, certificates, whether they are revoked, and the generation that each is of
+# this cluster's CA; an empty one: it is of another maker.
+ca_ids=()
+ca_names=()
+ca_certificates=()
+ca_revoked=()
+ca_generations=()
+# the one that was chosen, by its place in those lists.
+chosen=
+ca=
+
+# read_cas: sets them.
+read_cas() {
+  local id answer answers='' name cn number
+  keys_of "$intermediate_mount/issuers" || true
+  for id in "${listed[@]}"; do answers+=$(get "$intermediate_mount/issuer/$id")$'\n' || exit 1; done
+  # the certificates above it stand here too, without their keys.
+  pick -s '.[].data | select((.key_id // "") != "") | .issuer_id, .issuer_name // "", .certificate, .revoked // false' <<<"$answers" || exit 1
+  ca_ids=() ca_names=() ca_certificates=() ca_revoked=() ca_generations=()
+  set -- "${picked[@]}"
+  while (($# > 0)); do
+    name=$2 number=
+    answer=$(first_certificate <<<"$3") || die "issuer $1 of $intermediate_mount has no certificate that OpenSSL reads"
+    cn=$(subject_cn <<<"$answer")
+    if is_generation "$issuer_prefix" "$name"; then
+      number=${name#"$issuer_prefix"}
+    elif [[ $cn == "$common_name" ]]; then
+      number=$generation
+    elif [[ $cn == "$first_common_name" ]]; then
+      number=1
+    fi
+    ca_ids+=("$1") ca_names+=("$name") ca_certificates+=("$answer") ca_revoked+=("$4") ca_generations+=("$number")
+    shift 4
+  done
+}
+
+# choose_ca: sets `chosen` and `ca`: the CA that --generation or --issuer names, else the only one of this cluster. It never takes Vault's default
+# issuer: that is the CA that signs now, and the one that was stolen can be another.
+choose_ca() {
+  local i
+  local -a fits=()
+  read_cas
+  ((${#ca_ids[@]} > 0)) || die "$intermediate_mount has no CA: there is nothing to revoke"
+  for i in "${!ca_ids[@]}"; do
+    if [[ -n $wanted_issuer ]]; then
+      [[ ${ca_ids[i]} != "$wanted_issuer" ]] || fits+=("$i")
+    elif [[ -n $wanted_generation ]]; then
+      [[ ${ca_generations[i]} != "$wanted_generation" ]] || fits+=("$i")
+    elif [[ -n ${ca_generations[i]} ]]; then
+      fits+=("$i")
+    fi
+  done
+  if ((${#fits[@]} == 1)); then
+    chosen=${fits[0]}
+    ca=${ca_certificates[chosen]}
+    return 0
+  fi
+  say "the CAs in $intermediate_mount:"
+  for i in "${!ca_ids[@]}"; do say "  - $(ca_in_words "$i")"; done
+  if [[ -n $wanted_generation$wanted_issuer ]] && ((${#fits[@]} == 0)); then
+    refuse "none of them is ${wanted_generation:+generation }$wanted_generation${wanted_issuer:+issuer }$wanted_issuer: nothing was changed"
+  elif ((${#fits[@]} == 0)); then
+    refuse "none of them is known to be of cluster $cluster: name the one to revoke by --issuer ID; nothing was changed"
+  fi
+  refuse "${#fits[@]} of them fit: name the one to revoke by --generation N or --issuer ID; nothing was changed"
+}
+
+# ca_in_words PLACE: a CA as the list and the notes name it.
+ca_in_words() {
+  local whose="not made by setup.sh"
+  [[ -z ${ca_generations[$1]} ]] || whose="generation ${ca_generations[$1]}"
+  [[ ${ca_revoked[$1]} != true ]] || whose+=', revoked already'
+  printf '%s, issuer %s: %s, expires %s' "$whose" "${ca_ids[$1]}" "$(described "${ca_certificates[$1]}")" "$(end_of <<<"${ca_certificates[$1]}")"
+}
 
 # --- the revocation of the CA
 
-# find_issuer MOUNT NAME: sets `issuer` to the default issuer of a mount, where it is the CA of that name, and `ca` to its certificate.
-find_issuer() {
-  local rc=0
-  issuer=$(issuer_of "$1") || rc=$?
-  ((rc <= 1)) || return 2
-  if ((rc == 1)); then
-    complain "$1 has no CA: there is nothing to revoke"
-    return 2
-  fi
-  ca=$(jq -r .data.certificate <<<"$issuer" | first_certificate) || return 2
-  [[ $(subject_cn <<<"$ca") == "$2" ]] || {
-    complain "$1 holds another CA ($(described "$ca")) than the planned '$2'"
-    return 2
-  }
-}
-
-# issuer_revoked MOUNT NAME, revoke_issuer: whether Vault signs nothing more with it. That is for good: Vault gives no issuer its usage back.
+# issuer_revoked MOUNT, revoke_issuer MOUNT: whether Vault signs nothing more with it. That is for good: Vault gives no issuer its usage back.
 issuer_revoked() {
-  local other id
-  find_issuer "$@" || return 2
-  note "the CA is $(described "$ca"), serial $(serial_of "$ca"), until $(end_of <<<"$ca")"
-  keys_of "$1/issuers" || true
-  for id in "${listed[@]}"; do
-    [[ $id != "$(jq -r .data.issuer_id <<<"$issuer")" ]] || continue
-    other=$(get "$1/issuer/$id") || return 2
-    jq -e '.data | (.key_id // "") != "" and .revoked != true' <<<"$other" >/dev/null || continue
-    note "issuer $id can sign here too, and is left: $(described "$(jq -r .data.certificate <<<"$other" | first_certificate)"); to revoke it: $cli write -force $1/issuer/$id/revoke"
+  local found i
+  found=$(get "$1/issuer/${ca_ids[chosen]}") || return 2
+  note "the CA is $(ca_in_words "$chosen"), serial $(serial_of "$ca")"
+  for i in "${!ca_ids[@]}"; do
+    [[ $i == "$chosen" || ${ca_revoked[i]} == true ]] ||
+      note "this one can sign here too, and is left: $(ca_in_words "$i"); to revoke it: bash $0 revoke-intermediate --issuer ${ca_ids[i]}"
   done
-  jq -e '.data.revoked == true' <<<"$issuer" >/dev/null
+  jq -e '.data.revoked == true' <<<"$found" >/dev/null
 }
 revoke_issuer() {
-  vault write -format=json -force "$1/issuer/$(jq -r .data.issuer_id <<<"$issuer")/revoke"
-  find_issuer "$@"
-  jq -e '.data.revoked == true' <<<"$issuer" || die "$1 does not call it revoked"
+  local found
+  vault write -format=json -force "$1/issuer/${ca_ids[chosen]}/revoke"
+  found=$(get "$1/issuer/${ca_ids[chosen]}")
+  jq -e '.data.revoked == true' <<<"$found" || die "$1 does not call it revoked"
 }
 
-# certificate_revoked MOUNT NAME SIGNER, revoke_certificate: whether it stands in the list of what the CA above it has revoked.
+# certificate_revoked SIGNER ISSUER, revoke_certificate SIGNER ISSUER: whether it stands in the list of what the mount SIGNER has revoked.
 certificate_revoked() {
-  local found signer rc=0
-  find_issuer "$1" "$2" || return 2
-  signer=$(issuer_of "$3") || return 2
-  if ! signed_by "$ca" "$(jq -r .data.certificate <<<"$signer" | first_certificate)"; then
-    note "the CA in $3 has not signed it, so it can't stand in its list: revoke it where it was signed, by the emergency.sh of that time, or: $cli write MOUNT/revoke certificate=@FILE"
-    return 0
+  local found rc=0
+  if ! find_signer "$@"; then
+    note "no CA in $1 has signed it"
+    return 1
   fi
-  jq -e '.data.usage | contains("crl-signing")' <<<"$signer" >/dev/null ||
-    note "$3 signs no list: the key usage of its CA's certificate lacks cRLSign. Vault notes the revocation, and whoever looks for a list finds none"
-  found=$(get "$3/cert/$(serial_of "$ca")") || rc=$?
+  jq -e '.data.usage | contains("crl-signing")' <<<"$above" >/dev/null ||
+    note "$1 signs no list: the key usage of its CA's certificate lacks cRLSign. Vault notes the revocation, and whoever looks for a list finds none"
+  found=$(get "$1/cert/$(serial_of "$ca")") || rc=$?
   ((rc == 0)) || return "$rc"
   jq -e '.data.revocation_time // 0 | . != 0' <<<"$found" >/dev/null
 }
 # by the certificate, since what the mount has not kept is not found by its serial.
 revoke_certificate() {
-  jq -n --arg certificate "$ca" '{$certificate}' | put "$3/revoke"
-  certificate_revoked "$@" || die "$3 does not call it revoked"
+  find_signer "$@" || give_up "the CA is revoked in $intermediate_mount, but not where it was signed: no CA in $1 has signed it. $(where_signed "$1")"
+  jq -n --arg certificate "$ca" '{$certificate}' | put "$1/revoke"
+  certificate_revoked "$@" || die "$1 does not call it revoked"
+}
+
+# find_signer SIGNER ISSUER: sets `above` to the issuer of that mount that has signed it: the planned one, else another one, e.g. a former root;
+# 1 where none has.
+above=
+find_signer() {
+  local id rc=0
+  above=$(issuer_of "$1" "$2") || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || ! has_signed "$above" || return 0
+  keys_of "$1/issuers" || true
+  for id in "${listed[@]}"; do
+    above=$(get "$1/issuer/$id") || exit 1
+    ! has_signed "$above" || return 0
+  done
+  return 1
+}
+has_signed() {
+  local certificate
+  certificate=$(jq -r .data.certificate <<<"$1" | first_certificate) && signed_by "$ca" "$certificate"
+}
+
+# where_signed SIGNER: prints the way to revoke it where it was signed. Vault shows the certificates of every PKI mount without any right.
+where_signed() {
+  local table mount id list found issuer
+  issuer=$(openssl x509 -noout -issuer -nameopt multiline,utf8,-esc_msb <<<"$ca" | sed -n 's/^ *commonName *= //p')
+  table=$(get sys/mounts) || return 0
+  while IFS= read -r mount; do
+    [[ $mount != "$1" ]] || continue
+    list=$(vault list -format=json "$mount/issuers" 2>/dev/null) || continue
+    while IFS= read -r id; do
+      found=$(vault read -format=json "$mount/issuer/$id/json" 2>/dev/null) || continue
+      has_signed "$found" || continue
+      printf "It was signed in the mount %s, by '%s'. To revoke it there: %s read -field=certificate %s | %s write %s/revoke certificate=-" \
+        "$mount" "$issuer" "$cli" "$intermediate_mount/issuer/${ca_ids[chosen]}" "$cli" "$mount"
+      return 0
+    done < <(jq -r '.[]' <<<"$list")
+  done < <(jq -r '(.data // .) | to_entries[] | select((.value | type) == "object" and .value.type == "pki").key | rtrimstr("/")' <<<"$table")
+  printf "No PKI mount of this Vault holds the CA that has signed it, '%s': revoke it where that CA is kept. This prints its certificate: %s read -field=certificate %s" \
+    "$issuer" "$cli" "$intermediate_mount/issuer/${ca_ids[chosen]}"
 }
 
 # serial_of CERTIFICATE: as Vault writes it.

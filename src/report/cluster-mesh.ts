@@ -195,7 +195,7 @@ export function later(context: ClusterContext): string[] {
         ...(cluster.admission
           ? [
               [
-                `${code("ValidatingAdmissionPolicy '…' denied request")}`,
+                code("ValidatingAdmissionPolicy '…' denied request"),
                 `the message says who can do this. If the config has changed, apply ${code(at(ADMISSION_FILE))} as a cluster administrator first, then try again`,
               ],
             ]

@@ -235,7 +235,7 @@ describe.each(constructs)('%s', name => {
             return [];
           const message = messageOf(() => make(name, withValue(props, place, value)));
           const isNamed = message !== undefined && !message.startsWith('a crash') && message.includes(`'${named(place)}`);
-          return isNamed ? [] : [`${named(place)} = ${String(JSON.stringify(value))}: ${message}`];
+          return isNamed ? [] : [`${named(place)} = ${JSON.stringify(value)}: ${message}`];
         }),
       );
     expect(silent).toEqual([]);

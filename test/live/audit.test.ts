@@ -23,8 +23,8 @@ beforeAll(async () => {
   ok(await world.script('cluster-1'));
 }, 45 * 60_000);
 afterAll(async () => {
-  await vault?.stop();
-  await kube?.stop();
+  await vault.stop();
+  await kube.stop();
 });
 
 const shell = (command: string, env: Readonly<Record<string, string>> = {}) =>

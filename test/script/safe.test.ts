@@ -103,7 +103,7 @@ const OBEYED = [
 
 describe.each(['C', 'C.UTF-8'])('in locale %s', LC_ALL => {
   const plain = (text: string) =>
-    bash(`plain ${[...text].map(c => `'${c.replace("'", `'\\''`)}'`).join('')}`, { LC_ALL }).stdout.toString('utf8');
+    bash(`plain ${Array.from(text, c => `'${c.replace("'", `'\\''`)}'`).join('')}`, { LC_ALL }).stdout.toString('utf8');
 
   test('plain prints no character that a terminal obeys', () => {
     const shown = plain(OBEYED.map(c => `<${c}>`).join(''));

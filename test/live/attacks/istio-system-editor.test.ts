@@ -202,7 +202,10 @@ describe('with the policies', () => {
 
   test.each(Object.keys(attacks) as (keyof typeof attacks)[])('an editor cannot use: %s', async name => {
     const { code, stderr } = await attacks[name]();
-    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/ValidatingAdmissionPolicy 'istio-system-vault-issuer-/) });
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/ValidatingAdmissionPolicy 'istio-system-vault-issuer-/) as string,
+    });
   });
 
   test('a workload controller cannot create the pod either', async () => {

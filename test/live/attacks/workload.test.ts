@@ -28,8 +28,8 @@ beforeAll(async () => {
   token = await logIn(await accountToken(world.cluster.issuer.namespace, auth.serviceAccount.name, auth.audience));
 }, 45 * 60_000);
 afterAll(async () => {
-  await vault?.stop();
-  await kube?.stop();
+  await vault.stop();
+  await kube.stop();
 });
 
 const accountToken = async (namespace: string, name: string, audience?: string) =>

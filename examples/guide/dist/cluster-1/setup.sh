@@ -52,6 +52,7 @@ readonly cas='[
     "permitted": "",
     "sign": {
       "format": "pem_bundle",
+      "common_name": "test-subordinate.tetrate.info",
       "ttl": "43800h"
     }
   }
@@ -65,13 +66,16 @@ readonly watched=false
 readonly leaf_seconds=2592000
 readonly sign_path=istioca/sign/cluster-local
 readonly role_path=istioca/roles/cluster-local
-readonly policy_path=sys/policies/acl/cert-manager
 readonly role_is_exact=false
+readonly closings='block-login: approle/write policy/write
+block-role: role/write'
 readonly issuer_namespace=istio-system
 readonly istio_namespace=istio-system
 readonly istiod_deployments=istiod
 readonly own_auth='auth/approle/role/cert-manager appRole.name'
 readonly login_path=auth/approle/role/cert-manager
+readonly login_shared=true
+readonly policy_path=sys/policies/acl/cert-manager
 readonly login_mount=approle
 readonly login_mark='cdk8s-mesh-ca: logins of cert-manager in cluster-1'
 readonly token_type=default
@@ -96,32 +100,39 @@ readonly key_bits=2048
 readonly trial_ttl=1h
 readonly step_count=16
 readonly needs='{
-  "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca":["create","update"]}},
-  "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]}},
-  "intermediate/urls": {"look":{"istioca/config/urls":["read"]},"act":{"istioca/config/urls":["create","update"]}},
-  "intermediate/tidy": {"look":{"istioca/config/auto-tidy":["read"]},"act":{"istioca/config/auto-tidy":["create","update"]}},
-  "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"istioca/keys":["list"],"istioca/roles":["list"]},"act":{"pki/root/sign-intermediate":["update"],"istioca/intermediate/generate/exported":["update"],"istioca/intermediate/set-signed":["update"],"istioca/config/issuers":["update"]}},
-  "role/write": {"look":{"istioca/roles/cluster-local":["read"]},"act":{"istioca/roles/cluster-local":["create","update"],"sys/mounts/istioca/tune":["create","update"]}},
-  "issuer/default": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+/sign/cluster-local":["update"],"istioca/config/issuers":["update"],"sys/mounts/istioca/tune":["create","update"]}},
-  "issuer/retire": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+":["delete"],"istioca/key/+":["delete"],"istioca/config/keys":["update"],"sys/mounts/istioca/tune":["create","update"]}},
-  "policy/write": {"look":{"sys/policies/acl/cert-manager":["read"]},"act":{"sys/policies/acl/cert-manager":["create","update"]}},
-  "approle/mount": {"look":{"sys/auth":["read"]},"act":{"sys/auth/approle":["create","update","sudo"]}},
-  "approle/lockout": {"look":{"sys/auth":["read"]},"act":{"sys/mounts/auth/approle/tune":["create","update"]}},
-  "approle/write": {"look":{"auth/approle/role/cert-manager":["read"]},"act":{"auth/approle/role/cert-manager":["create","update"]}},
-  "approle/role-id": {"look":{"auth/approle/role/cert-manager/role-id":["read"]},"act":{"auth/approle/role/cert-manager/role-id":["create","update"]}},
+  "intermediate/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca":["create","update"]},"sends":{"sys/mounts/istioca":[{"type":["pki"],"description":["cdk8s-mesh-ca: CA of cluster-1"]}]},"ca":true},
+  "intermediate/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]},"sends":{"sys/mounts/istioca/tune":[{"max_lease_ttl":["43800h"]}]}},
+  "intermediate/urls": {"look":{"istioca/config/urls":["read"]},"act":{"istioca/config/urls":["create","update"]},"sends":{"istioca/config/urls":[{"issuing_certificates":[[]],"crl_distribution_points":[[]],"ocsp_servers":[[]],"enable_templating":[false]}]}},
+  "intermediate/tidy": {"look":{"istioca/config/auto-tidy":["read"]},"act":{"istioca/config/auto-tidy":["create","update"]},"sends":{"istioca/config/auto-tidy":[{"enabled":[false]}]}},
+  "intermediate/issue": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"istioca/keys":["list"],"istioca/roles":["list"],"sys/mounts":["read"],"istioca/config/acme":["read"],"istioca/config/est":["read"],"istioca/config/cluster":["read"],"istioca/config/crl":["read"]},"act":{"pki/root/sign-intermediate":["update"],"istioca/intermediate/generate/exported":["update"],"istioca/intermediate/set-signed":["update"],"istioca/config/issuers":["update"]},"sends":{"pki/root/sign-intermediate":[{"csr":[],"format":["pem_bundle"],"common_name":["test-subordinate.tetrate.info"],"ttl":["43800h"]}],"istioca/intermediate/generate/exported":[{"common_name":["test-subordinate.tetrate.info"],"ttl":["43800h"],"key_type":["rsa"],"key_bits":["2048"]}],"istioca/intermediate/set-signed":[{"certificate":[]}],"istioca/config/issuers":[{"default":[]}]},"ca":true},
+  "role/write": {"look":{"istioca/roles/cluster-local":["read"],"sys/mounts":["read"]},"act":{"istioca/roles/cluster-local":["create","update"],"sys/mounts/istioca/tune":["create","update"]},"sends":{"istioca/roles/cluster-local":[{"issuer_ref":["default"],"allowed_domains":[["svc"]],"allowed_domains_template":[false],"allow_any_name":[false],"allow_bare_domains":[false],"allow_subdomains":[true],"allow_glob_domains":[false],"allow_wildcard_certificates":[true],"allow_localhost":[true],"allow_ip_sans":[true],"allowed_uri_sans":[["spiffe://cluster.local/*"]],"allowed_uri_sans_template":[false],"allowed_other_sans":[[]],"allowed_serial_numbers":[[]],"cn_validations":[["hostname"]],"enforce_hostnames":[true],"require_cn":[false],"use_csr_common_name":[true],"use_csr_sans":[true],"server_flag":[true],"client_flag":[true],"code_signing_flag":[false],"email_protection_flag":[false],"basic_constraints_valid_for_non_ca":[false],"key_usage":[["DigitalSignature","KeyEncipherment"]],"ext_key_usage":[[]],"ext_key_usage_oids":[[]],"policy_identifiers":[[]],"key_type":["rsa"],"key_bits":["2048"],"signature_bits":["256"],"use_pss":[false],"organization":[[]],"ou":[[]],"country":[[]],"locality":[[]],"province":[[]],"street_address":[[]],"postal_code":[[]],"allowed_user_ids":[[]],"ttl":["0"],"max_ttl":["720h"],"not_before_duration":["30s"],"not_after":[""],"not_after_bound":["forbid"],"no_store":[false],"generate_lease":[false]}],"sys/mounts/istioca/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
+  "issuer/default": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+/sign/cluster-local":["update"],"istioca/config/issuers":["update"],"sys/mounts/istioca/tune":["create","update"]},"sends":{"istioca/issuer/+/sign/cluster-local":[{"csr":[],"common_name":[""],"alt_names":[""],"ip_sans":[""],"uri_sans":["spiffe://cluster.local/ns/mesh-ca-trial/sa/default"],"ttl":["1h"],"exclude_cn_from_sans":["true"]}],"istioca/config/issuers":[{"default":[],"default_follows_latest_issuer":[false]}],"sys/mounts/istioca/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]},"ca":true},
+  "issuer/retire": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca/issuer/+":["delete"],"istioca/key/+":["delete"],"istioca/config/keys":["update"],"sys/mounts/istioca/tune":["create","update"]},"sends":{"istioca/config/keys":[{"default":[]}],"sys/mounts/istioca/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
+  "policy/write": {"look":{"sys/policies/acl/cert-manager":["read"],"sys/mounts":["read"]},"act":{"sys/policies/acl/cert-manager":["create","update"],"sys/mounts/istioca/tune":["create","update"]},"sends":{"sys/policies/acl/cert-manager":[{"policy":["path \"istioca/sign/cluster-local\" {\n  capabilities = [\"update\"]\n  allowed_parameters = {\n    \"csr\" = []\n    \"common_name\" = []\n    \"alt_names\" = []\n    \"ip_sans\" = []\n    \"uri_sans\" = []\n    \"ttl\" = []\n    \"exclude_cn_from_sans\" = []\n  }\n}"]}],"sys/mounts/istioca/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
+  "approle/mount": {"look":{"sys/auth":["read"],"auth/approle/role":["list"],"auth/approle/role/+":["read"]},"act":{"sys/auth/approle":["create","update","sudo"]},"sends":{"sys/auth/approle":[{"type":["approle"],"description":["cdk8s-mesh-ca: logins of cert-manager"]}]}},
+  "approle/lockout": {"look":{"sys/auth":["read"]},"act":{"sys/mounts/auth/approle/tune":["create","update"]},"sends":{"sys/mounts/auth/approle/tune":[{"user_lockout_config":[]}]}},
+  "approle/write": {"look":{"auth/approle/role/cert-manager":["read"],"sys/mounts":["read"]},"act":{"auth/approle/role/cert-manager":["create","update"],"sys/mounts/istioca/tune":["create","update"]},"sends":{"auth/approle/role/cert-manager":[{"token_policies":[["cert-manager"]],"token_ttl":["1h"],"token_max_ttl":["4h"],"token_type":["default"],"token_no_default_policy":[false],"token_explicit_max_ttl":["0"],"token_period":["0"],"token_num_uses":["0"],"token_bound_cidrs":[[]],"secret_id_ttl":["0"],"secret_id_num_uses":["0"],"secret_id_bound_cidrs":[[]],"bind_secret_id":[true]}],"sys/mounts/istioca/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
+  "approle/role-id": {"look":{"auth/approle/role/cert-manager/role-id":["read"]},"act":{"auth/approle/role/cert-manager/role-id":["create","update"]},"sends":{"auth/approle/role/cert-manager/role-id":[{"role_id":["cluster-1.cert-manager"]}]}},
   "cluster/root-ca": {},
-  "cluster/secret-id": {"look":{"auth/approle/role/cert-manager/secret-id":["list"],"auth/approle/role/cert-manager/secret-id/lookup":["update"]},"act":{"auth/approle/role/cert-manager/secret-id":["update"],"auth/approle/role/cert-manager/secret-id-accessor/destroy":["update"]}},
+  "cluster/secret-id": {"look":{"auth/approle/role/cert-manager/secret-id":["list"],"auth/approle/role/cert-manager/secret-id/lookup":["update"]},"act":{"auth/approle/role/cert-manager/secret-id":["update"],"auth/approle/role/cert-manager/secret-id-accessor/destroy":["update"]},"sends":{"auth/approle/role/cert-manager/secret-id":[{}],"auth/approle/role/cert-manager/secret-id/lookup":[{"secret_id":[]}],"auth/approle/role/cert-manager/secret-id-accessor/lookup":[{"secret_id_accessor":[]}],"auth/approle/role/cert-manager/secret-id-accessor/destroy":[{"secret_id_accessor":[]}]}},
   "trial": {}
 }'
 
 steps() {
   step intermediate/mount 'Enable a PKI secrets engine at istioca'
+  fields '{
+    "type": "pki",
+    "description": "cdk8s-mesh-ca: CA of cluster-1"
+  }'
   unless mount_is istioca pki
-  run vault secrets enable '-description=cdk8s-mesh-ca: CA of cluster-1' -path=istioca pki
+  run write_fields sys/mounts/istioca
 
   step intermediate/tune 'Let istioca issue for at most 43800h'
+  fields '{
+    "max_lease_ttl": "43800h"
+  }'
   unless max_lease_ttl_is istioca 43800h
-  run vault secrets tune -max-lease-ttl=43800h istioca
+  run write_fields sys/mounts/istioca/tune
 
   # None is planned: Envoy and istiod check no revocation by them, and a client that does and does not reach Vault would refuse
   # every certificate. A leaf ends within hours; a CA is taken away by emergency.sh.
@@ -198,16 +209,27 @@ steps() {
     "policy_identifiers": [],
     "key_type": "rsa",
     "key_bits": 2048,
+    "signature_bits": 256,
+    "use_pss": false,
+    "organization": [],
+    "ou": [],
+    "country": [],
+    "locality": [],
+    "province": [],
+    "street_address": [],
+    "postal_code": [],
+    "allowed_user_ids": [],
     "ttl": "0",
     "max_ttl": "720h",
     "not_before_duration": "30s",
     "not_after": "",
+    "not_after_bound": "forbid",
     "no_store": false,
     "generate_lease": false
   }'
   unless same_fields istioca/roles/cluster-local
   run note_longer_leaves
-  run write_fields istioca/roles/cluster-local
+  run write_role istioca/roles/cluster-local
 
   # Tried first, then moved, then recorded in the description of the mount: until when certificates under the one before can live,
   # by Vault's own time. Recorded too late does no harm.
@@ -223,20 +245,29 @@ steps() {
   # cert-manager may ask for a signature, and nothing else.
   step policy/write 'Write the policy cert-manager'
   fields '{
-    "policy": "path \"istioca/sign/cluster-local\" { capabilities = [\"update\"] }"
+    "policy": "path \"istioca/sign/cluster-local\" {\n  capabilities = [\"update\"]\n  allowed_parameters = {\n    \"csr\" = []\n    \"common_name\" = []\n    \"alt_names\" = []\n    \"ip_sans\" = []\n    \"uri_sans\" = []\n    \"ttl\" = []\n    \"exclude_cn_from_sans\" = []\n  }\n}"
   }'
   unless same_fields sys/policies/acl/cert-manager
   run write_fields sys/policies/acl/cert-manager
 
   step approle/mount 'Enable the approle auth method at approle'
+  fields '{
+    "type": "approle",
+    "description": "cdk8s-mesh-ca: logins of cert-manager"
+  }'
   unless auth_is approle approle
-  run vault auth enable '-description=cdk8s-mesh-ca: logins of cert-manager' -path=approle approle
+  run write_fields sys/auth/approle
 
   # After five, Vault would refuse a role ID for 15 minutes, and a role ID is no secret: whoever knows it could stop the mesh, and
   # cert-manager's own attempts with a destroyed secret ID do. A secret ID is too long to be guessed. A mount that is not ours is left alone.
   step approle/lockout 'Have failed logins lock no AppRole of approle'
+  fields '{
+    "user_lockout_config": {
+      "lockout_disable": true
+    }
+  }'
   unless never_locks approle
-  run vault auth tune -user-lockout-disable=true approle
+  run write_fields sys/mounts/auth/approle/tune
 
   # cert-manager logs in anew for each signature: a count of uses would end the mesh at that count.
   step approle/write 'Write the AppRole cert-manager'
@@ -292,6 +323,7 @@ steps() {
   run refuses localhost DNS:localhost 'name localhost not allowed'
   run refuses 'a wildcard' 'DNS:*.cert-manager-istio-csr.cert-manager.svc' 'name [*][.]cert-manager-istio-csr[.]cert-manager[.]svc not allowed'
   run refuses 'a foreign common name' CN=mesh-ca-trial.default.svc,DNS:istiod.istio-system.svc,URI:spiffe://cluster.local/ns/istio-system/sa/istiod-service-account 'name mesh-ca-trial[.]default[.]svc not allowed'
+  run denies 'an end of its own choice (not_after)' URI:spiffe://cluster.local/ns/mesh-ca-trial/sa/default
   run trial_end
 }
 
@@ -319,8 +351,13 @@ usage_text() {
     printf '  --check             compare Vault and the cluster with the plan, field by field, by reading alone; exit 3 where they differ\n'
     printf '  --repair STEP       put back what one step makes, e.g. %s, and nothing else\n' "$repair_example"
   fi
-  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server%s\n' "${repair_example:+. With --check: that reads alone}"
+  printf '  --print-policy      print the Vault policy of a token that runs this script; it asks no server\n'
+  [[ $needs != *'"ca":true'* ]] || printf '  --print-policy --ca  print what a run needs besides to make a CA, or to let another one sign: at the first run, and for a new generation\n'
+  if [[ -n $repair_example ]]; then
+    printf '  --print-policy --check, --print-policy --repair STEP\n                      print the policy of such a run: it reads all, and writes nothing, or what the step writes\n'
+  fi
   printf '%s' "$options_help"
+  printf '  --insecure-skip-tls-verify\n                      go on although VAULT_SKIP_VERIFY or the kubeconfig turns the verification of TLS off; unsafe\n'
   printf '  --help              print this\n\n'
   printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
   printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again, by one run at a time.\n'
@@ -377,6 +414,8 @@ settled=
 waiting=false
 # the one step that --repair names; none: this repairs nothing.
 repair=
+# whether --print-policy prints the rights of the steps that make a CA, which it leaves out otherwise.
+print_ca=false
 # a step that is done only where an option asks for it; its policy is printed only then.
 unasked=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
@@ -553,8 +592,9 @@ token_ended() {
   printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
-# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
-put() { vault write -format=json "$1" -; }
+# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument. Numbers are sent as strings: a policy
+# that names the values of a parameter compares strings and booleans alone.
+put() { jq 'map_values(if type == "number" then tostring else . end)' | vault write -format=json "$1" -; }
 
 # mount_is MOUNT TYPE, auth_is MOUNT TYPE
 mount_is() { type_is sys/mounts "$@"; }
@@ -598,24 +638,41 @@ same_fields() {
   local found rc=0
   found=$(get "$1") || rc=$?
   ((rc == 0)) || return "$rc"
-  compare "$found" "$wanted"
+  # how long Vault keeps what has expired lets nobody sign.
+  if [[ $1 == */config/auto-tidy ]]; then compare "$found" "$wanted"; else compare "$found" "$wanted" '' "$FIELDS"; fi
 }
 
-# compare FOUND WANTED [MOUNT]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as seconds.
+# Fields that Vault returns beside the planned ones. Each is expected to be empty (null, false, 0, "", [] or {}), or to have the value that stands
+# here; null: any value, since it names, repeats or counts, or is another administrator's.
+readonly FIELDS='{
+  "name": null, "display_name": null, "role_id": null, "status": null, "token_reviewer_jwt_set": null, "namespace_in_state": null,
+  "policies": null, "ttl": null, "max_ttl": null, "period": null, "num_uses": null, "bound_cidrs": null,
+  "access_key": null, "role_arn": null, "identity_token_audience": null, "identity_token_ttl": null, "max_retries": -1,
+  "rotation_period": null, "rotation_window": null, "rotation_schedule": null,
+  "alias_name_source": "serviceaccount_uid", "disable_iss_validation": true, "ocsp_max_retries": 4,
+  "serial_number_source": "json-csr", "not_before_bound": "permit"
+}'
+
+# compare FOUND WANTED [MOUNT] [OTHERS]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as
+# seconds. OTHERS: what the fields that are not wanted have; without it they are not looked at.
 compare() {
   local differences
-  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" '
+  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" --argjson others "${4:-null}" '
+    def unset: . == null or . == false or . == 0 or . == "" or . == [] or . == {};
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
-    def same($found; $wanted):
+    def same($key; $found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
       elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
       # what an older server does not know of, it does not do.
-      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
+      elif $found == null then ($wanted | unset) or $key == "not_after_bound"
       else $found == $wanted end;
+    def unknown($found): $found | to_entries[] | select($others != null and (.key | in($wanted) | not) and (.value | unset | not))
+      | select((.key | in($others) | not) or ($others[.key] | . != null and . != $found[.key]));
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
-    | if $found == "none" then "none" else $wanted | to_entries[] | select(same($found[.key]; .value) | not)
+    | if $found == "none" then "none" else $wanted | to_entries[] | select(same(.key; $found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
-      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end' <<<"$1") || return 2
+      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end,
+    (if $found == "none" then empty else unknown($found) | "field \(.key) has the value \(.value | tojson), which this version does not know" end)' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
   [[ $differences != none ]] || return 1
   while IFS= read -r line; do say "      $line"; done <<<"$differences"
@@ -661,12 +718,13 @@ each_certificate() {
   done
 }
 
-# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts; with `anytime`
+# set, whatever has expired meanwhile.
 verified() {
   printf '%s\n' "$1" >"$work/root.pem"
   printf '%s\n' "$2" >"$work/certificate.pem"
   printf '%s\n' "${3:-$2}" >"$work/chain.pem"
-  verify_only "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+  verify_only "$work/root.pem" ${anytime:+-no_check_time} -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
 # signed_by CERTIFICATE CA: whether this very CA has signed it.
@@ -682,14 +740,17 @@ unverified() {
   printf '%s' "${reason:-OpenSSL gives no reason}"
 }
 
-# is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
+# is_root CERTIFICATE WHAT: says what is wrong where it is not one, has ended, or is too weak.
 is_root() {
+  local weak
   if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
     complain "$2 is no CA certificate"
   elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
     complain "$2 has ended: $(end_of <<<"$1")"
   elif ! verified "$1" "$1"; then
     complain "$2 is not self-signed, so it is no root"
+  elif weak=$(weakness <<<"$1") && [[ -n $weak ]]; then
+    complain "$2 $weak"
   else
     return 0
   fi
@@ -774,6 +835,12 @@ same_as_known() {
   grep -xF "$print" >/dev/null <<<"$prints"
 }
 
+# how_to_accept_root: how a root that nothing here knows is accepted, after its fingerprint was compared.
+how_to_accept_root() {
+  printf 'nothing beside the config proves who made it. If its SHA-256 is the one that the run which made it printed (or the one you know), accept it: %s read -field=certificate %s >root.pem; then run this again' \
+    "$cli" "$root_mount/issuer/$(issuer_of "$root_mount" "$root_ref" | jq -r .data.issuer_id)"
+}
+
 # root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
 # offline root stands in the config. It takes a dozen processes, so what it printed is kept.
 root_from_vault() { kept root "$root_mount" compared_root; }
@@ -806,6 +873,8 @@ compared_root() {
 missing=()
 # whether rights of the token are among it.
 lacks_rights=false
+# whether those of the steps that make a CA are.
+lacks_ca=false
 
 # by their files: a function here is called `vault`, and would be found in its place.
 need_programs() {
@@ -850,9 +919,9 @@ capabilities=
 
 # need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local paths lacks undone='' reason
+  local paths lacks undone='' looking='' reason
   # whether there is an audit device is no need of a step: see audit.sh.
-  paths=$(jq '[.[] | .[] | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
+  paths=$(jq '[.[] | .look, .act | values | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
   # an offline root alone needs nothing of Vault.
   [[ -n $paths ]] || return 0
   capabilities=$(put sys/capabilities-self <<<"$paths" 2>"$work/error") || {
@@ -861,24 +930,34 @@ need_vault() {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
-  lacks=$(lacking 'look act' "$only" <<<"$capabilities")
-  mapfile -t missing < <(sed -n 's/^look: //p' <<<"$lacks")
+  # a repair looks at all, as every run does.
+  [[ -n $repair ]] || looking=$only
+  mapfile -t missing < <(lacking look "$looking" <<<"$capabilities")
   ((${#missing[@]} == 0)) || lacks_rights=true
-  [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
+  lacks=$(lacking act "$only" <<<"$capabilities") || exit 1
+  [[ $mode == run && -n $lacks ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   undone=$only
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
-  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
+  note_lacks_ca "$undone"
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities")
   ((${#missing[@]} == 0)) || lacks_rights=true
 }
 
-# lacking WHEN... STEPS: what the token lacks of what these steps need to look or to act, a line each, e.g. `look: the capability …`; of all
-# steps where none is named. Standard input is what Vault says of its capabilities.
+# note_lacks_ca STEPS: whether the token lacks what those of these steps need that make a CA.
+note_lacks_ca() {
+  local steps
+  steps=$(jq -r --arg steps "$1" '[to_entries[] | select(.value.ca == true and ($steps == "" or (.key | IN($steps | split(" ")[])))) | .key] | join(" ")' <<<"$needs")
+  if [[ -n $steps && -n $(lacking act "$steps" <<<"$capabilities") ]]; then lacks_ca=true; fi
+}
+
+# lacking look|act STEPS: what the token lacks of what these steps need to look or to act, a line each; of all steps where none is named. Standard
+# input is what Vault says of its capabilities.
 lacking() {
-  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has | $when | split(" ")[] as $when
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has
     | [$needs | to_entries[] | select($when == "look" or .key != $unasked) | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
       | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
-      | "\($when): the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
 
 step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
@@ -887,8 +966,9 @@ step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
 note_lacking() {
   local lacks
   [[ -n $capabilities ]] || return 0
-  lacks=$(lacking act "none ${to_do[*]}" <<<"$capabilities" | sed 's/^act: /  - /') || return 2
+  lacks=$(lacking act "none ${to_do[*]}" <<<"$capabilities" | sed 's/^/  - /') || return 2
   [[ -n $lacks ]] || return 0
+  note_lacks_ca "none ${to_do[*]}"
   say 'a run would be refused with this token, which lacks for what is to do:'
   say "$lacks"
   say "$(say_rights)"
@@ -902,13 +982,41 @@ need_step() {
   choose_steps "$repair"
 }
 
-# print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
-# (sys/capabilities-self) is left out.
+# print_policy: what the steps need, in HCL, sorted by path: for a check, what looking needs; for a repair, that and what the one step does;
+# what makes a CA apart from the rest. What Vault's default policy gives (sys/capabilities-self) is left out.
 print_policy() {
   type -P jq >/dev/null || die 'this is missing: the program jq'
-  jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
-    | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
-    | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
+  # shellcheck disable=SC2016 # it is jq's
+  jq -r --arg mode "$mode" --arg only "$only" --arg repair "$repair" --arg unasked "$unasked" --argjson ca "$print_ca" '
+    # as an HCL string: in `${` it would begin a template.
+    def hcl: if type == "array" then "[\(map(hcl) | join(", "))]" elif type == "string" then tojson | gsub("[$][{]"; "\\u0024{") else tojson end;
+    def writes: any(.capabilities[]; IN("create", "update", "patch"));
+    def rights($when): . as $step | .value[$when] // {} | to_entries[]
+      | {path: .key, capabilities: .value, sends: ($step.value.sends // {})[.key], step: $step.key, when: $when, ca: ($step.value.ca == true)};
+    [to_entries[] | rights("look", "act")] as $all
+    # what every request to a path has is required; not where the path is read, since Vault would require it there too.
+    | ($all | group_by(.path) | map(select(all(.[]; (.capabilities | index("read") | not) and ((writes | not) or .sends != null)))
+      | {key: .[0].path, value: ([.[] | select(writes) | .sends[] | keys] | if . == [] then [] else .[1:] as $rest | .[0] | map(select(. as $name | all($rest[]; index($name)))) end)})
+      | from_entries) as $required
+    | ($only == "" or $repair != "") as $every
+    | def chosen: $only == "" or (.step | IN($only | split(" ")[]));
+    $all | map(select(
+        if $ca then .when == "act" and .ca and .step != $unasked
+        elif .when == "look" then $every or chosen
+        else $mode != "check" and chosen and .step != $unasked and ($only != "" or (.ca | not)) end))
+    | group_by(.path)[] | .[0].path as $path
+    | "path \($path | hcl) {" as $head
+    | "capabilities = \(map(.capabilities[]) | unique | tojson)" as $capabilities
+    | map(select(writes)) as $writes
+    | if $writes == [] or any($writes[]; .sends == null) then "\($head) \($capabilities) }"
+      else [$writes[].sends[] | to_entries[]] | group_by(.key) as $parameters
+      | $head, "  \($capabilities)",
+        (if $parameters == [] then "  denied_parameters = {", "    \("*" | hcl) = []", "  }"
+        else "  allowed_parameters = {",
+          ($parameters[] | "    \(.[0].key | hcl) = \(if any(.[]; .value == []) then [] else map(.value[]) | unique end | hcl)"),
+          "  }" end),
+        ($required[$path] // [] | select(. != []) | "  required_parameters = \(tojson)"),
+        "}" end' <<<"$needs"
 }
 
 # to_do_steps: goes through the steps without a word, and prints those that are to do.
@@ -941,9 +1049,10 @@ stop_if_missing() {
   exit 1
 }
 
-# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own.
+# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own. A batch token lives for
+# the time that it was made for: it cannot be renewed, and makes no other token.
 say_rights() {
-  local words=--print-policy name=${token_policy:-} within=''
+  local words=--print-policy name=${token_policy:-} within='' policies
   [[ -z $vault_namespace ]] || within="-namespace=$(printf %q "$vault_namespace") "
   if [[ $mode == check ]]; then
     words+=' --check' name+=-check
@@ -951,11 +1060,18 @@ say_rights() {
     words+=' --retire' name+=-retire
   elif [[ -n ${closed:-} ]]; then
     words+=" $closed" name+="-$closed"
+  elif [[ -n $repair ]]; then
+    words+=" --repair $repair" name+=-${repair//\//-}
   fi
-  printf 'whoever may write policies gives the rights by this line:\n'
+  policies=-policy=$name
+  printf 'whoever may write policies gives the rights by:\n'
   printf '    bash %q %s | %s policy write %s%s -\n' "$0" "$words" "$cli" "$within" "$name"
-  printf 'a token with that policy is needed then, in VAULT_TOKEN; one that has it already has them at once:\n'
-  printf '    %s token create %s-policy=%s -ttl=1h\n' "$cli" "$within" "$name"
+  if [[ $lacks_ca == true && -z $repair ]]; then
+    printf '    bash %q --print-policy --ca | %s policy write %s%s-ca -\n' "$0" "$cli" "$within" "${token_policy:-}"
+    policies+=" -policy=${token_policy:-}-ca"
+  fi
+  printf 'a token with that is needed then, in VAULT_TOKEN; one that has the policies already has them at once:\n'
+  printf '    %s token create %s-type=batch %s -ttl=1h\n' "$cli" "$within" "$policies"
 }
 
 # main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.
@@ -983,6 +1099,11 @@ main() {
         fi
         ;;
       --print-policy) print=true ;;
+      --ca)
+        [[ $needs == *'"ca":true'* ]] || bad_usage "unknown option '$1'"
+        print_ca=true
+        ;;
+      --insecure-skip-tls-verify) insecure_tls=true ;;
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
@@ -994,6 +1115,8 @@ main() {
 
   [[ ${retire:-true} == true ]] || unasked=issuer/retire
   [[ -z $repair ]] || need_step
+  [[ $print_ca == false || ($print == true && $mode == run && -z $repair && ${retire:-false} == false) ]] ||
+    bad_usage '--ca goes with --print-policy, and with no other option'
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
   [[ $only_looks != *--plan*--check* && $only_looks != *--check*--plan* ]] || bad_usage '--plan says what is to do, --check what differs: one of them'
@@ -1013,16 +1136,26 @@ main() {
     export VAULT_CACERT=$work/vault-ca.pem
   fi
   if [[ -n $server_name && -z ${VAULT_TLS_SERVER_NAME:-}${BAO_TLS_SERVER_NAME:-} ]]; then export VAULT_TLS_SERVER_NAME=$server_name; fi
+  tls_verdict >&2 || {
+    refused=true
+    exit 2
+  }
   before_steps
   stop_if_missing
   if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
+  # an agent is asked in the place of Vault.
+  ! is_plain_http "${VAULT_AGENT_ADDR:-$VAULT_ADDR}" ||
+    note "Vault is reached without TLS at ${VAULT_AGENT_ADDR:-$VAULT_ADDR}: an attacker on the network can read your token; use an https address"
   # the scripts that set nothing up do not ask.
   if declare -F look_at_audit >/dev/null; then look_at_audit; fi
   steps
   case $mode in
     check) report_drift ;;
     plan) note_lacking ;;
-    run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
+    run)
+      if declare -F reopened >/dev/null; then reopened; fi
+      if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi
+      ;;
   esac
 }
 
@@ -1094,6 +1227,92 @@ pick() {
   local -a options=("${@:1:$#-1}")
   mapfile -d '' -t picked < <(jq -j "${options[@]}" "${!#}"' | tostring | split("\u0000") | join("") + "\u0000"')
   wait "$!"
+}
+
+# --- how strong a CA certificate is -----------------------------------------------------------------------------------------------------
+
+# weakness: prints why the CA certificate of standard input is too weak to trust, in words that follow its name; nothing where it is strong
+# enough. Names are left out of what OpenSSL prints, so that none can imitate the lines that are read here.
+weakness() {
+  local text line algorithm='' bits=0 curve='' signature='' hash='' usage='' in_usage='' why=''
+  text=$(openssl x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
+  while IFS= read -r line; do
+    line=${line#"${line%%[![:space:]]*}"} line=${line%"${line##*[![:space:]]}"}
+    case $line in
+      'Signature Algorithm: '*) signature=${line#*: } ;;
+      'Hash Algorithm: '*) hash=${line#*: } ;;
+      'Public Key Algorithm: '*) algorithm=${line#*: } ;;
+      *'Public-Key: ('*) bits=${line#*(} bits=${bits%% *} ;;
+      'ASN1 OID: '*) curve=${line#*: } ;;
+      'X509v3 Key Usage:'*) in_usage=yes ;;
+      *) [[ $in_usage != yes ]] || usage=$line in_usage=read ;;
+    esac
+  done <<<"$text"
+  case $algorithm in
+    rsaEncryption | rsassaPss) [[ $bits =~ ^[0-9]+$ ]] && ((bits >= 2048)) || why="has an RSA key of $bits bits; use at least 2048 bits" ;;
+    id-ecPublicKey)
+      [[ $curve =~ ^(prime256v1|secp384r1|secp521r1)$ ]] || why="has a key on the curve ${curve:-without a name}; use P-256, P-384 or P-521"
+      ;;
+    ED25519) ;;
+    *) why="has a key of type ${algorithm:-unknown}; use RSA with at least 2048 bits, or P-256, P-384 or P-521" ;;
+  esac
+  [[ $signature != rsassaPss ]] || signature+=" and ${hash:-sha1}"
+  if [[ -n $why ]]; then
+    :
+  elif [[ ! $signature =~ ^(sha(256|384|512)WithRSAEncryption|ecdsa-with-SHA(256|384|512)|ED25519|rsassaPss\ and\ sha(256|384|512))$ ]]; then
+    why="is signed with ${signature:-an unknown algorithm}; use SHA-256, SHA-384 or SHA-512"
+  elif [[ $in_usage == read && $usage != *'Certificate Sign'* ]]; then
+    why='has a key usage without keyCertSign, so it must not sign certificates; use a CA certificate that has it'
+  fi
+  printf '%s' "$why"
+}
+
+# --- TLS: Vault comes to trust keys that it is told of, so the servers on both sides must be the right ones -----------------------------
+
+# whether --insecure-skip-tls-verify was given.
+insecure_tls=false
+
+# preferences in ~/.kube/kuberc could add --insecure-skip-tls-verify to any call of kubectl.
+export KUBERC=off
+
+# is_true VALUE: as Go's strconv.ParseBool, by which Vault's CLI reads a variable.
+is_true() { [[ $1 =~ ^(1|t|T|TRUE|true|True)$ ]]; }
+
+# is_plain_http ADDRESS: whether it is HTTP without TLS to another machine.
+is_plain_http() {
+  local address=${1,,}
+  [[ $address == http://* && ! $address =~ ^http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])([:/]|$) ]]
+}
+
+# unverified_tls: prints each connection whose other end would not be checked, one a line.
+unverified_tls() {
+  local name answer api skips
+  for name in VAULT_SKIP_VERIFY BAO_SKIP_VERIFY; do
+    ! is_true "${!name:-}" ||
+      printf '%s is "%s", so nothing checks the certificate of Vault: unset it, and name the CA in VAULT_CACERT or vault.caBundle\n' "$name" "${!name}"
+  done
+  [[ -n ${context:-} ]] && type -P kubectl >/dev/null && type -P jq >/dev/null || return 0
+  # where there is no such context, the first call says so.
+  answer=$(kubectl config view --minify --context "$context" -o json 2>/dev/null) || return 0
+  { IFS= read -r skips && IFS= read -r api; } < <(jq -r '.clusters[0].cluster | .["insecure-skip-tls-verify"] // false, .server // ""' <<<"$answer") || return 0
+  [[ $skips != true ]] ||
+    printf 'context %s of the kubeconfig has insecure-skip-tls-verify, so nothing checks the certificate of the API server: remove it, and add certificate-authority\n' "$context"
+  ! is_plain_http "$api" ||
+    printf 'context %s of the kubeconfig reaches the API server without TLS: write its server with https\n' "$context"
+}
+
+# tls_verdict: prints what is wrong; 1 where that ends the script. An option lets it pass.
+tls_verdict() {
+  local found
+  found=$(unverified_tls) || return 1
+  [[ -n $found ]] || return 0
+  if [[ $insecure_tls == true ]]; then
+    printf '%s: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts\n' "$0"
+  else
+    printf '%s: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify\n' "$0"
+  fi
+  printf '  - %s\n' "${found//$'\n'/$'\n  - '}"
+  [[ $insecure_tls == true ]]
 }
 
 # --- what a mount's description says -----------------------------------------------------------------------------------------------
@@ -1183,7 +1402,7 @@ vault_time() {
 is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
-own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left|retired)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
 
 # nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
 nothing_recorded() {
@@ -1222,10 +1441,17 @@ take_over=false
 retire=false
 # the step that is done as far as it can be, and waits for something else.
 left_open=
-options_usage=' [--take-over] [--retire]'
+# whether what emergency.sh has closed is to be opened again.
+reopen=false
+# whether a change of the root goes on without its waits.
+urgent=false
+options_usage=' [--take-over] [--retire] [--reopen] [--urgent NAME]'
 options_help='  --take-over         write over what has a planned name and is of another maker
   --retire            remove the CAs of other generations once the last certificate under them has ended; refused before. With
                       --print-policy: what that needs too
+  --reopen            open again what emergency.sh has closed; without it a run is refused
+  --urgent NAME       change the root without waiting until every workload trusts it; NAME is the name of the cluster. It breaks
+                      connections, and says which
 '
 if [[ $intermediate_key == exported ]]; then
   options_usage+=' [--exported-key FILE]'
@@ -1241,6 +1467,13 @@ option() {
     take_over=true
   elif [[ $1 == --retire ]]; then
     retire=true
+  elif [[ $1 == --reopen ]]; then
+    reopen=true
+  elif [[ $1 == --urgent ]]; then
+    (($# >= 2)) || bad_usage "--urgent needs the name of the cluster, $cluster"
+    [[ $2 == "$cluster" ]] || refuse "--urgent: '$2' is not the name of the cluster, which is '$cluster': nothing was changed"
+    urgent=true
+    taken=2
   elif [[ $1 == --exported-key && $intermediate_key == exported ]]; then
     (($# >= 2)) || bad_usage "$1 needs a file"
     exported_key_file=$2
@@ -1267,6 +1500,7 @@ before_steps() {
 # look_around: what is there already is looked at before anything is changed, and what is of another maker is not taken for ours.
 look_around() {
   local rc=0
+  need_open
   find_root || return 0
   [[ -n $known_root ]] ||
     note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
@@ -1275,6 +1509,9 @@ look_around() {
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
     [[ -n $signer_ca ]] || missing+=("the policy CA in Vault's mount $signer: run dist/root/setup.sh first")
+    # what is signed below it now is trusted for years.
+    [[ -n $known_root || $mode == check ]] ||
+      missing+=("a root certificate to compare with the root in $root_mount, $(described "$root"): $(how_to_accept_root)")
     [[ $take_over == true || $mode == check ]] || has_former || need_free_names
     need_key_file
   elif ((rc == 0)) && [[ $take_over == false && $mode != check ]]; then
@@ -1286,6 +1523,46 @@ look_around() {
   look_at_way_in
 }
 
+# closed_here: prints what emergency.sh has closed of what this run is about, a line each: the command, and when.
+closed_here() {
+  local name ids id at rc
+  while IFS=: read -r name ids; do
+    for id in $ids; do
+      [[ -z $only || " $only " == *" $id "* ]] || continue
+      rc=0
+      at=$(evidence_of "$intermediate_mount" "closed.$name") || rc=$?
+      ((rc <= 1)) || return 2
+      [[ -z $at ]] || printf '%s at %s\n' "$name" "$at"
+      break
+    done
+  done <<<"$closings"
+}
+
+# need_open: what a person has closed stays closed, until a person says that it may be opened.
+need_open() {
+  local found
+  found=$(closed_here) || exit 1
+  [[ -n $found ]] || return 0
+  found=${found//$'\n'/, }
+  if [[ $mode != run ]]; then
+    note "closed by emergency.sh: $found. A run is refused until --reopen says that it may be opened again"
+  elif [[ $reopen == false ]]; then
+    die "emergency.sh has closed this: $found. A run would open it again, so nothing was changed. Once the cause is dealt with, as emergency.md beside this script says: bash $0${repair:+ --repair $repair} --reopen"
+  fi
+}
+
+# reopened: the end of a run: what was closed is open again, so the record of it goes.
+reopened() {
+  local found name
+  local -a words=()
+  [[ $reopen == true ]] || return 0
+  found=$(closed_here) || exit 1
+  while IFS= read -r name; do [[ -z $name ]] || words+=("closed.${name%% *}="); done <<<"$found"
+  ((${#words[@]} > 0)) || return 0
+  record "$intermediate_mount" "${words[@]}" >/dev/null
+  say "opened again, and no longer recorded as closed: ${found//$'\n'/, }"
+}
+
 # report_other_logins: a way in that the config had before is open until somebody closes it.
 report_other_logins() {
   local table name
@@ -1294,6 +1571,9 @@ report_other_logins() {
     [[ -z $name ]] || stray "cert-manager may still log in at auth/$name, which an earlier config planned; to close it: $cli auth disable $name"
   done < <(jq -r --arg mark "$login_mark" --arg mount "$login_mount/" '(.data // .) | to_entries[]
     | select((.value | type) == "object" and .value.description == $mark and .key != $mount) | .key | rtrimstr("/")' <<<"$table")
+  report_foreign_logins
+  # a mount that clusters share may serve others.
+  if [[ $login_shared == false ]] || is_marked sys/auth "$login_mount"; then report_tuning sys/auth "$login_mount" || exit 1; fi
 }
 
 # need_free_names: the CA is the first thing that is made, so without it whatever has a planned name is of another maker.
@@ -1305,7 +1585,25 @@ need_free_names() {
   for pair in "$policy_path policy.name" "$own_auth"; do
     found_at "${pair% *}" && not_ours "${pair% *}" "${pair##* }"
   done
-  return 0
+  need_free_logins
+}
+
+# need_free_logins: before anything is made for this cluster, an auth mount of its own is enabled by these scripts, and lets nobody in. In one
+# that clusters may share, nobody has the planned policy.
+need_free_logins() {
+  local found rc=0
+  if [[ $login_shared == false ]]; then
+    description_of sys/auth "$login_mount" >/dev/null || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 0)) || return 0
+    is_marked sys/auth "$login_mount" || rc=$?
+    ((rc <= 1)) || exit 1
+    ((rc == 0)) || not_ours "the auth mount auth/$login_mount" "${own_auth##* }"
+  fi
+  rc=0
+  found=$(foreign_logins) || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 1)) || not_ours "the auth mount auth/$login_mount, with its role ${found%%$'\n'*}" "${own_auth##* }"
 }
 
 # need_own_names: with the CA in place, a name that was changed in the config may have become one of another maker's. The login is ours where
@@ -1316,7 +1614,7 @@ need_own_names() {
   login=$(get "$login_path") || rc=$?
   ((rc <= 1)) || exit 1
   if ((rc == 0)) && jq -e --arg policy "${policy_path##*/}" '.data.token_policies // [] | index($policy)' <<<"$login" >/dev/null; then return 0; fi
-  if ((rc == 0)) || found_at "${own_auth% *}"; then
+  if ((rc == 0)) || found_at "${own_auth% *}" || own_mount_there; then
     is_own_login || not_ours "${own_auth% *}" "${own_auth##* }"
   fi
   rc=0
@@ -1324,6 +1622,9 @@ need_own_names() {
   ((rc <= 1)) || exit 1
   ((rc == 1)) || [[ $(jq -r '.data.policy // ""' <<<"$policy") == *"\"$intermediate_mount/"* ]] || not_ours "$policy_path" policy.name
 }
+
+# own_mount_there: whether an auth mount that is this cluster's alone is there.
+own_mount_there() { [[ $login_shared == false ]] && description_of sys/auth "$login_mount" >/dev/null; }
 
 # is_own_login: by what is not the policy.
 is_own_login() {
@@ -1342,6 +1643,15 @@ found_at() {
   get "$1" >/dev/null || rc=$?
   ((rc <= 1)) || exit 1
   return "$rc"
+}
+
+# write_role PATH: writes the PKI role. Whether a request can choose its own end is a field of OpenBao's roles: it is written where the server
+# answers with it. Vault does not know it, and the policy of the login refuses that.
+write_role() {
+  local found
+  jq 'del(.not_after_bound)' <<<"$wanted" | put "$1"
+  found=$(get "$1")
+  ! jq -e '.data | has("not_after_bound")' <<<"$found" >/dev/null || write_fields "$1"
 }
 
 not_ours() { missing+=("another name than $1, which is there already and not of this CA: set $2 in the config; or --take-over"); }
@@ -1460,10 +1770,15 @@ look_at_ca() {
   return 1
 }
 
-# need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is of another maker.
+# need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is not managed by these scripts. In a mount that they enabled, a
+# stopped run leaves a key; it is never used, and report_other_signers names it.
 need_free_mount() {
+  local rc=0
   keys_of "$1/roles" && not_ours "the mount $1, with its role ${listed[0]}" "$2"
   keys_of "$1/issuers" && not_ours "the mount $1, with its issuers" "$2"
+  is_marked sys/mounts "$1" || rc=$?
+  ((rc <= 1)) || exit 1
+  ((rc == 0)) || ! keys_of "$1/keys" || not_ours "the mount $1, with its key ${listed[0]}" "$2"
   return 0
 }
 
@@ -1494,7 +1809,7 @@ still_signs() {
 
 # is_planned_ca ISSUER: says what is wrong where it is not, else sets `ca` to its certificate.
 is_planned_ca() {
-  local certificate cn reason way=''
+  local certificate cn reason weak way=''
   pick '.data | .certificate, (.ca_chain // [] | join("\n")), .key_id // ""' <<<"$1" || return 1
   certificate=$(first_certificate <<<"${picked[0]}") || return 1
   cn=$(subject_cn <<<"$certificate")
@@ -1505,6 +1820,8 @@ is_planned_ca() {
   elif ! verified "$root" "$certificate" "${picked[1]}"; then
     reason="holds a CA that does not verify to the root $root_place ($(unverified))"
     [[ -z ${generation:-} ]] || way=', or raise intermediate.generation, where the root is another one now'
+  elif weak=$(weakness <<<"$certificate") && [[ -n $weak ]]; then
+    reason="holds a CA ($(described "$certificate")) that $weak"
   else
     ca=$certificate
     return 0
@@ -1525,8 +1842,12 @@ report_differences() {
   [[ $names == "$ca_permitted" ]] || note "of names it may sign ${names:-any}, the plan says ${ca_permitted:-any}; it is kept"
 }
 
-# permitted_of: the name constraints of the certificate on standard input, as the plan writes them.
-permitted_of() { openssl x509 -noout -ext nameConstraints 2>/dev/null | sed -n 's/^ *\([A-Za-z ]*:.\)/\1/p' | sort | paste -sd, -; }
+# permitted_of: the name constraints of the certificate on standard input, as the plan writes them. Names that it excludes are marked, since the
+# plan has none.
+permitted_of() {
+  openssl x509 -noout -ext nameConstraints 2>/dev/null |
+    sed -n '/^ *Permitted:$/d; /^ *Excluded:$/,$ s/^ *\([A-Za-z ]*:.\)/excluded \1/p; s/^ *\([A-Za-z ]*:.\)/\1/p' | sort | paste -sd, -
+}
 
 # report_other_signers: what else the mount can sign with: further issuers; keys without a certificate, which a stopped run leaves; further
 # roles, which sign with this CA what the plan knows nothing of. They are named, and left alone.
@@ -1552,6 +1873,7 @@ report_other_signers() {
     [[ $mount/roles/$id == "${role_path:-}" ]] ||
       stray "role $mount/roles/$id signs with this CA too, and is not of the plan; to remove it: $cli delete $mount/roles/$id"
   done
+  report_pki_settings "$mount"
 }
 
 # has_planned_key: whether the text of a certificate or of a request, on standard input, shows a key as the plan has it.
@@ -1562,7 +1884,8 @@ has_planned_key() {
   grep "Public Key Algorithm: $algorithm" <<<"$text" >/dev/null && grep "Public-Key: ($ca_bits bit" <<<"$text" >/dev/null
 }
 
-# request_ca: sets `csr`. A key that a stopped run has left is used; else one is made. One that is handed out is always a new one.
+# request_ca: sets `csr`. The key is made in the same run: nothing in Vault proves that a key which is there already was made by an earlier
+# run. Only intermediate.reuseKey takes the key of a CA that was verified.
 request_ca() {
   local response key_file former_key='' rc=0
   ((${generation:-1} == 1)) || prepare_generation
@@ -1582,19 +1905,32 @@ request_ca() {
     csr=$(printf '%s' "$response" | jq -r .data.csr)
     return 0
   fi
-  # the key that is to be taken over, else one that waits.
-  [[ -z $former_key ]] || key_name=$former_key
+  if [[ -n $former_key ]]; then
+    key_id=$former_key
+    request_with_key "$key_id"
+    return 0
+  fi
+  # the planned name can be taken once, so of two runs at the same time one fails here.
   get "$mount/key/$key_name" >/dev/null || rc=$?
-  case $rc in
-    # Vault takes no type and bits for a key that is there.
-    0) response=$(jq --arg key "$key_name" 'del(.key_type, .key_bits) + {key_ref: $key}' <<<"$wanted" | put "$mount/intermediate/generate/existing") ;;
-    1) response=$(jq --arg key "$key_name" '. + {key_name: $key}' <<<"$wanted" | put "$mount/intermediate/generate/internal") ;;
-    *) exit 1 ;;
-  esac
-  csr=$(printf '%s' "$response" | jq -r .data.csr)
-  openssl req -noout -text <<<"$csr" | has_planned_key ||
-    die "the key that waits in $mount for its CA is not $ca_type with $ca_bits bits, as the plan says: plan it so, or have another made: $cli delete $mount/key/$key_name"
+  ((rc <= 1)) || exit 1
+  if ((rc == 0)); then
+    note "a key named $key_name is in $mount already, and it is not used: nothing proves who made it"
+    key_name+=-$(openssl rand -hex 4)
+  fi
+  response=$(jq --arg key "$key_name" '. + {key_name: $key}' <<<"$wanted" | put "$mount/intermediate/generate/internal")
+  pick '.data | .csr, .key_id' < <(printf '%s' "$response")
+  # shellcheck disable=SC2034 # an offline request records the ID.
+  csr=${picked[0]} key_id=${picked[1]}
 }
+
+# request_with_key KEY: sets `csr` to a request of a key that is in the mount. Vault takes no type and bits for it.
+request_with_key() {
+  csr=$(jq --arg key "$1" 'del(.key_type, .key_bits) + {key_ref: $key}' <<<"$wanted" | put "$mount/intermediate/generate/existing" | jq -r .data.csr)
+  openssl req -noout -text <<<"$csr" | has_planned_key ||
+    die "the key $1 in $mount is not $ca_type with $ca_bits bits, as the plan says: plan it so, or have another key made"
+}
+
+public_key_of_request() { openssl req -noout -pubkey; }
 
 # issue_ca MOUNT: key, signature and import are one step, so that a rerun never replaces a CA that a mesh trusts.
 issue_ca() {
@@ -1618,13 +1954,21 @@ issue_ca() {
   import_ca "$bundle"
 }
 
-# import_ca BUNDLE: the CA first, then what is above it.
+# import_ca BUNDLE: the CA first, then what is above it. `csr` is the request that it was signed for: the CA that the mount holds then must have
+# the same key.
 import_ca() {
-  local imported
+  local imported rc=0
+  forget_signers
+  find_ca "$mount" || rc=$?
+  ((rc != 0)) || die "$mount holds the planned CA by now ($(described "$ca")), and this run did not import it: another run made it at the same time, or somebody else did"
+  ((rc == 1)) || exit 1
   imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$1")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
   forget_signers
-  if ((${generation:-1} > 1)); then find_ca "$mount" && name_issuer "$issuer" "${issuer_name:-}"; fi
+  find_ca "$mount" || die "$mount does not hold the CA that was just imported"
+  [[ $(openssl x509 -noout -pubkey <<<"$ca") == "$(public_key_of_request <<<"$csr")" ]] ||
+    die "the CA in $mount ($(described "$ca")) does not have the key that this run requested a certificate for: somebody else put it there at the same time. Do not use it"
+  ((${generation:-1} == 1)) || name_issuer "$issuer" "${issuer_name:-}"
   ca_present "$mount" || die "$mount does not hold the CA that was just imported"
 }
 
@@ -1705,7 +2049,10 @@ may_be_made() {
 # has_former: whether a CA of another generation is there, so that the mount is ours.
 has_former() {
   local at
-  [[ -n $(own_names) ]] || { ((generation > 1)) && nameless "$first_common_name"; }
+  for at in "${!signers[@]}"; do
+    if is_own_name "${signer_names[at]}" && verified_former >/dev/null; then return 0; fi
+  done
+  ((generation > 1)) && nameless "$first_common_name"
 }
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
@@ -1749,8 +2096,18 @@ prepare_generation() {
   # of the default, where it is one of ours; else of the last one.
   former=$(called "$default_id")
   is_own_name "$former" || former=$(own_names | tail -n 1)
-  [[ -z $former ]] || ! issuer_named "$former" || former_key=${signer_keys[at]}
+  [[ -z $former ]] || ! issuer_named "$former" || ! verified_former || former_key=${signer_keys[at]}
   [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
+}
+
+# verified_former: whether the CA at the place `at` is below the root, or below one that is trusted beside it: a name alone is no proof.
+verified_former() {
+  # shellcheck disable=SC2034 # `verified` reads it: an expired CA was ours all the same.
+  local certificate anytime=true
+  certificate=$(first_certificate <<<"${signer_certificates[at]}")
+  verified "$root"$'\n'"$also_trust" "$certificate" "${signer_chains[at]}" && return 0
+  note "the CA $(described "$certificate") in $mount does not verify to the root, so its key is not reused"
+  return 1
 }
 
 # set_default ID
@@ -1859,6 +2216,7 @@ may_move() {
   before=$(evidence_of "$mount" root) && new=$(root_id <<<"$root") || return 2
   [[ $before != "$new" ]] || return 0
   if [[ -z $before ]]; then
+    ! goes_on "it is not on record which root $mount signs below" "$new" || return 0
     complain "it is not on record which root $mount signs below: set root and intermediate.generation back to what they were, run the setup.sh of that once, and go on from there"
     return 1
   fi
@@ -1977,12 +2335,14 @@ need_retirable() {
 
 # retire_issuers: the issuer, then its key, unless another issuer has it; the key is recorded first, so that a stopped run is finished.
 retire_issuers() {
-  local name at
+  local name at retired
   forget_signers
   find_ca "$intermediate_mount"
   while IFS= read -r name; do
     issuer_named "$name"
-    record "$mount" "$name.key=${signer_keys[at]}"
+    # by its fingerprint, so that root/setup.sh --check knows it as one that was planned.
+    retired=$(first_certificate <<<"${signer_certificates[at]}" | root_id)
+    record "$mount" "$name.key=${signer_keys[at]}" "retired.$retired=$name"
     vault delete "$mount/issuer/${signer_ids[at]}"
     say "      removed: the CA $name"
   done < <(retirable)
@@ -2121,6 +2481,13 @@ record_trust() {
   record "$intermediate_mount" "${words[@]}"
 }
 
+# goes_on WHY ROOT: whether --urgent has a change of the root go on although it should wait; says what breaks.
+goes_on() {
+  [[ $urgent == true && $mode != check ]] || return 1
+  say "      URGENT, without the wait: $1"
+  say "      what breaks: a workload that does not trust the root $2 yet refuses every connection to and from workloads whose certificates end in it, until it is restarted or its own certificate is renewed, up to $((leaf_seconds / 60)) minutes from now"
+}
+
 # root_may_sign OLD NEW: says what is wrong where a workload would not trust what the new root signs, in this cluster or in another one whose
 # CA ends in the old one still.
 root_may_sign() {
@@ -2128,6 +2495,7 @@ root_may_sign() {
   look_at_workloads || return 1
   refused=$(without "$2")
   if [[ -n $refused ]]; then
+    ! goes_on "$refused does not hand its workloads the root $2" "$2" || return 0
     complain "$refused does not hand its workloads the root $2 that is to sign from now on: write it as root.alsoTrust first, beside the present root, and run the setup.sh of every cluster"
     return 1
   fi
@@ -2136,6 +2504,7 @@ root_may_sign() {
     | if $at == null then "the workloads of \(.key) are not on record as trusting it: run that cluster'\''s setup.sh with it in root.alsoTrust"
       elif ($at | fromdateiso8601) > $now then "the workloads of \(.key) all trust it from \($at) on" else empty end] | join("; ")' <<<"$known") || return 2
   [[ -n $refused ]] || return 0
+  ! goes_on "$refused" "$2" || return 0
   complain "the root $2 must not sign yet: $refused"
   return 1
 }
@@ -2149,6 +2518,11 @@ root_may_go() {
       elif (.value["left.\($id)"] // "1970-01-01T00:00:00Z" | fromdateiso8601) > $now then "certificates of \(.key) live until \(.value["left.\($id)"])"
       else empty end] | join("; ")' <<<"$2") || return 2
   [[ -n $refused ]] || return 0
+  if [[ $urgent == true && $mode != check ]]; then
+    say "      URGENT, without the wait: the root $1 is still needed: $refused"
+    say "      what breaks: a workload whose certificate ends in the root $1 is refused by every workload that does not trust it any more, until it is restarted or its certificate is renewed, up to $((leaf_seconds / 60)) minutes from now"
+    return 0
+  fi
   complain "the root $1 must be trusted still: $refused. name its certificate in root.alsoTrust until then"
   return 1
 }
@@ -2164,6 +2538,110 @@ drops_are_due() {
 # is_on_record ID EVIDENCE: whether it is a root that some cluster's CA has ended in, or that workloads were to learn.
 is_on_record() {
   jq -e --arg id "$1" 'any(.[]; .root == $id or has("left.\($id)") or has("trusts.\($id)"))' <<<"$2" >/dev/null
+}
+
+# --- many paths of Vault: the CLI reads one at a time -------------------------------------------------------------------------------------
+
+# how many are read at the same time.
+readonly AT_ONCE=8
+
+# read_each PATH...: reads them, the answer to the first into $work/each.0; a path where nothing is gives an empty file. Says how far it is, where
+# it takes more than a second.
+read_each() {
+  local i=0 pid rc start=$SECONDS total=$#
+  local -a running
+  rm -f -- "$work"/each.*
+  while ((i < total)); do
+    running=()
+    while ((${#running[@]} < AT_ONCE && i < total)); do
+      i=$((i + 1))
+      ask read "${!i}" >"$work/each.$((i - 1))" &
+      running+=("$!")
+    done
+    for pid in "${running[@]}"; do
+      rc=0
+      wait "$pid" || rc=$?
+      ((rc <= 1)) || return 2
+    done
+    ((SECONDS == start)) || { start=$SECONDS && say "      read: $i of $total"; }
+  done
+}
+
+# each_answer COMMAND...: runs it with the files that read_each wrote.
+each_answer() { find "$work" -name 'each.*' -exec "$@" {} +; }
+
+# --- settings of a mount that let more in than the plan, or show more ---------------------------------------------------------------------
+
+# report_tuning sys/mounts|sys/auth MOUNT: names what a mount is tuned with beside its lifetimes, with what takes each back.
+report_tuning() {
+  local table key value tune=sys/mounts/$2/tune
+  [[ $1 == sys/mounts ]] || tune=sys/auth/$2/tune
+  table=$(get "$1") || return 2
+  while IFS=$'\t' read -r key value; do
+    [[ -z $key ]] ||
+      stray "the mount $2 is tuned with $key $value, which is not of the plan; to take it back: $cli write $tune $key=$([[ $key != listing_visibility ]] || printf hidden)$([[ $key != token_type ]] || printf default-service)"
+  done < <(jq -r --arg mount "$2/" '(.data // .)[$mount] // {} | (.config // {}) + {plugin_version, options} | to_entries[]
+    | select(.key | IN("default_lease_ttl", "max_lease_ttl", "force_no_cache", "user_lockout_config", "trim_request_trailing_slashes") | not)
+    | select(.value | . == null or . == false or . == 0 or . == "" or . == [] or . == {} or . == [""] or . == "hidden" or . == "default-service" | not)
+    | "\(.key)\t\(.value | tojson)"' <<<"$table")
+}
+
+# report_pki_settings MOUNT: names what serves certificates beside the PKI role, and what keeps revocations from being seen.
+report_pki_settings() {
+  local what found setting planned rc
+  report_tuning sys/mounts "$1" || return 2
+  for what in acme est cluster crl; do
+    rc=0
+    # an older Vault has neither ACME nor EST.
+    found=$(get "$1/config/$what") || rc=$?
+    ((rc <= 1)) || return 2
+    ((rc == 0)) || continue
+    while IFS=$'\t' read -r setting planned; do
+      [[ -z $setting ]] || stray "$1/config/$what has $setting, which is not of the plan; to take it back: $cli write $1/config/$what $planned"
+    done < <(jq -r '.data | {acme: {enabled: false}, est: {enabled: false}, cluster: {path: "", aia_path: ""}, crl: {disable: false, ocsp_disable: false}}[$ARGS.named.what] as $plan
+      | . as $found | $plan | to_entries[] | select($found[.key] != null and $found[.key] != .value) | "\(.key)=\($found[.key])\t\(.key)=\(.value)"' --arg what "$what" <<<"$found")
+  done
+}
+
+# --- who else can log in ----------------------------------------------------------------------------------------------------------------
+
+# foreign_logins: prints the names of the roles beside the planned one that let somebody log in: in an auth mount of the cluster's own, each;
+# in one that clusters may share, each that gives the planned policy. 1 where there is none.
+foreign_logins() {
+  local role roles=${login_path%/*}
+  local -a others=()
+  keys_of "$roles" || true
+  for role in "${listed[@]}"; do
+    [[ $role == "${login_path##*/}" ]] || others+=("$role")
+  done
+  ((${#others[@]} > 0)) || return 1
+  if [[ $login_shared == false ]]; then
+    printf '%s\n' "${others[@]}"
+    return 0
+  fi
+  kept logins "$roles" shared_logins
+}
+shared_logins() {
+  local file found=''
+  local -a files
+  read_each "${others[@]/#/$roles/}" || return 2
+  # shellcheck disable=SC2016 # it is jq's
+  mapfile -t files < <(each_answer jq -r --arg policy "${policy_path##*/}" \
+    'select(.data | (.token_policies // []) + (.policies // []) | index($policy)) | input_filename')
+  for file in "${files[@]}"; do found+=${others[${file##*.}]}$'\n'; done
+  [[ -n $found ]] || return 1
+  printf '%s' "$found"
+}
+
+# report_foreign_logins: names them, with what removes each.
+report_foreign_logins() {
+  local role found rc=0
+  found=$(foreign_logins) || rc=$?
+  ((rc <= 1)) || exit 1
+  while IFS= read -r role; do
+    [[ -z $role ]] ||
+      stray "role ${login_path%/*}/$role lets somebody log in$([[ $login_shared == false ]] || printf ' with the policy %s' "${policy_path##*/}"), and is not of the plan; to remove it: $cli delete ${login_path%/*}/$role"
+  done <<<"$found"
 }
 
 # --- what a cluster's scripts share
@@ -2412,14 +2890,16 @@ deliver_secret_id() {
 # destroy_secret_id ACCESSOR
 destroy_secret_id() { jq -n --arg accessor "$1" '{secret_id_accessor: $accessor}' | put "$auth_path/secret-id-accessor/destroy"; }
 
-# report_other_secret_ids: those of stopped runs, of renewals, of others; they are not ours to destroy.
+# report_other_secret_ids: those of stopped runs, of renewals, of others; they are not ours to destroy. Each lets its holder log in. The one that
+# a renewal has replaced is known, and rotate.sh destroys it.
 report_other_secret_ids() {
-  local other
+  local other previous
   local -a others=()
+  previous=$(previous_accessor) || previous=
   keys_of "$auth_path/secret-id" || true
-  for other in "${listed[@]}"; do [[ $other == "$accessor" ]] || others+=("$other"); done
+  for other in "${listed[@]}"; do [[ $other == "$accessor" || $other == "$previous" ]] || others+=("$other"); done
   ((${#others[@]} > 0)) || return 0
-  note "secret IDs of the AppRole besides the delivered one, of stopped or earlier runs or of others: ${#others[@]}; to destroy one: $cli write $auth_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
+  stray "secret IDs of the AppRole besides the delivered one, of stopped or earlier runs or of others: ${#others[@]}; to destroy one: $cli write $auth_path/secret-id-accessor/destroy secret_id_accessor=ACCESSOR"
   for other in "${others[@]:0:10}"; do note "  accessor $other"; done
 }
 
@@ -2496,8 +2976,10 @@ sign_at() {
   fi
   printf '%s\n' "$trial_private_key" | openssl req -new -key /dev/stdin -subj "/${cn:+CN=$cn}" -addext "subjectAltName=$names" -out "$work/trial.csr" 2>/dev/null
   "$@" write -format=json "$path" common_name="$cn" alt_names="$(of_kind DNS "$names")" ip_sans="$(of_kind IP "$names")" \
-    uri_sans="$(of_kind URI "$names")" ttl="$trial_ttl" exclude_cn_from_sans=true csr=@"$work/trial.csr" 2>"$work/error"
+    uri_sans="$(of_kind URI "$names")" "$lifetime" exclude_cn_from_sans=true csr=@"$work/trial.csr" 2>"$work/error"
 }
+# for how long, as PARAMETER=VALUE.
+lifetime=ttl=$trial_ttl
 
 # of_kind KIND NAMES: prints those of this kind, e.g. of DNS.
 of_kind() {
@@ -2551,6 +3033,19 @@ refuses() {
     trial_done=$((trial_done + 1))
     say "      refused, as it must be: $what"
   fi
+}
+
+# denies WHAT NAMES: with an end an hour later than the role allows it has to be refused, by the policy of the login: Vault's role allows it.
+denies() {
+  local what=$1 names=$2 lifetime
+  lifetime=not_after=$(jq -nr --argjson seconds "$leaf_seconds" 'now + $seconds + 3600 | floor | todateiso8601')
+  [[ -n $trial_token ]] || return 0
+  if sign "$names" >/dev/null; then
+    die "trial: Vault signs $what, so a certificate can be valid for longer than the role allows: the login has another policy besides the planned one, take it away"
+  fi
+  grep -F 'permission denied' "$work/error" >/dev/null || die "trial: $what was refused, but not by the policy: $(last_error)"
+  trial_done=$((trial_done + 1))
+  say "      refused, as it must be: $what"
 }
 
 trial_end() {

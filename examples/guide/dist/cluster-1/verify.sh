@@ -2,7 +2,7 @@
 # Made by mesh-ca synth (cdk8s-mesh-ca) from mesh-ca.yaml. Do not edit: change the config and synthesize again.
 #
 # Checks that Vault signs the mesh of cluster cluster-1, and that what runs there is what was planned. It changes nothing.
-# usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]
+# usage: bash verify.sh [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--insecure-skip-tls-verify] [--help]
 
 [ -n "${BASH_VERSION:-}" ] || {
   printf '%s: error: it is for Bash: bash %s\n' "$0" "$0" >&2
@@ -18,7 +18,10 @@ readonly also_trust=''
 readonly vault_server=https://vault.example.com:8200
 readonly vault_namespace=''
 readonly sign_path=istioca/sign/cluster-local
+readonly role_namespaces=''
 readonly jwt_mount=''
+readonly jwt_role=''
+readonly login_account=''
 readonly issuer_kind=Issuer
 readonly issuer_resource=issuers.cert-manager.io
 readonly issuer_name=vault-issuer
@@ -26,7 +29,8 @@ readonly issuer_namespace=istio-system
 readonly csr=cert-manager-istio-csr
 readonly csr_release=cert-manager-istio-csr
 readonly csr_namespace=cert-manager
-readonly csr_args='{"--cluster-id":["cluster-1"],"--trust-domain":["cluster.local"],"--issuer-name":["vault-issuer"],"--issuer-kind":["Issuer"],"--certificate-namespace":["istio-system"],"--root-ca-file":["/var/run/secrets/istio-csr/ca.cert.pem"],"--serving-certificate-dns-names":["cert-manager-istio-csr.cert-manager.svc"]}'
+readonly csr_args='{"--log-level":["1"],"--metrics-port":["9402"],"--readiness-probe-port":["6060"],"--readiness-probe-path":["/readyz"],"--certificate-namespace":["istio-system"],"--issuer-name":["vault-issuer"],"--issuer-kind":["Issuer"],"--issuer-group":["cert-manager.io"],"--preserve-certificate-requests":["false"],"--root-ca-file":["/var/run/secrets/istio-csr/ca.cert.pem"],"--serving-certificate-dns-names":["cert-manager-istio-csr.cert-manager.svc"],"--serving-certificate-duration":["1h"],"--trust-domain":["cluster.local"],"--cluster-id":["cluster-1"],"--max-client-certificate-duration":["1h"],"--serving-certificate-key-size":["2048"],"--leader-election-namespace":["istio-system"],"--serving-address":["0.0.0.0:6443"]}'
+readonly csr_image=quay.io/jetstack/cert-manager-istio-csr:v0.5.0
 readonly root_kind=Secret
 readonly root_resource=secrets
 readonly root_name=istio-root-ca
@@ -111,6 +115,92 @@ pick() {
   wait "$!"
 }
 
+# --- how strong a CA certificate is -----------------------------------------------------------------------------------------------------
+
+# weakness: prints why the CA certificate of standard input is too weak to trust, in words that follow its name; nothing where it is strong
+# enough. Names are left out of what OpenSSL prints, so that none can imitate the lines that are read here.
+weakness() {
+  local text line algorithm='' bits=0 curve='' signature='' hash='' usage='' in_usage='' why=''
+  text=$(openssl x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
+  while IFS= read -r line; do
+    line=${line#"${line%%[![:space:]]*}"} line=${line%"${line##*[![:space:]]}"}
+    case $line in
+      'Signature Algorithm: '*) signature=${line#*: } ;;
+      'Hash Algorithm: '*) hash=${line#*: } ;;
+      'Public Key Algorithm: '*) algorithm=${line#*: } ;;
+      *'Public-Key: ('*) bits=${line#*(} bits=${bits%% *} ;;
+      'ASN1 OID: '*) curve=${line#*: } ;;
+      'X509v3 Key Usage:'*) in_usage=yes ;;
+      *) [[ $in_usage != yes ]] || usage=$line in_usage=read ;;
+    esac
+  done <<<"$text"
+  case $algorithm in
+    rsaEncryption | rsassaPss) [[ $bits =~ ^[0-9]+$ ]] && ((bits >= 2048)) || why="has an RSA key of $bits bits; use at least 2048 bits" ;;
+    id-ecPublicKey)
+      [[ $curve =~ ^(prime256v1|secp384r1|secp521r1)$ ]] || why="has a key on the curve ${curve:-without a name}; use P-256, P-384 or P-521"
+      ;;
+    ED25519) ;;
+    *) why="has a key of type ${algorithm:-unknown}; use RSA with at least 2048 bits, or P-256, P-384 or P-521" ;;
+  esac
+  [[ $signature != rsassaPss ]] || signature+=" and ${hash:-sha1}"
+  if [[ -n $why ]]; then
+    :
+  elif [[ ! $signature =~ ^(sha(256|384|512)WithRSAEncryption|ecdsa-with-SHA(256|384|512)|ED25519|rsassaPss\ and\ sha(256|384|512))$ ]]; then
+    why="is signed with ${signature:-an unknown algorithm}; use SHA-256, SHA-384 or SHA-512"
+  elif [[ $in_usage == read && $usage != *'Certificate Sign'* ]]; then
+    why='has a key usage without keyCertSign, so it must not sign certificates; use a CA certificate that has it'
+  fi
+  printf '%s' "$why"
+}
+
+# --- TLS: Vault comes to trust keys that it is told of, so the servers on both sides must be the right ones -----------------------------
+
+# whether --insecure-skip-tls-verify was given.
+insecure_tls=false
+
+# preferences in ~/.kube/kuberc could add --insecure-skip-tls-verify to any call of kubectl.
+export KUBERC=off
+
+# is_true VALUE: as Go's strconv.ParseBool, by which Vault's CLI reads a variable.
+is_true() { [[ $1 =~ ^(1|t|T|TRUE|true|True)$ ]]; }
+
+# is_plain_http ADDRESS: whether it is HTTP without TLS to another machine.
+is_plain_http() {
+  local address=${1,,}
+  [[ $address == http://* && ! $address =~ ^http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])([:/]|$) ]]
+}
+
+# unverified_tls: prints each connection whose other end would not be checked, one a line.
+unverified_tls() {
+  local name answer api skips
+  for name in VAULT_SKIP_VERIFY BAO_SKIP_VERIFY; do
+    ! is_true "${!name:-}" ||
+      printf '%s is "%s", so nothing checks the certificate of Vault: unset it, and name the CA in VAULT_CACERT or vault.caBundle\n' "$name" "${!name}"
+  done
+  [[ -n ${context:-} ]] && type -P kubectl >/dev/null && type -P jq >/dev/null || return 0
+  # where there is no such context, the first call says so.
+  answer=$(kubectl config view --minify --context "$context" -o json 2>/dev/null) || return 0
+  { IFS= read -r skips && IFS= read -r api; } < <(jq -r '.clusters[0].cluster | .["insecure-skip-tls-verify"] // false, .server // ""' <<<"$answer") || return 0
+  [[ $skips != true ]] ||
+    printf 'context %s of the kubeconfig has insecure-skip-tls-verify, so nothing checks the certificate of the API server: remove it, and add certificate-authority\n' "$context"
+  ! is_plain_http "$api" ||
+    printf 'context %s of the kubeconfig reaches the API server without TLS: write its server with https\n' "$context"
+}
+
+# tls_verdict: prints what is wrong; 1 where that ends the script. An option lets it pass.
+tls_verdict() {
+  local found
+  found=$(unverified_tls) || return 1
+  [[ -n $found ]] || return 0
+  if [[ $insecure_tls == true ]]; then
+    printf '%s: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts\n' "$0"
+  else
+    printf '%s: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify\n' "$0"
+  fi
+  printf '  - %s\n' "${found//$'\n'/$'\n  - '}"
+  [[ $insecure_tls == true ]]
+}
+
 # --- public keys of a cluster -------------------------------------------------------------------------------------------------------
 
 # public_keys: prints the keys that the API server signs tokens of service accounts with, as PEM, sorted, an empty line between two.
@@ -164,12 +254,13 @@ export LC_ALL=C
 
 usage() { plain "$(usage_text)"; }
 usage_text() {
-  printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--help]\n\n%s\n\n' "$0" "$about"
+  printf 'usage: bash %s [--workload NAMESPACE/POD] [--config-dump FILE] [--root FILE] [--vault] [--json] [--insecure-skip-tls-verify] [--help]\n\n%s\n\n' "$0" "$about"
   printf '  --workload NAMESPACE/POD  also check the certificates of this pod, as istioctl reads them\n'
   printf '  --config-dump FILE        istioctl reads them from this Envoy config dump instead of the pod\n'
   printf '  --root FILE               the root certificate, PEM (default: that of the config, else ./root.pem)\n'
-  printf '  --vault                   also ask Vault, with your token (VAULT_TOKEN, or the login of its CLI), for the keys that it trusts\n'
+  printf '  --vault                   also ask Vault, with your token (VAULT_TOKEN, or the login of its CLI), for the keys that it trusts and the account that may log in\n'
   printf '  --json                    print one JSON object a check\n'
+  printf '  --insecure-skip-tls-verify  go on although VAULT_SKIP_VERIFY or the kubeconfig turns the verification of TLS off; unsafe\n'
   printf '  --help                    print this\n\n'
   printf 'It ends with 0 where every check is ok, 1 where one failed, 3 where none failed but one could not be made, 2 for bad usage.\n'
 }
@@ -263,12 +354,21 @@ def pods:
 def given($args; $flag):
   [range($args | length) as $i | $args[$i]
     | if startswith($flag + "=") then .[($flag | length) + 1:] elif . == $flag then $args[$i + 1] // "" else empty end
-    | split(",")[]] | unique;
+    | split(",")[] | gsub("^\\s+|\\s+$"; "") | select(. != "")] | unique;
 def words: if . == [] then "not set" else map(tojson) | join(", ") end;
 def wrong_arguments:
   (container($ARGS.named.container).args // []) as $args
-  | $ARGS.named.wanted | to_entries[] | given($args; .key) as $given | select($given != (.value | unique))
-  | "\(.key) is \($given | words), the plan says \(.value | words)" | line;
+  | ($ARGS.named.wanted | to_entries[] | given($args; .key) as $given | select($given != (.value | unique))
+      | "\(.key) is \($given | words), the plan says \(.value | words)"),
+    # a flag that the chart does not write for these values.
+    ([$args[] | select(startswith("-")) | split("=")[0]] - ($ARGS.named.wanted | keys) | unique[] | . as $flag
+      | "\($flag) is \(given($args; $flag) | words), and the plan does not set it")
+  | line;
+# the command stands in the image; a digest that somebody adds to the planned tag names the same image.
+def wrong_image:
+  container($ARGS.named.container)
+  | (.image // "" | select(. != $ARGS.named.image and (startswith($ARGS.named.image + "@sha256:") | not)) | "the image is \(tojson), the plan says \($ARGS.named.image | tojson)" | line),
+    (.command // [] | select(. != []) | "its command is \(join(" ") | tojson), the plan sets none" | line);
 def wrong_volume:
   if any(.spec.template.spec.volumes[]?; (if $ARGS.named.kind == "Secret" then .secret.secretName else .configMap.name end) == $ARGS.named.root)
   then empty else "none of its volumes is \($ARGS.named.kind) \($ARGS.named.root), which brings the root" end;
@@ -323,7 +423,7 @@ ask_list() {
   why=$no_answer
   if [[ -n $why ]]; then return 1; fi
   if ! got=$(kube get "$kind" --namespace "$namespace" ${selector:+--selector "$selector"} --output json |
-    jq --raw-output "$@" "$questions ${approval_questions:-} $question" 2>/dev/null); then
+    jq --raw-output "$@" "$questions ${approval_questions:-} ${admission_questions:-} $question" 2>/dev/null); then
     why="kubectl get $kind: $(reason)"
     return 1
   fi
@@ -477,7 +577,7 @@ check_root() {
     fail "the root $source: $why" 'give the PEM file of the root certificate'
     return
   fi
-  local i
+  local i weak
   for ((i = 1; i <= blocks; i++)); do cat "$tmp/root/$i.pem"; done >"$tmp/root.pem"
   root_prints=$(fingerprints root)
   local roots=$blocks
@@ -485,6 +585,11 @@ check_root() {
   for ((i = 1; i <= roots; i++)); do
     mkdir -p "$tmp/one"
     cp "$tmp/root/$i.pem" "$tmp/one/1.pem"
+    weak=$(weakness <"$tmp/one/1.pem")
+    if [[ -n $weak ]]; then
+      fail "the root $source, $(described one/1), $weak" 'replace it: see "Another root" in the runbook'
+      return
+    fi
     if verified one; then continue; fi
     fail "the root $source is not fit to end a chain: $why, $(described "one/1")" 'give the PEM file of the root certificate, self-signed and in date'
     return
@@ -517,6 +622,8 @@ check_issuer() {
     fail 'cert-manager has not looked at its last change yet' 'wait; is cert-manager running?'
   elif [[ $status == True && $cause == VaultVerified ]]; then
     ok "$issuer_name is Ready, $message (it proves a login at some time, not that Vault signs now)"
+  elif [[ $message == *serviceaccount/uid* ]]; then
+    fail "$issuer_name: Ready is $status, $cause $message" 'the service account was made anew, and the login is bound to the UID of the old one: run setup.sh'
   else
     fail "$issuer_name: Ready is $status, $cause $message" "$set_up_again"
   fi
@@ -550,12 +657,12 @@ check_csr() {
 check_csr_args() {
   check='istio-csr arguments'
   local todo="helm upgrade $csr_release with istio-csr.values.yml"
-  need "$todo" deployments.apps "$csr" "$csr_namespace" 'wrong_arguments, wrong_volume' --arg container "$csr" --argjson wanted "$csr_args" \
-    --arg kind "$root_kind" --arg root "$root_name" || return 0
+  need "$todo" deployments.apps "$csr" "$csr_namespace" 'wrong_arguments, wrong_image, wrong_volume' --arg container "$csr" --argjson wanted "$csr_args" \
+    --arg image "$csr_image" --arg kind "$root_kind" --arg root "$root_name" || return 0
   if [[ -n $got ]]; then
     fail "${got//$'\n'/; }" "$todo"
   else
-    ok "$(jq --raw-output 'keys_unsorted | join(", ")' <<<"$csr_args") as planned"
+    ok "all flags as planned, image $csr_image"
   fi
 }
 
@@ -858,10 +965,36 @@ check_vault_keys() {
   fi
 }
 
-# name_fits URI: whether it is spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT, of the namespace where one was named.
+# check_vault_login: the login role takes tokens of the one service account whose UID it holds. One that was made anew, by a person or by a tool
+# that applies Git, has another UID.
+check_vault_login() {
+  check="Vault's login"
+  local role bound uid cli=${MESH_CA_CLI:-vault}
+  if [[ -z $jwt_role ]]; then
+    ok 'the login is not bound to the UID of a service account, so there is none to compare'
+  elif ! role=$(VAULT_ADDR=${VAULT_ADDR:-$vault_server} "$cli" read -format=json "$jwt_role" 2>"$tmp/errors"); then
+    unknown "$cli read $jwt_role: $(reason)"
+  elif fetch serviceaccount "${login_account#* }" "${login_account% *}" '.metadata.uid'; then
+    uid=$got
+    bound=$(jq -r '.data.bound_claims["/kubernetes.io/serviceaccount/uid"] // "none" | if type == "array" then join(",") else . end' <<<"$role") || bound=unreadable
+    if [[ $bound == "$uid" ]]; then
+      ok "$jwt_role is bound to the UID of service account ${login_account/ //}"
+    else
+      fail "$jwt_role is bound to the UID $bound, and service account ${login_account/ //} has the UID $uid: the account was made anew, so cert-manager cannot log in" 'run setup.sh, which binds the login to the account of today'
+    fi
+  elif [[ -n $why ]]; then
+    unknown "$why"
+  else
+    fail "service account ${login_account/ //} does not exist" 'apply manifests/0-access, then run setup.sh'
+  fi
+}
+
+# name_fits URI: whether it is spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT, of the namespace where one was named, and of one that the PKI role
+# signs for.
 name_fits() {
   local rest=${1#"spiffe://$trust_domain/ns/"}
-  [[ $rest != "$1" && $rest =~ ^([a-z0-9-]+)/sa/([a-z0-9.-]+)$ ]] && [[ -z $namespace || ${BASH_REMATCH[1]} == "$namespace" ]]
+  [[ $rest != "$1" && $rest =~ ^([a-z0-9-]+)/sa/([a-z0-9.-]+)$ ]] || return 1
+  [[ -z $namespace || ${BASH_REMATCH[1]} == "$namespace" ]] && [[ -z $role_namespaces || " $role_namespaces " == *" ${BASH_REMATCH[1]} "* ]]
 }
 
 # --- the start -------------------------------------------------------------------------------------------------------------------
@@ -880,6 +1013,7 @@ while (($# > 0)); do
       ;;
     --json) format=json ;;
     --vault) ask_vault=yes ;;
+    --insecure-skip-tls-verify) insecure_tls=true ;;
     --workload | --config-dump | --root)
       if (($# < 2)) || [[ -z $2 ]]; then bad_usage "$1 needs a value"; fi
       case $1 in
@@ -910,6 +1044,8 @@ if [[ -n $missing ]]; then
   exit 3
 fi
 
+tls_verdict >&2 || exit 2
+
 colour=no
 if [[ -t 1 && -z ${NO_COLOR:-} && ${TERM:-dumb} != dumb ]]; then colour=yes; fi
 
@@ -926,6 +1062,7 @@ check_root
 ask_cluster
 check_issuer
 if declare -F check_approval >/dev/null; then check_approval; fi
+if declare -F check_admission >/dev/null; then check_admission; fi
 check_csr
 check_csr_args
 if [[ -n $bundle_target ]]; then check_bundle; fi
@@ -934,7 +1071,10 @@ check_istiod_certificate
 check_istiod_tls
 check_root_map "$istio_namespace"
 check_istiods
-if [[ $ask_vault == yes ]]; then check_vault_keys; fi
+if [[ $ask_vault == yes ]]; then
+  check_vault_keys
+  check_vault_login
+fi
 if [[ -n $pod$config_dump ]]; then
   if [[ -n $namespace && $namespace != "$istio_namespace" ]]; then check_root_map "$namespace"; fi
   check_workload

@@ -3,6 +3,7 @@
 #
 # Brings the root CA into Vault's mount pki.
 # Run it from the folder of mesh-ca.yaml; --plan shows what it would do, --help the rest. Every step can be run again.
+# WARNING: root.source: "import" keeps the root's private key in Vault, where a Vault administrator can sign any CA with it; for production, write "offline" with a policy CA in policyCas, as HashiCorp and Istio recommend
 
 [ -n "${BASH_VERSION:-}" ] || {
   printf '%s: error: it is for Bash: bash %s\n' "$0" "$0" >&2
@@ -22,24 +23,32 @@ readonly root_source=import
 readonly root_common_name='Mesh Root CA'
 readonly root_subject=''
 readonly longest_below=157680000
+readonly planned_mounts=istioca
 readonly cas='[]'
 readonly step_count=5
 readonly needs='{
-  "root/mount": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki":["create","update"]}},
-  "root/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki/tune":["create","update"]}},
-  "root/import": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/issuers":["list"],"sys/mounts":["read"]},"act":{"pki/config/ca":["update"]}},
-  "root/urls": {"look":{"pki/config/urls":["read"],"sys/mounts":["read"]},"act":{"pki/config/urls":["create","update"]}},
+  "root/mount": {"look":{"sys/mounts":["read"],"pki/certs":["list"],"pki/cert/+":["read"],"pki/issuers":["list"],"pki/issuer/+":["read"],"istioca/certs":["list"],"istioca/cert/+":["read"],"istioca/issuers":["list"],"istioca/issuer/+":["read"]},"act":{"sys/mounts/pki":["create","update"]},"sends":{"sys/mounts/pki":[{"type":["pki"],"description":["cdk8s-mesh-ca: the root CA"]}]},"ca":true},
+  "root/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki/tune":["create","update"]},"sends":{"sys/mounts/pki/tune":[{"max_lease_ttl":["87600h"]}]}},
+  "root/import": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/issuers":["list"],"pki/keys":["list"],"pki/roles":["list"],"sys/mounts":["read"],"pki/config/acme":["read"],"pki/config/est":["read"],"pki/config/cluster":["read"],"pki/config/crl":["read"]},"act":{"pki/config/ca":["update"]},"sends":{"pki/config/ca":[{"pem_bundle":[]}]},"ca":true},
+  "root/urls": {"look":{"pki/config/urls":["read"],"sys/mounts":["read"]},"act":{"pki/config/urls":["create","update"]},"sends":{"pki/config/urls":[{"issuing_certificates":[[]],"crl_distribution_points":[[]],"ocsp_servers":[[]],"enable_templating":[false]}]}},
   "root/write": {}
 }'
 
 steps() {
   step root/mount 'Enable a PKI secrets engine at pki'
+  fields '{
+    "type": "pki",
+    "description": "cdk8s-mesh-ca: the root CA"
+  }'
   unless mount_is pki pki
-  run vault secrets enable '-description=cdk8s-mesh-ca: the root CA' -path=pki pki
+  run write_fields sys/mounts/pki
 
   step root/tune 'Let pki issue for at least 87600h'
+  fields '{
+    "max_lease_ttl": "87600h"
+  }'
   unless mount_allows pki 315360000
-  run vault secrets tune -max-lease-ttl=87600h pki
+  run write_fields sys/mounts/pki/tune
 
   # The key goes to Vault through a pipe. A mount that holds another CA ends the script.
   step root/import 'Import the root CA into pki'
@@ -88,8 +97,13 @@ usage_text() {
     printf '  --check             compare Vault and the cluster with the plan, field by field, by reading alone; exit 3 where they differ\n'
     printf '  --repair STEP       put back what one step makes, e.g. %s, and nothing else\n' "$repair_example"
   fi
-  printf '  --print-policy      print the least Vault policy of a token that runs this script; it asks no server%s\n' "${repair_example:+. With --check: that reads alone}"
+  printf '  --print-policy      print the Vault policy of a token that runs this script; it asks no server\n'
+  [[ $needs != *'"ca":true'* ]] || printf '  --print-policy --ca  print what a run needs besides to make a CA, or to let another one sign: at the first run, and for a new generation\n'
+  if [[ -n $repair_example ]]; then
+    printf '  --print-policy --check, --print-policy --repair STEP\n                      print the policy of such a run: it reads all, and writes nothing, or what the step writes\n'
+  fi
   printf '%s' "$options_help"
+  printf '  --insecure-skip-tls-verify\n                      go on although VAULT_SKIP_VERIFY or the kubeconfig turns the verification of TLS off; unsafe\n'
   printf '  --help              print this\n\n'
   printf 'It uses VAULT_TOKEN, or the login of the CLI, and VAULT_ADDR where it is set, else %s.\n' "$server"
   printf 'MESH_CA_CLI names the program: vault (the default) or bao. Every step can be run again, by one run at a time.\n'
@@ -146,6 +160,8 @@ settled=
 waiting=false
 # the one step that --repair names; none: this repairs nothing.
 repair=
+# whether --print-policy prints the rights of the steps that make a CA, which it leaves out otherwise.
+print_ca=false
 # a step that is done only where an option asks for it; its policy is printed only then.
 unasked=
 # a step that the help names for --repair; none: this script has neither --check nor --repair.
@@ -322,8 +338,9 @@ token_ended() {
   printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
-# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
-put() { vault write -format=json "$1" -; }
+# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument. Numbers are sent as strings: a policy
+# that names the values of a parameter compares strings and booleans alone.
+put() { jq 'map_values(if type == "number" then tostring else . end)' | vault write -format=json "$1" -; }
 
 # mount_is MOUNT TYPE, auth_is MOUNT TYPE
 mount_is() { type_is sys/mounts "$@"; }
@@ -367,24 +384,41 @@ same_fields() {
   local found rc=0
   found=$(get "$1") || rc=$?
   ((rc == 0)) || return "$rc"
-  compare "$found" "$wanted"
+  # how long Vault keeps what has expired lets nobody sign.
+  if [[ $1 == */config/auto-tidy ]]; then compare "$found" "$wanted"; else compare "$found" "$wanted" '' "$FIELDS"; fi
 }
 
-# compare FOUND WANTED [MOUNT]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as seconds.
+# Fields that Vault returns beside the planned ones. Each is expected to be empty (null, false, 0, "", [] or {}), or to have the value that stands
+# here; null: any value, since it names, repeats or counts, or is another administrator's.
+readonly FIELDS='{
+  "name": null, "display_name": null, "role_id": null, "status": null, "token_reviewer_jwt_set": null, "namespace_in_state": null,
+  "policies": null, "ttl": null, "max_ttl": null, "period": null, "num_uses": null, "bound_cidrs": null,
+  "access_key": null, "role_arn": null, "identity_token_audience": null, "identity_token_ttl": null, "max_retries": -1,
+  "rotation_period": null, "rotation_window": null, "rotation_schedule": null,
+  "alias_name_source": "serviceaccount_uid", "disable_iss_validation": true, "ocsp_max_retries": 4,
+  "serial_number_source": "json-csr", "not_before_bound": "permit"
+}'
+
+# compare FOUND WANTED [MOUNT] [OTHERS]: field by field; says what differs, of a table of mounts in the settings of one. Vault keeps durations as
+# seconds. OTHERS: what the fields that are not wanted have; without it they are not looked at.
 compare() {
   local differences
-  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" '
+  differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" --argjson others "${4:-null}" '
+    def unset: . == null or . == false or . == 0 or . == "" or . == [] or . == {};
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
-    def same($found; $wanted):
+    def same($key; $found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
       elif ($wanted | type) == "array" then ($found // [] | sort) == ($wanted | sort)
       # what an older server does not know of, it does not do.
-      elif $found == null then $wanted == false or $wanted == "" or $wanted == 0
+      elif $found == null then ($wanted | unset) or $key == "not_after_bound"
       else $found == $wanted end;
+    def unknown($found): $found | to_entries[] | select($others != null and (.key | in($wanted) | not) and (.value | unset | not))
+      | select((.key | in($others) | not) or ($others[.key] | . != null and . != $found[.key]));
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
-    | if $found == "none" then "none" else $wanted | to_entries[] | select(same($found[.key]; .value) | not)
+    | if $found == "none" then "none" else $wanted | to_entries[] | select(same(.key; $found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
-      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end' <<<"$1") || return 2
+      else "note: \(.key): is \($found[.key] | tojson), planned \(.value | tojson)" end end,
+    (if $found == "none" then empty else unknown($found) | "field \(.key) has the value \(.value | tojson), which this version does not know" end)' <<<"$1") || return 2
   [[ -n $differences ]] || return 0
   [[ $differences != none ]] || return 1
   while IFS= read -r line; do say "      $line"; done <<<"$differences"
@@ -430,12 +464,13 @@ each_certificate() {
   done
 }
 
-# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts.
+# verified ROOTS CERTIFICATE [CHAIN]: whether it verifies to one of these roots, by OpenSSL, without what else the machine trusts; with `anytime`
+# set, whatever has expired meanwhile.
 verified() {
   printf '%s\n' "$1" >"$work/root.pem"
   printf '%s\n' "$2" >"$work/certificate.pem"
   printf '%s\n' "${3:-$2}" >"$work/chain.pem"
-  verify_only "$work/root.pem" -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
+  verify_only "$work/root.pem" ${anytime:+-no_check_time} -untrusted "$work/chain.pem" "$work/certificate.pem" >"$work/error" 2>&1
 }
 
 # signed_by CERTIFICATE CA: whether this very CA has signed it.
@@ -451,14 +486,17 @@ unverified() {
   printf '%s' "${reason:-OpenSSL gives no reason}"
 }
 
-# is_root CERTIFICATE WHAT: says what is wrong where it is not one, or has ended.
+# is_root CERTIFICATE WHAT: says what is wrong where it is not one, has ended, or is too weak.
 is_root() {
+  local weak
   if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
     complain "$2 is no CA certificate"
   elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
     complain "$2 has ended: $(end_of <<<"$1")"
   elif ! verified "$1" "$1"; then
     complain "$2 is not self-signed, so it is no root"
+  elif weak=$(weakness <<<"$1") && [[ -n $weak ]]; then
+    complain "$2 $weak"
   else
     return 0
   fi
@@ -543,6 +581,12 @@ same_as_known() {
   grep -xF "$print" >/dev/null <<<"$prints"
 }
 
+# how_to_accept_root: how a root that nothing here knows is accepted, after its fingerprint was compared.
+how_to_accept_root() {
+  printf 'nothing beside the config proves who made it. If its SHA-256 is the one that the run which made it printed (or the one you know), accept it: %s read -field=certificate %s >root.pem; then run this again' \
+    "$cli" "$root_mount/issuer/$(issuer_of "$root_mount" "$root_ref" | jq -r .data.issuer_id)"
+}
+
 # root_from_vault: prints the root certificate that Vault holds, after comparing it with the known one; 1 where there is none. That of an
 # offline root stands in the config. It takes a dozen processes, so what it printed is kept.
 root_from_vault() { kept root "$root_mount" compared_root; }
@@ -575,6 +619,8 @@ compared_root() {
 missing=()
 # whether rights of the token are among it.
 lacks_rights=false
+# whether those of the steps that make a CA are.
+lacks_ca=false
 
 # by their files: a function here is called `vault`, and would be found in its place.
 need_programs() {
@@ -619,9 +665,9 @@ capabilities=
 
 # need_vault: that it answers and is unsealed, and that the token may look at what the steps look at, and do what is to be done.
 need_vault() {
-  local paths lacks undone='' reason
+  local paths lacks undone='' looking='' reason
   # whether there is an audit device is no need of a step: see audit.sh.
-  paths=$(jq '[.[] | .[] | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
+  paths=$(jq '[.[] | .look, .act | values | keys[]] | select(length > 0) | {paths: (. + ["sys/audit"] | unique)}' <<<"$needs") || exit 1
   # an offline root alone needs nothing of Vault.
   [[ -n $paths ]] || return 0
   capabilities=$(put sys/capabilities-self <<<"$paths" 2>"$work/error") || {
@@ -630,24 +676,34 @@ need_vault() {
     missing+=("a token that Vault at $VAULT_ADDR takes, in VAULT_TOKEN or by '$cli login': $reason")
     return 0
   }
-  lacks=$(lacking 'look act' "$only" <<<"$capabilities")
-  mapfile -t missing < <(sed -n 's/^look: //p' <<<"$lacks")
+  # a repair looks at all, as every run does.
+  [[ -n $repair ]] || looking=$only
+  mapfile -t missing < <(lacking look "$looking" <<<"$capabilities")
   ((${#missing[@]} == 0)) || lacks_rights=true
-  [[ $mode == run && $'\n'$lacks == *$'\nact: '* ]] || return 0
+  lacks=$(lacking act "$only" <<<"$capabilities") || exit 1
+  [[ $mode == run && -n $lacks ]] || return 0
   # what is done already needs no right to do it. Where it may not even look, it can't tell, and all of it is wanted.
   undone=$only
   ((${#missing[@]} > 0)) || undone=$(to_do_steps) || exit 1
-  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities" | sed 's/^act: //')
+  note_lacks_ca "$undone"
+  mapfile -t -O "${#missing[@]}" missing < <(lacking act "$undone" <<<"$capabilities")
   ((${#missing[@]} == 0)) || lacks_rights=true
 }
 
-# lacking WHEN... STEPS: what the token lacks of what these steps need to look or to act, a line each, e.g. `look: the capability …`; of all
-# steps where none is named. Standard input is what Vault says of its capabilities.
+# note_lacks_ca STEPS: whether the token lacks what those of these steps need that make a CA.
+note_lacks_ca() {
+  local steps
+  steps=$(jq -r --arg steps "$1" '[to_entries[] | select(.value.ca == true and ($steps == "" or (.key | IN($steps | split(" ")[])))) | .key] | join(" ")' <<<"$needs")
+  if [[ -n $steps && -n $(lacking act "$steps" <<<"$capabilities") ]]; then lacks_ca=true; fi
+}
+
+# lacking look|act STEPS: what the token lacks of what these steps need to look or to act, a line each; of all steps where none is named. Standard
+# input is what Vault says of its capabilities.
 lacking() {
-  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has | $when | split(" ")[] as $when
+  jq -r --argjson needs "$needs" --arg when "$1" --arg steps "$2" --arg unasked "$unasked" '(.data // .) as $has
     | [$needs | to_entries[] | select($when == "look" or .key != $unasked) | select($steps == "" or (.key | IN($steps | split(" ")[]))) | .value[$when] // {} | to_entries[]
       | ($has[.key] // []) as $may | select($may != ["root"] and .value - $may != [])
-      | "\($when): the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
+      | "the capability \(.value - $may | join(", ")) on \(.key) for the token"] | unique[]'
 }
 
 step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
@@ -656,8 +712,9 @@ step_ids() { jq -r 'keys_unsorted[]' <<<"$needs"; }
 note_lacking() {
   local lacks
   [[ -n $capabilities ]] || return 0
-  lacks=$(lacking act "none ${to_do[*]}" <<<"$capabilities" | sed 's/^act: /  - /') || return 2
+  lacks=$(lacking act "none ${to_do[*]}" <<<"$capabilities" | sed 's/^/  - /') || return 2
   [[ -n $lacks ]] || return 0
+  note_lacks_ca "none ${to_do[*]}"
   say 'a run would be refused with this token, which lacks for what is to do:'
   say "$lacks"
   say "$(say_rights)"
@@ -671,13 +728,41 @@ need_step() {
   choose_steps "$repair"
 }
 
-# print_policy: what the steps need, in HCL, a line a path; for a check, what looking needs. What Vault's default policy gives
-# (sys/capabilities-self) is left out.
+# print_policy: what the steps need, in HCL, sorted by path: for a check, what looking needs; for a repair, that and what the one step does;
+# what makes a CA apart from the rest. What Vault's default policy gives (sys/capabilities-self) is left out.
 print_policy() {
   type -P jq >/dev/null || die 'this is missing: the program jq'
-  jq -r --arg mode "$mode" --arg only "$only" --arg unasked "$unasked" '[to_entries[] | select($only == "" or (.key | IN($only | split(" ")[])))
-    | .value.look, (if $mode == "check" or .key == $unasked then {} else .value.act end) | values | to_entries[]] | group_by(.key)[]
-    | "path \(.[0].key | tojson) { capabilities = \(map(.value[]) | unique | tojson) }"' <<<"$needs"
+  # shellcheck disable=SC2016 # it is jq's
+  jq -r --arg mode "$mode" --arg only "$only" --arg repair "$repair" --arg unasked "$unasked" --argjson ca "$print_ca" '
+    # as an HCL string: in `${` it would begin a template.
+    def hcl: if type == "array" then "[\(map(hcl) | join(", "))]" elif type == "string" then tojson | gsub("[$][{]"; "\\u0024{") else tojson end;
+    def writes: any(.capabilities[]; IN("create", "update", "patch"));
+    def rights($when): . as $step | .value[$when] // {} | to_entries[]
+      | {path: .key, capabilities: .value, sends: ($step.value.sends // {})[.key], step: $step.key, when: $when, ca: ($step.value.ca == true)};
+    [to_entries[] | rights("look", "act")] as $all
+    # what every request to a path has is required; not where the path is read, since Vault would require it there too.
+    | ($all | group_by(.path) | map(select(all(.[]; (.capabilities | index("read") | not) and ((writes | not) or .sends != null)))
+      | {key: .[0].path, value: ([.[] | select(writes) | .sends[] | keys] | if . == [] then [] else .[1:] as $rest | .[0] | map(select(. as $name | all($rest[]; index($name)))) end)})
+      | from_entries) as $required
+    | ($only == "" or $repair != "") as $every
+    | def chosen: $only == "" or (.step | IN($only | split(" ")[]));
+    $all | map(select(
+        if $ca then .when == "act" and .ca and .step != $unasked
+        elif .when == "look" then $every or chosen
+        else $mode != "check" and chosen and .step != $unasked and ($only != "" or (.ca | not)) end))
+    | group_by(.path)[] | .[0].path as $path
+    | "path \($path | hcl) {" as $head
+    | "capabilities = \(map(.capabilities[]) | unique | tojson)" as $capabilities
+    | map(select(writes)) as $writes
+    | if $writes == [] or any($writes[]; .sends == null) then "\($head) \($capabilities) }"
+      else [$writes[].sends[] | to_entries[]] | group_by(.key) as $parameters
+      | $head, "  \($capabilities)",
+        (if $parameters == [] then "  denied_parameters = {", "    \("*" | hcl) = []", "  }"
+        else "  allowed_parameters = {",
+          ($parameters[] | "    \(.[0].key | hcl) = \(if any(.[]; .value == []) then [] else map(.value[]) | unique end | hcl)"),
+          "  }" end),
+        ($required[$path] // [] | select(. != []) | "  required_parameters = \(tojson)"),
+        "}" end' <<<"$needs"
 }
 
 # to_do_steps: goes through the steps without a word, and prints those that are to do.
@@ -710,9 +795,10 @@ stop_if_missing() {
   exit 1
 }
 
-# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own.
+# say_rights: prints how a token comes to the rights that this run needs. A policy for less than all has a name of its own. A batch token lives for
+# the time that it was made for: it cannot be renewed, and makes no other token.
 say_rights() {
-  local words=--print-policy name=${token_policy:-} within=''
+  local words=--print-policy name=${token_policy:-} within='' policies
   [[ -z $vault_namespace ]] || within="-namespace=$(printf %q "$vault_namespace") "
   if [[ $mode == check ]]; then
     words+=' --check' name+=-check
@@ -720,11 +806,18 @@ say_rights() {
     words+=' --retire' name+=-retire
   elif [[ -n ${closed:-} ]]; then
     words+=" $closed" name+="-$closed"
+  elif [[ -n $repair ]]; then
+    words+=" --repair $repair" name+=-${repair//\//-}
   fi
-  printf 'whoever may write policies gives the rights by this line:\n'
+  policies=-policy=$name
+  printf 'whoever may write policies gives the rights by:\n'
   printf '    bash %q %s | %s policy write %s%s -\n' "$0" "$words" "$cli" "$within" "$name"
-  printf 'a token with that policy is needed then, in VAULT_TOKEN; one that has it already has them at once:\n'
-  printf '    %s token create %s-policy=%s -ttl=1h\n' "$cli" "$within" "$name"
+  if [[ $lacks_ca == true && -z $repair ]]; then
+    printf '    bash %q --print-policy --ca | %s policy write %s%s-ca -\n' "$0" "$cli" "$within" "${token_policy:-}"
+    policies+=" -policy=${token_policy:-}-ca"
+  fi
+  printf 'a token with that is needed then, in VAULT_TOKEN; one that has the policies already has them at once:\n'
+  printf '    %s token create %s-type=batch %s -ttl=1h\n' "$cli" "$within" "$policies"
 }
 
 # main ARGUMENT...: reads the arguments, looks for what is needed, goes through the steps.
@@ -752,6 +845,11 @@ main() {
         fi
         ;;
       --print-policy) print=true ;;
+      --ca)
+        [[ $needs == *'"ca":true'* ]] || bad_usage "unknown option '$1'"
+        print_ca=true
+        ;;
+      --insecure-skip-tls-verify) insecure_tls=true ;;
       --help | -h) usage && return 0 ;;
       *)
         option "$@" || bad_usage "unknown option '$1'"
@@ -763,6 +861,8 @@ main() {
 
   [[ ${retire:-true} == true ]] || unasked=issuer/retire
   [[ -z $repair ]] || need_step
+  [[ $print_ca == false || ($print == true && $mode == run && -z $repair && ${retire:-false} == false) ]] ||
+    bad_usage '--ca goes with --print-policy, and with no other option'
   [[ $print == false ]] || { print_policy && return 0; }
   [[ -z $repair || $mode == run ]] || bad_usage '--repair does, and --plan and --check only look: one of them'
   [[ $only_looks != *--plan*--check* && $only_looks != *--check*--plan* ]] || bad_usage '--plan says what is to do, --check what differs: one of them'
@@ -782,16 +882,26 @@ main() {
     export VAULT_CACERT=$work/vault-ca.pem
   fi
   if [[ -n $server_name && -z ${VAULT_TLS_SERVER_NAME:-}${BAO_TLS_SERVER_NAME:-} ]]; then export VAULT_TLS_SERVER_NAME=$server_name; fi
+  tls_verdict >&2 || {
+    refused=true
+    exit 2
+  }
   before_steps
   stop_if_missing
   if [[ $VAULT_ADDR == "$server" ]]; then say "Vault: $VAULT_ADDR"; else say "Vault: $VAULT_ADDR, which the clusters reach as $server"; fi
+  # an agent is asked in the place of Vault.
+  ! is_plain_http "${VAULT_AGENT_ADDR:-$VAULT_ADDR}" ||
+    note "Vault is reached without TLS at ${VAULT_AGENT_ADDR:-$VAULT_ADDR}: an attacker on the network can read your token; use an https address"
   # the scripts that set nothing up do not ask.
   if declare -F look_at_audit >/dev/null; then look_at_audit; fi
   steps
   case $mode in
     check) report_drift ;;
     plan) note_lacking ;;
-    run) if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi ;;
+    run)
+      if declare -F reopened >/dev/null; then reopened; fi
+      if [[ -z $repair ]]; then after_steps; else say "$repair is as planned"; fi
+      ;;
   esac
 }
 
@@ -863,6 +973,92 @@ pick() {
   local -a options=("${@:1:$#-1}")
   mapfile -d '' -t picked < <(jq -j "${options[@]}" "${!#}"' | tostring | split("\u0000") | join("") + "\u0000"')
   wait "$!"
+}
+
+# --- how strong a CA certificate is -----------------------------------------------------------------------------------------------------
+
+# weakness: prints why the CA certificate of standard input is too weak to trust, in words that follow its name; nothing where it is strong
+# enough. Names are left out of what OpenSSL prints, so that none can imitate the lines that are read here.
+weakness() {
+  local text line algorithm='' bits=0 curve='' signature='' hash='' usage='' in_usage='' why=''
+  text=$(openssl x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
+  while IFS= read -r line; do
+    line=${line#"${line%%[![:space:]]*}"} line=${line%"${line##*[![:space:]]}"}
+    case $line in
+      'Signature Algorithm: '*) signature=${line#*: } ;;
+      'Hash Algorithm: '*) hash=${line#*: } ;;
+      'Public Key Algorithm: '*) algorithm=${line#*: } ;;
+      *'Public-Key: ('*) bits=${line#*(} bits=${bits%% *} ;;
+      'ASN1 OID: '*) curve=${line#*: } ;;
+      'X509v3 Key Usage:'*) in_usage=yes ;;
+      *) [[ $in_usage != yes ]] || usage=$line in_usage=read ;;
+    esac
+  done <<<"$text"
+  case $algorithm in
+    rsaEncryption | rsassaPss) [[ $bits =~ ^[0-9]+$ ]] && ((bits >= 2048)) || why="has an RSA key of $bits bits; use at least 2048 bits" ;;
+    id-ecPublicKey)
+      [[ $curve =~ ^(prime256v1|secp384r1|secp521r1)$ ]] || why="has a key on the curve ${curve:-without a name}; use P-256, P-384 or P-521"
+      ;;
+    ED25519) ;;
+    *) why="has a key of type ${algorithm:-unknown}; use RSA with at least 2048 bits, or P-256, P-384 or P-521" ;;
+  esac
+  [[ $signature != rsassaPss ]] || signature+=" and ${hash:-sha1}"
+  if [[ -n $why ]]; then
+    :
+  elif [[ ! $signature =~ ^(sha(256|384|512)WithRSAEncryption|ecdsa-with-SHA(256|384|512)|ED25519|rsassaPss\ and\ sha(256|384|512))$ ]]; then
+    why="is signed with ${signature:-an unknown algorithm}; use SHA-256, SHA-384 or SHA-512"
+  elif [[ $in_usage == read && $usage != *'Certificate Sign'* ]]; then
+    why='has a key usage without keyCertSign, so it must not sign certificates; use a CA certificate that has it'
+  fi
+  printf '%s' "$why"
+}
+
+# --- TLS: Vault comes to trust keys that it is told of, so the servers on both sides must be the right ones -----------------------------
+
+# whether --insecure-skip-tls-verify was given.
+insecure_tls=false
+
+# preferences in ~/.kube/kuberc could add --insecure-skip-tls-verify to any call of kubectl.
+export KUBERC=off
+
+# is_true VALUE: as Go's strconv.ParseBool, by which Vault's CLI reads a variable.
+is_true() { [[ $1 =~ ^(1|t|T|TRUE|true|True)$ ]]; }
+
+# is_plain_http ADDRESS: whether it is HTTP without TLS to another machine.
+is_plain_http() {
+  local address=${1,,}
+  [[ $address == http://* && ! $address =~ ^http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])([:/]|$) ]]
+}
+
+# unverified_tls: prints each connection whose other end would not be checked, one a line.
+unverified_tls() {
+  local name answer api skips
+  for name in VAULT_SKIP_VERIFY BAO_SKIP_VERIFY; do
+    ! is_true "${!name:-}" ||
+      printf '%s is "%s", so nothing checks the certificate of Vault: unset it, and name the CA in VAULT_CACERT or vault.caBundle\n' "$name" "${!name}"
+  done
+  [[ -n ${context:-} ]] && type -P kubectl >/dev/null && type -P jq >/dev/null || return 0
+  # where there is no such context, the first call says so.
+  answer=$(kubectl config view --minify --context "$context" -o json 2>/dev/null) || return 0
+  { IFS= read -r skips && IFS= read -r api; } < <(jq -r '.clusters[0].cluster | .["insecure-skip-tls-verify"] // false, .server // ""' <<<"$answer") || return 0
+  [[ $skips != true ]] ||
+    printf 'context %s of the kubeconfig has insecure-skip-tls-verify, so nothing checks the certificate of the API server: remove it, and add certificate-authority\n' "$context"
+  ! is_plain_http "$api" ||
+    printf 'context %s of the kubeconfig reaches the API server without TLS: write its server with https\n' "$context"
+}
+
+# tls_verdict: prints what is wrong; 1 where that ends the script. An option lets it pass.
+tls_verdict() {
+  local found
+  found=$(unverified_tls) || return 1
+  [[ -n $found ]] || return 0
+  if [[ $insecure_tls == true ]]; then
+    printf '%s: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts\n' "$0"
+  else
+    printf '%s: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify\n' "$0"
+  fi
+  printf '  - %s\n' "${found//$'\n'/$'\n  - '}"
+  [[ $insecure_tls == true ]]
 }
 
 # --- what a mount's description says -----------------------------------------------------------------------------------------------
@@ -952,7 +1148,7 @@ vault_time() {
 is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
-own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left|retired)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
 
 # nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
 nothing_recorded() {
@@ -982,6 +1178,120 @@ look_at_audit() {
   elif ! jq -e '.data // {} | length > 0' <<<"$table" >/dev/null; then
     note "WARNING: Vault has no audit device, so nobody can tell later who had what signed. To enable one: $cli audit enable file file_path=…"
   fi
+}
+
+# --- settings of a mount that let more in than the plan, or show more ---------------------------------------------------------------------
+
+# report_tuning sys/mounts|sys/auth MOUNT: names what a mount is tuned with beside its lifetimes, with what takes each back.
+report_tuning() {
+  local table key value tune=sys/mounts/$2/tune
+  [[ $1 == sys/mounts ]] || tune=sys/auth/$2/tune
+  table=$(get "$1") || return 2
+  while IFS=$'\t' read -r key value; do
+    [[ -z $key ]] ||
+      stray "the mount $2 is tuned with $key $value, which is not of the plan; to take it back: $cli write $tune $key=$([[ $key != listing_visibility ]] || printf hidden)$([[ $key != token_type ]] || printf default-service)"
+  done < <(jq -r --arg mount "$2/" '(.data // .)[$mount] // {} | (.config // {}) + {plugin_version, options} | to_entries[]
+    | select(.key | IN("default_lease_ttl", "max_lease_ttl", "force_no_cache", "user_lockout_config", "trim_request_trailing_slashes") | not)
+    | select(.value | . == null or . == false or . == 0 or . == "" or . == [] or . == {} or . == [""] or . == "hidden" or . == "default-service" | not)
+    | "\(.key)\t\(.value | tojson)"' <<<"$table")
+}
+
+# report_pki_settings MOUNT: names what serves certificates beside the PKI role, and what keeps revocations from being seen.
+report_pki_settings() {
+  local what found setting planned rc
+  report_tuning sys/mounts "$1" || return 2
+  for what in acme est cluster crl; do
+    rc=0
+    # an older Vault has neither ACME nor EST.
+    found=$(get "$1/config/$what") || rc=$?
+    ((rc <= 1)) || return 2
+    ((rc == 0)) || continue
+    while IFS=$'\t' read -r setting planned; do
+      [[ -z $setting ]] || stray "$1/config/$what has $setting, which is not of the plan; to take it back: $cli write $1/config/$what $planned"
+    done < <(jq -r '.data | {acme: {enabled: false}, est: {enabled: false}, cluster: {path: "", aia_path: ""}, crl: {disable: false, ocsp_disable: false}}[$ARGS.named.what] as $plan
+      | . as $found | $plan | to_entries[] | select($found[.key] != null and $found[.key] != .value) | "\(.key)=\($found[.key])\t\(.key)=\(.value)"' --arg what "$what" <<<"$found")
+  done
+}
+
+# --- many paths of Vault: the CLI reads one at a time -------------------------------------------------------------------------------------
+
+# how many are read at the same time.
+readonly AT_ONCE=8
+
+# read_each PATH...: reads them, the answer to the first into $work/each.0; a path where nothing is gives an empty file. Says how far it is, where
+# it takes more than a second.
+read_each() {
+  local i=0 pid rc start=$SECONDS total=$#
+  local -a running
+  rm -f -- "$work"/each.*
+  while ((i < total)); do
+    running=()
+    while ((${#running[@]} < AT_ONCE && i < total)); do
+      i=$((i + 1))
+      ask read "${!i}" >"$work/each.$((i - 1))" &
+      running+=("$!")
+    done
+    for pid in "${running[@]}"; do
+      rc=0
+      wait "$pid" || rc=$?
+      ((rc <= 1)) || return 2
+    done
+    ((SECONDS == start)) || { start=$SECONDS && say "      read: $i of $total"; }
+  done
+}
+
+# each_answer COMMAND...: runs it with the files that read_each wrote.
+each_answer() { find "$work" -name 'each.*' -exec "$@" {} +; }
+
+# --- which CAs the planned mounts have signed ---------------------------------------------------------------------------------------------
+
+# report_unknown_cas: names each CA certificate that the root's mount, the policy CAs' mounts or the clusters' mounts have signed, that can still be
+# used, and that is none of the planned mounts' issuers. Vault keeps what it has signed at MOUNT/cert/SERIAL.
+report_unknown_cas() {
+  local known one
+  known=$(known_cas) || exit 1
+  for one in ${root_mount:+"$root_mount"} $planned_mounts; do report_signed "$one" || exit 1; done
+}
+
+# known_cas: prints the issuers of the planned mounts, of all generations, and those that setup.sh --retire has recorded, by short fingerprints.
+known_cas() {
+  local mount id answers='' retired
+  for mount in ${root_mount:+"$root_mount"} $planned_mounts; do
+    keys_of "$mount/issuers" || true
+    for id in "${listed[@]}"; do answers+=$(get "$mount/issuer/$id")$'\n' || return 2; done
+    retired=$(evidence_keys "$mount" | sed -n 's/^retired[.]//p') || true
+    [[ -z $retired ]] || printf '%s\n' "$retired"
+  done
+  jq -r .data.certificate <<<"$answers" | each_certificate short_fingerprint
+}
+
+# short_fingerprint: of the certificate of standard input, as setup.sh records a retired one.
+short_fingerprint() { fingerprint | tr -d ':' | cut -c1-16; }
+
+# report_signed MOUNT: reads each certificate, and looks at each CA among them by itself.
+report_signed() {
+  local i
+  local -a serials certificates
+  keys_of "$1/certs" || return 0
+  serials=("${listed[@]}")
+  read_each "${serials[@]/#/$1/cert/}" || return 2
+  mapfile -d '' -t certificates < <(each_answer jq -j 'select((.data.revocation_time // 0) == 0) | .data.certificate + "\u0000"')
+  ((${#certificates[@]} > 0)) || return 0
+  printf '%s\n' "${certificates[@]}" >"$work/signed.pem"
+  # one process for all of them; the text of each begins with "Certificate:".
+  while read -r i; do report_if_unknown "$1" "${certificates[i - 1]}"; done < <(openssl storeutl -noout -text -certs "$work/signed.pem" |
+    awk '/^Certificate:/ {n++} /CA:TRUE/ {print n}')
+}
+
+# report_if_unknown MOUNT CERTIFICATE: a mount that these scripts did not enable may sign CAs for others, so there it is no drift.
+report_if_unknown() {
+  local print serial report=stray
+  print=$(short_fingerprint <<<"$2")
+  ! grep -xF -- "$print" >/dev/null <<<"$known" || return 0
+  openssl x509 -noout -checkend 0 <<<"$2" >/dev/null || return 0
+  serial=$(openssl x509 -noout -serial <<<"$2" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f)
+  is_marked sys/mounts "$1" || report=note
+  "$report" "$1 has signed a CA that is not of the plan: $(described "$2"), serial $serial, valid from $(openssl x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"
 }
 
 # --- the root CA -----------------------------------------------------------------------------------------------------------------
@@ -1048,18 +1358,33 @@ look_around() {
         missing+=("the root certificate to compare with the CA that $root_mount holds ($(described "$certificate")): --root-cert FILE")
       elif [[ $root_source == generate && -z $known_root && $(subject_cn <<<"$certificate") != "$root_common_name" ]]; then
         die "$root_mount holds another CA ($(described "$certificate")) than the plan generates ('$root_common_name'): choose another mount, or source: import"
+      elif [[ $root_source == generate && -z $known_root ]]; then
+        [[ $mode == check ]] || die "$root_mount holds a root CA already, $(described "$certificate"): $(how_to_accept_root). If nobody knows it, remove it or choose another mount"
+        stray "nothing beside the config proves who made the root CA in $root_mount, $(described "$certificate")"
       fi
       ;;
     1)
       case $root_source in
         import) need_root_files ;;
-        generate) [[ -z $known_root || $mode == check ]] || die "$known_root_source is there ($(described "$known_root")), and $root_mount holds no CA: one that is generated now would be another. Move it away, or run this where its config lies" ;;
+        generate)
+          [[ -z $known_root || $mode == check ]] || die "$known_root_source is there ($(described "$known_root")), and $root_mount holds no CA: one that is generated now would be another. Move it away, or run this where its config lies"
+          [[ $mode == check ]] || need_empty_root_mount
+          ;;
         existing) missing+=("the root CA in Vault's mount $root_mount, issuer $root_ref: root.source is existing, and there is none") ;;
       esac
       ;;
     *) [[ $mode == check && ! -e $work/unanswered ]] || exit 1 ;;
   esac
   ((${#missing[@]} > 0)) || look_at_policy_cas
+  [[ $mode != check || ${#missing[@]} -gt 0 ]] || report_unknown_cas
+}
+
+# need_empty_root_mount: a root is generated in a mount that holds nothing: what is there already could sign beside it.
+need_empty_root_mount() {
+  local what
+  for what in issuers keys roles; do
+    ! keys_of "$root_mount/$what" || not_ours "the mount $root_mount, with its ${what%s} ${listed[0]}" root.mount
+  done
 }
 
 # look_at_policy_cas: those that are there have to be the planned ones; what will sign the others has to be fit for it.
@@ -1110,19 +1435,32 @@ root_present() {
     note "it ends before a CA below it that is made now would: no further one can be made as planned"
 }
 
-# report_other_roots: what else the mount can sign with, where it is ours alone: two runs at once have each made a root.
+# report_other_roots: what else the mount can sign with, where it is ours alone: issuers, keys, and roles.
 report_other_roots() {
-  local id other default rc=0
+  local id other default used rc=0
+  local -a ids
   is_marked sys/mounts "$root_mount" || rc=$?
   ((rc <= 1)) || return 2
   ((rc == 0)) || return 0
   default=$(get "$root_mount/config/issuers" | jq -r .data.default) || return 2
+  used=$(get "$root_mount/issuer/$default" | jq -r '.data.key_id // ""') || return 2
   keys_of "$root_mount/issuers" || true
-  for id in "${listed[@]}"; do
+  ids=("${listed[@]}")
+  for id in "${ids[@]}"; do
     [[ $id != "$default" ]] || continue
     other=$(get "$root_mount/issuer/$id") && pick '.data | .certificate, .key_id // ""' <<<"$other" || return 2
+    used+=" ${picked[1]}"
     [[ -z ${picked[1]} ]] || stray_issuer "$root_mount" "$id" "${picked[@]}"
   done
+  keys_of "$root_mount/keys" || true
+  for id in "${listed[@]}"; do
+    [[ " $used " == *" $id "* ]] || stray "key $id in $root_mount has no certificate; to remove it: $cli delete $root_mount/key/$id"
+  done
+  keys_of "$root_mount/roles" || true
+  for id in "${listed[@]}"; do
+    stray "role $root_mount/roles/$id signs with the root, and is not of the plan; to remove it: $cli delete $root_mount/roles/$id"
+  done
+  report_pki_settings "$root_mount"
 }
 
 # root_fits: whether a root that is not ours to make is there, and may sign what is below it.
@@ -1154,8 +1492,13 @@ import_root() {
 }
 
 generate_root() {
+  local answer
   # by a name, which Vault gives once: of two runs at once, one makes the root.
-  jq '. + {issuer_name: "mesh-ca-root"}' <<<"$wanted" | put "$root_mount/root/generate/internal"
+  answer=$(jq '. + {issuer_name: "mesh-ca-root"}' <<<"$wanted" | put "$root_mount/root/generate/internal")
+  # from the answer itself, and at once: what the mount holds later is compared with it.
+  # shellcheck disable=SC2034 # root_from_vault reads both
+  known_root=$(jq -r .data.certificate <<<"$answer" | first_certificate) known_root_source='the root that this run generated'
+  write_root_pem "$known_root"
   root_present || die "the CA generated in $root_mount is not its default issuer"
 }
 
@@ -1175,7 +1518,12 @@ root_written() {
 write_root() {
   local certificate
   certificate=$(root_from_vault)
-  printf '%s\n' "$certificate" | write_beside root.pem || die "cannot write root.pem in $PWD: $(last_error)"
+  write_root_pem "$certificate"
+}
+
+# write_root_pem CERTIFICATE
+write_root_pem() {
+  printf '%s\n' "$1" | write_beside root.pem || die "cannot write root.pem in $PWD: $(last_error)"
   say "      written: $PWD/root.pem"
 }
 
