@@ -62,6 +62,7 @@ describe('synth', () => {
       'cluster-1/adopt.sh',
       'cluster-1/audit.md',
       'cluster-1/control-plane.partial.yaml',
+      'cluster-1/emergency.md',
       'cluster-1/emergency.sh',
       'cluster-1/istio-csr.values.yml',
       'cluster-1/manifests/0-access/service-account.yaml',

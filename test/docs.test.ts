@@ -158,9 +158,13 @@ describe('README.md', () => {
     const [cluster] = planMeshCa(config).clusters;
     const steps = clusterSteps(cluster!);
     const trial = steps.at(-1)!;
-    const said = { signs: '      signed, verified to the root: ', refuses: '      refused, as it must be: ' };
+    const said = {
+      signs: '      signed, verified to the root: ',
+      refuses: '      refused, as it must be: ',
+      denies: '      refused, as it must be: ',
+    };
     const lines = trialCommands(cluster!).flatMap(([word, what]) =>
-      word === 'signs' || word === 'refuses' ? [`${said[word]}${what}`] : [],
+      word === 'signs' || word === 'refuses' || word === 'denies' ? [`${said[word]}${what}`] : [],
     );
     expect(run.trimEnd().split('\n')).toEqual([
       `[${steps.length}/${steps.length}] ${trial.id}: ${trial.title}`,

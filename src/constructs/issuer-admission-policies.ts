@@ -194,7 +194,7 @@ function certificates({ issuer, certificate }: IssuerAdmissionPoliciesProps): Po
 function issuers({ issuer, serviceAccount }: IssuerAdmissionPoliciesProps): Policy {
   const { kind, name, namespace } = issuer;
   const resource = `${kind.toLowerCase()}s`;
-  const { spec } = (issuer.node.findChild('Resource') as ApiObject).toJson() as { spec: unknown };
+  const { spec } = ApiObject.of(issuer.node.findChild('Resource')).toJson() as { spec: unknown };
   const isPlanned = `request.resource.resource == ${cel(resource)} && object.metadata.name == ${cel(name)}`;
   const account = cel(serviceAccount?.name ?? '');
   const uses = [

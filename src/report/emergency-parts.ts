@@ -5,7 +5,10 @@ import { anchor, code, shell } from './markdown';
 
 /** What the sections are written from. */
 export interface EmergencyContext {
+  /** The plan of the cluster. */
   readonly cluster: ClusterPlan;
+
+  /** Where the root CA is, and how it was made. */
   readonly root: MeshCaPlan['root'];
 
   /** Path of a file of this cluster as the reader types it. */

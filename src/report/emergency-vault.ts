@@ -2,7 +2,7 @@ import { words } from '../script/bash';
 import { emergencies } from '../script/emergency';
 import { tokenPolicy } from '../script/policy-text';
 import { EmergencyContext, failedMeanwhile, longestLeaf, SECTIONS } from './emergency-parts';
-import { code, output, plain, shell, yaml } from './markdown';
+import { code, MESH_CA, output, plain, shell, yaml } from './markdown';
 
 /** The commands of emergency.sh themselves. */
 export function login(context: EmergencyContext): string[] {
@@ -118,7 +118,7 @@ export function intermediate(context: EmergencyContext): string[] {
     'Then make the next CA:',
     '',
     ...yaml('clusters:', `  - name: ${name}`, `    intermediate: { generation: ${ca.generation.number + 1} }`),
-    ...shell('npx mesh-ca synth', setup),
+    ...shell(`${MESH_CA} synth`, setup),
     `Expected output: ${code(`cluster ${name} is ready in Vault`)}.`,
     '',
     ...failedMeanwhile(context),

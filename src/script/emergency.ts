@@ -39,8 +39,9 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
   const setup = `bash dist/${name}/setup.sh`;
   const closed = closings(cluster);
   const token = longestToken(auth);
-  // who else can log in is named.
-  const seesOthers = ({ needs, ...step }: Step): Step => ({ ...step, needs: { ...needs, look: { ...needs.look, ...seesLogins(auth) } } });
+  // where the login is closed, the others that are there are named.
+  const seesOthers = ({ needs, ...step }: Step): Step =>
+    step.unless?.[1] === auth.path ? { ...step, needs: { ...needs, look: { ...needs.look, ...seesLogins(auth) } } } : { ...step, needs };
   return [
     {
       name: 'block-login',

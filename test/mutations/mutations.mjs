@@ -174,7 +174,7 @@ export const mutations = [
   {
     name: 'compare: a field that differs is the same',
     file: 'src/script/runtime/setup.sh',
-    from: 'select(same($found[.key]; .value) | not)',
+    from: 'select(same(.key; $found[.key]; .value) | not)',
     to: 'select(false)',
     ...SETUP,
     red: 'the recommended config arrives when it changes',
@@ -750,8 +750,8 @@ export const mutations = [
   {
     name: 'policy: what is to be done is not asked for before the first step',
     file: 'src/script/runtime/setup.sh',
-    from: "  [[ $mode == run && $'\\n'$lacks ==",
-    to: "  return 0; [[ $mode == run && $'\\n'$lacks ==",
+    from: '  [[ $mode == run && -n $lacks ]] || return 0',
+    to: '  return 0',
     project: 'live',
     test: 'test/live/door-policy.test.ts',
     red: 'whichever line is taken away, the script names it, and changes nothing',
@@ -1242,8 +1242,8 @@ export const mutations = [
   {
     name: 'runbook: a revoked CA, and nothing said of the wait that follows',
     file: 'src/report/emergency-vault.ts',
-    from: "    ...shell('npx mesh-ca synth', setup),\n    `Expected output: ${code(`cluster ${name} is ready in Vault`)}.`,\n    '',\n    ...failedMeanwhile(context),\n",
-    to: "    ...shell('npx mesh-ca synth', setup),\n    `Expected output: ${code(`cluster ${name} is ready in Vault`)}.`,\n    '',\n",
+    from: "    ...shell(`${MESH_CA} synth`, setup),\n    `Expected output: ${code(`cluster ${name} is ready in Vault`)}.`,\n    '',\n    ...failedMeanwhile(context),\n",
+    to: "    ...shell(`${MESH_CA} synth`, setup),\n    `Expected output: ${code(`cluster ${name} is ready in Vault`)}.`,\n    '',\n",
     test: 'test/report/emergency.test.ts',
     red: 'makes cert-manager retry after an emergency in which requests fail',
   },
@@ -1377,8 +1377,8 @@ export const mutations = [
   {
     name: 'subject: the CA that signs is not told of it',
     file: 'src/script/ca-steps.ts',
-    from: "{ format: 'pem_bundle', ttl, ...subject,",
-    to: "{ format: 'pem_bundle', ttl,",
+    from: 'common_name: commonName, ttl, ...subject, ...permitted(',
+    to: 'common_name: commonName, ttl, ...permitted(',
     test: 'test/plan/subject.test.ts',
     red: "asked for and signed with its own fields in Vault's words",
   },
@@ -1588,8 +1588,8 @@ export const mutations = [
   {
     name: 'canary: its file of the Sail operator has no version',
     file: 'src/charts/istiod-files.ts',
-    from: 'waits, name, version }',
-    to: 'waits, name }',
+    from: '    name,\n    version,\n',
+    to: '    name,\n',
     test: 'test/plan/canary.test.ts',
     red: 'another version of the same object, and the file says both',
   },

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { MeshCaConfig } from '../../src/config/config';
 import { planMeshCa } from '../../src/plan/plan';
-import { anchor } from '../../src/report/markdown';
+import { anchor, MESH_CA } from '../../src/report/markdown';
 import { synthesize } from '../../src/synth';
 
 const base: MeshCaConfig = { vault: { server: 'https://vault.example.com:8200' }, istioVersion: '1.22', clusters: [{ name: 'east' }] };
@@ -106,5 +106,5 @@ describe('with monitoring', () => {
 
 test('a command of the runbooks is called by one word everywhere', () => {
   const all = [...texts({ root: { source: 'generate' }, policyCas: [{ name: 'mesh' }] }).values()].join('\n');
-  expect(all.replaceAll('Made by mesh-ca synth', '').replaceAll('node_modules/.bin/mesh-ca synth', '')).not.toContain('mesh-ca synth');
+  expect(all.replaceAll('Made by mesh-ca synth', '').replaceAll(`${MESH_CA} synth`, '')).not.toContain('mesh-ca synth');
 });

@@ -42,6 +42,7 @@ beforeAll(() => {
     'date',
     'mv',
     'cp',
+    'cat',
     'grep',
     'mesh-ca',
   ]) {

@@ -508,7 +508,7 @@ same_as_known() {
 
 # how_to_accept_root: how a root that nothing here knows is accepted, after its fingerprint was compared.
 how_to_accept_root() {
-  printf 'nothing beside the config proves who made it. If its SHA-256 is the one that the run which made it printed (or the one you know), accept it: %s read -field=certificate %s >root.pem; then run this again' \
+  printf 'nothing beside the config proves who made it. If its SHA-256 is the one that the run which made it printed (or the one you know), accept it: %s read -field=certificate %s > root.pem; then run this again' \
     "$cli" "$root_mount/issuer/$(issuer_of "$root_mount" "$root_ref" | jq -r .data.issuer_id)"
 }
 

@@ -578,7 +578,7 @@ same_as_known() {
 
 # how_to_accept_root: how a root that nothing here knows is accepted, after its fingerprint was compared.
 how_to_accept_root() {
-  printf 'nothing beside the config proves who made it. If its SHA-256 is the one that the run which made it printed (or the one you know), accept it: %s read -field=certificate %s >root.pem; then run this again' \
+  printf 'nothing beside the config proves who made it. If its SHA-256 is the one that the run which made it printed (or the one you know), accept it: %s read -field=certificate %s > root.pem; then run this again' \
     "$cli" "$root_mount/issuer/$(issuer_of "$root_mount" "$root_ref" | jq -r .data.issuer_id)"
 }
 
@@ -1032,9 +1032,9 @@ unverified_tls() {
     ! is_true "${!name:-}" ||
       printf '%s is "%s", so nothing checks the certificate of Vault: unset it, and name the CA in VAULT_CACERT or vault.caBundle\n' "$name" "${!name}"
   done
-  [[ -n ${context:-} ]] && type -P kubectl >/dev/null && type -P jq >/dev/null || return 0
+  [[ -n ${context:-} && -n $(type -P kubectl) && -n $(type -P jq) ]] || return 0
   # where there is no such context, the first call says so.
-  answer=$(kubectl config view --minify --context "$context" -o json 2>/dev/null) || return 0
+  answer=$(kubectl --context "$context" config view --minify -o json 2>/dev/null) || return 0
   { IFS= read -r skips && IFS= read -r api; } < <(jq -r '.clusters[0].cluster | .["insecure-skip-tls-verify"] // false, .server // ""' <<<"$answer") || return 0
   [[ $skips != true ]] ||
     printf 'context %s of the kubeconfig has insecure-skip-tls-verify, so nothing checks the certificate of the API server: remove it, and add certificate-authority\n' "$context"
