@@ -456,8 +456,8 @@ compare() {
       # what an older server does not know of, it does not do.
       elif $found == null then ($wanted | unset) or $key == "not_after_bound"
       else $found == $wanted end;
-    def unknown($found): $found | to_entries[] | select($others != null and (.key | in($wanted) | not) and (.value | unset | not))
-      | select((.key | in($others) | not) or ($others[.key] | . != null and . != $found[.key]));
+    def unknown($found): $found | to_entries[] | .key as $key | select($others != null and ($key | in($wanted) | not) and (.value | unset | not))
+      | select(($key | in($others) | not) or ($others[$key] != null and $others[$key] != .value));
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
     | if $found == "none" then "none" else $wanted | to_entries[] | select(same(.key; $found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
@@ -1097,11 +1097,11 @@ tls_verdict() {
   found=$(unverified_tls) || return 1
   [[ -n $found ]] || return 0
   if [[ $insecure_tls == true ]]; then
-    printf '%s: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts\n' "$0"
+    plain "$0: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts"
   else
-    printf '%s: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify\n' "$0"
+    plain "$0: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify"
   fi
-  printf '  - %s\n' "${found//$'\n'/$'\n  - '}"
+  plain "  - ${found//$'\n'/$'\n  - '}"
   [[ $insecure_tls == true ]]
 }
 

@@ -95,7 +95,7 @@ readonly needs='{
   "issuer/retire": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"],"sys/mounts":["read"]},"act":{"istioca-cluster-1/issuer/+":["delete"],"istioca-cluster-1/key/+":["delete"],"istioca-cluster-1/config/keys":["update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]},"sends":{"istioca-cluster-1/config/keys":[{"default":[]}],"sys/mounts/istioca-cluster-1/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"],"sys/mounts":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]},"sends":{"sys/policies/acl/cert-manager-cluster-1":[{"policy":["path \"istioca-cluster-1/sign/cluster-1\" {\n  capabilities = [\"update\"]\n  allowed_parameters = {\n    \"csr\" = []\n    \"common_name\" = []\n    \"alt_names\" = []\n    \"ip_sans\" = []\n    \"uri_sans\" = []\n    \"ttl\" = []\n    \"exclude_cn_from_sans\" = []\n  }\n}"]}],"sys/mounts/istioca-cluster-1/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
   "jwt/mount": {"look":{"sys/auth":["read"],"auth/jwt-cluster-1/role":["list"]},"act":{"sys/auth/jwt-cluster-1":["create","update","sudo"]},"sends":{"sys/auth/jwt-cluster-1":[{"type":["jwt"],"description":["cdk8s-mesh-ca: logins of cert-manager in cluster-1"]}]}},
-  "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"],"sys/mounts":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]},"sends":{"auth/jwt-cluster-1/role/cert-manager":[{"token_policies":[["cert-manager-cluster-1"]],"token_ttl":["10m"],"token_max_ttl":["10m"],"token_type":["batch"],"token_no_default_policy":[true],"token_explicit_max_ttl":["0"],"token_period":["0"],"token_num_uses":["0"],"token_bound_cidrs":[[]],"role_type":["jwt"],"user_claim":["sub"],"bound_audiences":[["vault://istio-system/vault-issuer"]],"bound_subject":["system:serviceaccount:istio-system:vault-issuer"],"bound_claims_type":["string"],"claim_mappings":[],"groups_claim":[""],"user_claim_json_pointer":[false],"expiration_leeway":["0"],"not_before_leeway":["0"],"clock_skew_leeway":["0"],"verbose_oidc_logging":[false]}],"sys/mounts/istioca-cluster-1/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
+  "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"],"sys/mounts":["read"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["create","update"],"sys/mounts/istioca-cluster-1/tune":["create","update"]},"sends":{"auth/jwt-cluster-1/role/cert-manager":[{"token_policies":[["cert-manager-cluster-1"]],"token_ttl":["10m"],"token_max_ttl":["10m"],"token_type":["batch"],"token_no_default_policy":[true],"token_explicit_max_ttl":["0"],"token_period":["0"],"token_num_uses":["0"],"token_bound_cidrs":[[]],"role_type":["jwt"],"user_claim":["sub"],"bound_audiences":[["vault://istio-system/vault-issuer"]],"bound_subject":["system:serviceaccount:istio-system:vault-issuer"],"bound_claims_type":["string"],"claim_mappings":[],"groups_claim":[""],"user_claim_json_pointer":[false],"expiration_leeway":["0"],"not_before_leeway":["0"],"clock_skew_leeway":["0"],"verbose_oidc_logging":[false],"bound_claims":[]}],"sys/mounts/istioca-cluster-1/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
   "jwt/config": {"look":{"auth/jwt-cluster-1/config":["read"]},"act":{"auth/jwt-cluster-1/config":["create","update"]},"sends":{"auth/jwt-cluster-1/config":[{"bound_issuer":[],"jwt_validation_pubkeys":[]}]}},
   "cluster/root-ca": {},
   "cluster/trust": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]},"sends":{"sys/mounts/istioca-cluster-1/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
@@ -657,8 +657,8 @@ compare() {
       # what an older server does not know of, it does not do.
       elif $found == null then ($wanted | unset) or $key == "not_after_bound"
       else $found == $wanted end;
-    def unknown($found): $found | to_entries[] | select($others != null and (.key | in($wanted) | not) and (.value | unset | not))
-      | select((.key | in($others) | not) or ($others[.key] | . != null and . != $found[.key]));
+    def unknown($found): $found | to_entries[] | .key as $key | select($others != null and ($key | in($wanted) | not) and (.value | unset | not))
+      | select(($key | in($others) | not) or ($others[$key] != null and $others[$key] != .value));
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
     | if $found == "none" then "none" else $wanted | to_entries[] | select(same(.key; $found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
@@ -1298,11 +1298,11 @@ tls_verdict() {
   found=$(unverified_tls) || return 1
   [[ -n $found ]] || return 0
   if [[ $insecure_tls == true ]]; then
-    printf '%s: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts\n' "$0"
+    plain "$0: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts"
   else
-    printf '%s: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify\n' "$0"
+    plain "$0: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify"
   fi
-  printf '  - %s\n' "${found//$'\n'/$'\n  - '}"
+  plain "  - ${found//$'\n'/$'\n  - '}"
   [[ $insecure_tls == true ]]
 }
 

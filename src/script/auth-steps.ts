@@ -154,6 +154,8 @@ function jwtRoleStep(auth: JwtPlan): Step {
     ],
     unless: ['bound_to_account', auth.path],
     run: [['bind_to_account', auth.path]],
+    // the UID is known only at run time.
+    needs: { ...step.needs, sends: { [auth.path]: [{ ...request({ ...auth.fields }), bound_claims: [] }] } },
   };
 }
 

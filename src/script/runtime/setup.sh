@@ -337,8 +337,8 @@ compare() {
       # what an older server does not know of, it does not do.
       elif $found == null then ($wanted | unset) or $key == "not_after_bound"
       else $found == $wanted end;
-    def unknown($found): $found | to_entries[] | select($others != null and (.key | in($wanted) | not) and (.value | unset | not))
-      | select((.key | in($others) | not) or ($others[.key] | . != null and . != $found[.key]));
+    def unknown($found): $found | to_entries[] | .key as $key | select($others != null and ($key | in($wanted) | not) and (.value | unset | not))
+      | select(($key | in($others) | not) or ($others[$key] != null and $others[$key] != .value));
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
     | if $found == "none" then "none" else $wanted | to_entries[] | select(same(.key; $found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"

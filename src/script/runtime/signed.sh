@@ -44,6 +44,8 @@ report_if_unknown() {
   print=$(short_fingerprint <<<"$2")
   ! grep -xF -- "$print" >/dev/null <<<"$known" || return 0
   openssl x509 -noout -checkend 0 <<<"$2" >/dev/null || return 0
+  # a self-signed one is no CA below ours: report_other_roots names it for as long as its key is here.
+  ! signed_by "$2" "$2" || return 0
   serial=$(openssl x509 -noout -serial <<<"$2" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f)
   is_marked sys/mounts "$1" || report=note
   "$report" "$1 has signed a CA that is not of the plan: $(described "$2"), serial $serial, valid from $(openssl x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"

@@ -38,10 +38,10 @@ tls_verdict() {
   found=$(unverified_tls) || return 1
   [[ -n $found ]] || return 0
   if [[ $insecure_tls == true ]]; then
-    printf '%s: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts\n' "$0"
+    plain "$0: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts"
   else
-    printf '%s: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify\n' "$0"
+    plain "$0: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify"
   fi
-  printf '  - %s\n' "${found//$'\n'/$'\n  - '}"
+  plain "  - ${found//$'\n'/$'\n  - '}"
   [[ $insecure_tls == true ]]
 }

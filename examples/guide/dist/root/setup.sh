@@ -412,8 +412,8 @@ compare() {
       # what an older server does not know of, it does not do.
       elif $found == null then ($wanted | unset) or $key == "not_after_bound"
       else $found == $wanted end;
-    def unknown($found): $found | to_entries[] | select($others != null and (.key | in($wanted) | not) and (.value | unset | not))
-      | select((.key | in($others) | not) or ($others[.key] | . != null and . != $found[.key]));
+    def unknown($found): $found | to_entries[] | .key as $key | select($others != null and ($key | in($wanted) | not) and (.value | unset | not))
+      | select(($key | in($others) | not) or ($others[$key] != null and $others[$key] != .value));
     (if $mount == "" then .data else (.data // .)["\($mount)/"].config // "none" end) as $found
     | if $found == "none" then "none" else $wanted | to_entries[] | select(same(.key; $found[.key]; .value) | not)
     | if $mode == "check" then "- \(.key): \($found[.key] | tojson)", "+ \(.key): \(.value | tojson)"
@@ -1053,11 +1053,11 @@ tls_verdict() {
   found=$(unverified_tls) || return 1
   [[ -n $found ]] || return 0
   if [[ $insecure_tls == true ]]; then
-    printf '%s: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts\n' "$0"
+    plain "$0: WARNING: --insecure-skip-tls-verify: an attacker on the network can read your token and change what Vault trusts"
   else
-    printf '%s: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify\n' "$0"
+    plain "$0: error: TLS is not verified, and nothing was changed: an attacker on the network could read your token and change what Vault trusts. To continue anyway, pass --insecure-skip-tls-verify"
   fi
-  printf '  - %s\n' "${found//$'\n'/$'\n  - '}"
+  plain "  - ${found//$'\n'/$'\n  - '}"
   [[ $insecure_tls == true ]]
 }
 
@@ -1289,6 +1289,8 @@ report_if_unknown() {
   print=$(short_fingerprint <<<"$2")
   ! grep -xF -- "$print" >/dev/null <<<"$known" || return 0
   openssl x509 -noout -checkend 0 <<<"$2" >/dev/null || return 0
+  # a self-signed one is no CA below ours: report_other_roots names it for as long as its key is here.
+  ! signed_by "$2" "$2" || return 0
   serial=$(openssl x509 -noout -serial <<<"$2" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f)
   is_marked sys/mounts "$1" || report=note
   "$report" "$1 has signed a CA that is not of the plan: $(described "$2"), serial $serial, valid from $(openssl x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"
