@@ -146,7 +146,9 @@ test('every line that the runtime prints goes through plain', () => {
   ]);
   // kubectl and Vault's CLI are started at one place each; what verify.sh asks has its errors in a file.
   const starts = lines.filter(({ line }) => /(kubectl --context "\$context"|command "\$cli")/.test(line));
-  expect(starts.map(({ file, line }) => [file, line.includes('with_plain_errors') || /2>("\$tmp\/errors"|\/dev\/null)/.test(line)])).toEqual([
+  expect(
+    starts.map(({ file, line }) => [file, line.includes('with_plain_errors') || /2>("\$tmp\/errors"|\/dev\/null)/.test(line)]),
+  ).toEqual([
     ['kube.sh', true],
     ['setup.sh', true],
     ['tls.sh', true],
