@@ -7,6 +7,8 @@ import {
 } from '../../imports/admissionregistration.k8s.io';
 import { AdmittedCertificate, GuardedBy } from '../plan/admission';
 import { isRecord } from '../plan/settings';
+import { Checks, checkProps, line, list, matching, maybe, object, rule } from './check';
+import { accountRef, name, namespace, withoutNamespace } from './common-checks';
 import { NAMESPACE_LABEL } from './network';
 import { noteReason } from './reason';
 import { VaultIssuer } from './vault-issuer';
@@ -40,6 +42,29 @@ export interface IssuerAdmissionPoliciesProps {
   readonly prefix?: string;
 }
 
+const userName = line('system:serviceaccount:cert-manager:cert-manager');
+
+const CHECKS: Checks<IssuerAdmissionPoliciesProps> = {
+  issuer: rule("new VaultIssuer(this, 'issuer', props)", 'a VaultIssuer', value => value instanceof VaultIssuer),
+  requesters: list(userName, 1),
+  tokenRequester: userName,
+  certificate: object<AdmittedCertificate>({
+    names: list(name, 1),
+    namespace,
+    secretName: name,
+    commonName: line('istiod.istio-system.svc'),
+    dnsNames: list(matching(/^[A-Za-z0-9*_]([-A-Za-z0-9._*]{0,251}[A-Za-z0-9*])?$/, 'a DNS name', 'istiod.istio-system.svc')),
+    uris: list(
+      matching(/^[a-z][a-z0-9+.-]*:[^\s\p{Cc}]{1,2000}$/u, 'a URI', 'spiffe://cluster.local/ns/istio-system/sa/istiod-service-account'),
+    ),
+  }),
+  serviceAccount: maybe(accountRef),
+  prefix: maybe(name),
+};
+
+/** IssuerChart passes an `AdmissionPlan`, which also lists the names of the policies. */
+const CHECKS_WITH_NAMES = { ...CHECKS, names: maybe(list(name)) };
+
 /**
  * ValidatingAdmissionPolicies (Kubernetes 1.30 and later) that keep a user with write access to the Issuer's namespace from using the Issuer: they
  * bound who creates CertificateRequests, Certificates and Issuers, and who gets tokens of the Issuer's service account. Requests at other Issuers
@@ -53,6 +78,8 @@ export class IssuerAdmissionPolicies extends Construct {
 
   constructor(scope: Construct, id: string, props: IssuerAdmissionPoliciesProps) {
     super(scope, id);
+
+    checkProps(props, CHECKS_WITH_NAMES);
     const { issuer, serviceAccount } = props;
     const prefix = props.prefix ?? `${issuer.namespace ?? 'cluster'}-${issuer.name}`;
     const policies = [
@@ -66,12 +93,14 @@ export class IssuerAdmissionPolicies extends Construct {
     for (const { suffix, reason, spec } of policies) {
       const name = `${prefix}-${suffix}`;
       const policy = new Construct(this, suffix);
-      new ValidatingAdmissionPolicy(policy, 'Resource', { metadata: { name }, spec: { failurePolicy: 'Fail', ...spec } });
+      withoutNamespace(new ValidatingAdmissionPolicy(policy, 'Resource', { metadata: { name }, spec: { failurePolicy: 'Fail', ...spec } }));
       noteReason(policy, ['spec'], reason);
-      new ValidatingAdmissionPolicyBinding(new Construct(this, `${suffix}-binding`), 'Resource', {
-        metadata: { name },
-        spec: { policyName: name, validationActions: ['Deny'] },
-      });
+      withoutNamespace(
+        new ValidatingAdmissionPolicyBinding(new Construct(this, `${suffix}-binding`), 'Resource', {
+          metadata: { name },
+          spec: { policyName: name, validationActions: ['Deny'] },
+        }),
+      );
     }
   }
 }

@@ -1,4 +1,6 @@
 import { Testing } from 'cdk8s';
+import { planMeshCa } from '../../src';
+import { IssuerChart } from '../../src/charts/issuer-chart';
 import { IssuerAdmissionPolicies, type IssuerAdmissionPoliciesProps } from '../../src/constructs/issuer-admission-policies';
 import { VaultIssuer, type VaultIssuerProps } from '../../src/constructs/vault-issuer';
 
@@ -67,10 +69,32 @@ test('a ClusterIssuer is guarded in every namespace, and its service account in 
 });
 
 test('names stay text in the expressions, whatever they hold', () => {
-  const name = `a"'\\\n) || true || (b`;
-  const { of } = synth({ serviceAccount: { name, namespace: 'n' }, requesters: [name] });
-  expect(of('pods').validations[0]?.expression).toBe(`object.spec.?serviceAccountName.orValue("") != ${JSON.stringify(name)}`);
+  const name = `a"'\\) || true || (b`;
+  const certificate = { ...base.certificate, commonName: name };
+  const { of } = synth({ serviceAccount, requesters: [name], tokenRequester: name, certificate });
+  expect(of('tokens').validations[0]?.expression).toBe(`request.userInfo.username == ${JSON.stringify(name)} || variables.isAdministrator`);
+  expect(of('certificates').validations[0]?.expression).toContain(`in ${JSON.stringify([name, ''])}`);
   expect(of('requests').validations[0]?.expression).toBe(
     `request.userInfo.username in ${JSON.stringify([name])} || variables.isAdministrator`,
   );
+});
+
+test('refuses line breaks in user names, and service account names that Kubernetes does not allow', () => {
+  const name = `a"'\\\n) || true || (b`;
+  expect(() => synth({ requesters: [name] })).toThrow(`'requesters[0]' must be one line of text`);
+  expect(() => synth({ tokenRequester: name })).toThrow(`'tokenRequester' must be one line of text`);
+  expect(() => synth({ serviceAccount: { name, namespace: 'n' } })).toThrow(`'serviceAccount.name' must be a DNS name`);
+});
+
+test('accepts what the plan of a cluster decides', () => {
+  const [cluster] = planMeshCa({
+    vault: { server: 'https://vault.example.com:8200' },
+    istioVersion: '1.22',
+    clusters: [{ name: 'cluster-1' }],
+    certManager: { admissionPolicy: true },
+    istioCsr: { values: { app: { tls: { istiodAdditionalDNSNames: ['*.example.com'] } } } },
+  }).clusters;
+  const { admissionPolicies } = new IssuerChart(Testing.app(), 'issuer', cluster!);
+  expect(admissionPolicies?.names).toEqual(cluster?.admission?.names);
+  expect(admissionPolicies?.names.length).toBeGreaterThan(0);
 });

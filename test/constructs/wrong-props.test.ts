@@ -35,6 +35,11 @@ const controlPlane = {
   ztunnelClusterId: 'cluster-1',
   isolationBoundaries: [{ name: 'global', revisions: [{ name: 'stable', istio: { tsbVersion: '1.12.0' } }] }],
 };
+const issuer = new library.VaultIssuer(new Chart(new App(), 'issuers'), 'issuer', {
+  server: 'https://vault.example.com:8200',
+  path: 'pki/sign/role',
+  auth: { kubernetes: { mountPath: '/v1/auth/jwt', role: 'r', serviceAccountRef: { name: 'a' } } },
+});
 
 /** Right properties, all of them, by construct; several where some exclude each other. */
 const right: Readonly<Record<string, readonly Right[]>> = {
@@ -59,6 +64,23 @@ const right: Readonly<Record<string, readonly Right[]>> = {
     refreshInterval: '1h',
     key: 'c',
   })),
+  IssuerAdmissionPolicies: [
+    {
+      issuer,
+      requesters: ['system:serviceaccount:a:b'],
+      tokenRequester: 'system:serviceaccount:a:b',
+      certificate: {
+        names: ['istiod'],
+        namespace: 'a',
+        secretName: 'istiod-tls',
+        commonName: 'a.svc',
+        dnsNames: ['a.svc'],
+        uris: ['spiffe://cluster.local/ns/a/sa/b'],
+      },
+      serviceAccount: place,
+      prefix: 'a-b',
+    },
+  ],
   IssuerServiceAccount: [{ ...place, certManager: place }],
   IstioCsrNetworkPolicy: [{ ...place, port: 6443, metricsPort: 9402 }],
   IstioCsrValues: [
@@ -156,7 +178,8 @@ function messageOf(run: () => unknown): string | undefined {
 
 /** The places of an object's values, those inside of others too. */
 function placesOf(value: unknown, above: readonly string[] = []): string[][] {
-  if (typeof value !== 'object' || value === null) return [];
+  // what is inside of another construct is not this construct's.
+  if (typeof value !== 'object' || value === null || value instanceof Construct) return [];
   return Object.entries(value).flatMap(([key, child]) => {
     const place = [...above, key];
     // what is inside of a plan, and of Helm values, is not the construct's.
@@ -305,6 +328,13 @@ test.each<[Kind, Right, string]>([
     `'vault.cidr' must be a range of addresses with its length, e.g. "10.0.0.0/8", got "10.0.0.0"`,
   ],
   ['RequestPolicy', { maxDuration: '1 hour' }, `'maxDuration' must be a duration in hours, minutes or seconds, e.g. "720h", got "1 hour"`],
+  [
+    'IssuerAdmissionPolicies',
+    { issuer: { name: 'a', kind: 'Issuer', namespace: 'b' } },
+    `'issuer' must be a VaultIssuer, e.g. new VaultIssuer(this, 'issuer', props), got an object`,
+  ],
+  ['IssuerAdmissionPolicies', { requesters: [] }, `'requesters' must have at least 1, e.g. ["system:serviceaccount:`],
+  ['IssuerAdmissionPolicies', { prefix: 'A_b' }, `'prefix' must be a DNS name in lower case`],
   ['RequestPolicy', { usages: ['client-auth'] }, `'usages[0]' must be one of "server auth", "client auth", `],
   [
     'VaultScript',
@@ -368,7 +398,8 @@ test.each(constructs)('%s is put into the namespace of its Chart, unless it name
       ...(chart.toJson() as { kind: string; metadata: { namespace?: string } }[]),
       ...(object ? [{ kind: '', ...object } as never] : []),
     ];
-    const withoutOne = /^(ClusterIssuer|ClusterRoleBinding|Namespace|CertificateRequestPolicy|Bundle)$/;
+    const withoutOne =
+      /^(ClusterIssuer|ClusterRoleBinding|Namespace|CertificateRequestPolicy|Bundle|ValidatingAdmissionPolicy|ValidatingAdmissionPolicyBinding)$/;
     for (const { kind, metadata } of objects) {
       const isSail = name.startsWith('Sail');
       expect([kind, metadata.namespace]).toEqual([kind, withoutOne.test(kind) || isSail ? undefined : 'of-the-chart']);

@@ -31,7 +31,6 @@ test('a minimal config has every name after its cluster', () => {
     context: 'cluster-1',
     clusterId: 'cluster-1',
     admission: undefined,
-    admission: undefined,
     trustDomain: 'cluster.local',
     certificates: { workloadTtl: '1h', istiodTtl: '1h', servingTtl: '1h', maxTtl: '1h', keyType: 'rsa', keyBits: 2048, proxyMetadata: {} },
     intermediate: {
