@@ -1011,6 +1011,9 @@ unverified_tls() {
     ! is_true "${!name:-}" ||
       printf '%s is "%s", so nothing checks the certificate of Vault: unset it, and name the CA in VAULT_CACERT or vault.caBundle\n' "$name" "${!name}"
   done
+  local vault=${VAULT_AGENT_ADDR:-${BAO_ADDR:-${VAULT_ADDR:-${server:-}}}}
+  ! is_plain_http "$vault" ||
+    printf 'Vault is reached without TLS at %s: use an https address\n' "$vault"
   [[ -n ${context:-} && -n $(type -P kubectl) && -n $(type -P jq) ]] || return 0
   # where there is no such context, the first call says so.
   answer=$(kubectl --context "$context" config view --minify -o json 2>/dev/null) || return 0

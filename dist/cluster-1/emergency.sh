@@ -74,9 +74,9 @@ readonly step_count=7
 readonly needs='{
   "jwt/role": {"look":{"auth/jwt-cluster-1/role/cert-manager":["read"],"auth/jwt-cluster-1/role":["list"]},"act":{"auth/jwt-cluster-1/role/cert-manager":["delete"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager-cluster-1":["read"]},"act":{"sys/policies/acl/cert-manager-cluster-1":["delete"]}},
-  "block-login/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
+  "block-login/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]},"sends":{"sys/mounts/istioca-cluster-1/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
   "role/write": {"look":{"istioca-cluster-1/roles/cluster-1":["read"]},"act":{"istioca-cluster-1/roles/cluster-1":["delete"]}},
-  "block-role/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]}},
+  "block-role/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca-cluster-1/tune":["create","update"]},"sends":{"sys/mounts/istioca-cluster-1/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
   "issuer/revoke": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"istioca-cluster-1/issuers":["list"]},"act":{"istioca-cluster-1/issuer/+/revoke":["update"]}},
   "certificate/revoke": {"look":{"istioca-cluster-1/config/issuers":["read"],"istioca-cluster-1/issuer/+":["read"],"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/issuers":["list"],"pki/cert/+":["read"],"sys/mounts":["read"]},"act":{"pki/revoke":["update"]}}
 }'
@@ -1081,6 +1081,9 @@ unverified_tls() {
     ! is_true "${!name:-}" ||
       printf '%s is "%s", so nothing checks the certificate of Vault: unset it, and name the CA in VAULT_CACERT or vault.caBundle\n' "$name" "${!name}"
   done
+  local vault=${VAULT_AGENT_ADDR:-${BAO_ADDR:-${VAULT_ADDR:-${server:-}}}}
+  ! is_plain_http "$vault" ||
+    printf 'Vault is reached without TLS at %s: use an https address\n' "$vault"
   [[ -n ${context:-} && -n $(type -P kubectl) && -n $(type -P jq) ]] || return 0
   # where there is no such context, the first call says so.
   answer=$(kubectl --context "$context" config view --minify -o json 2>/dev/null) || return 0

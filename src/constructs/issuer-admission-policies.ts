@@ -105,6 +105,16 @@ export class IssuerAdmissionPolicies extends Construct {
   }
 }
 
+/** The part of an Issuer's spec that names the Secret of a login. */
+interface IssuerSpec {
+  readonly vault?: {
+    readonly auth?: {
+      readonly appRole?: { readonly secretRef?: { readonly name?: string } };
+      readonly clientCertificate?: { readonly secretName?: string };
+    };
+  };
+}
+
 interface Policy {
   readonly suffix: GuardedBy;
   /** A comment in the manifest. */
@@ -230,7 +240,13 @@ function issuers({ issuer, serviceAccount }: IssuerAdmissionPoliciesProps): Poli
     ...['kubernetes', 'aws'].map(way => `object.spec.?vault.?auth.?${way}.?serviceAccountRef.?name.orValue("") == ${account}`),
     `object.spec.?acme.?solvers.orValue([]).exists(one, one.?dns01.?route53.?auth.?kubernetes.?serviceAccountRef.?name.orValue("") == ${account})`,
   ];
-  const conditions = [`(${isPlanned})`, ...(serviceAccount === undefined ? [] : uses)];
+  // the Secret that cert-manager logs in with, where it does so without a service account.
+  const { appRole, clientCertificate } = (spec as IssuerSpec).vault?.auth ?? {};
+  const secret = cel(appRole?.secretRef?.name ?? clientCertificate?.secretName ?? '');
+  const sends = ['appRole.?secretRef.?name', 'clientCertificate.?secretName', 'tokenSecretRef.?name'].map(
+    way => `object.spec.?vault.?auth.?${way}.orValue("") == ${secret}`,
+  );
+  const conditions = [`(${isPlanned})`, ...(serviceAccount === undefined ? sends : uses)];
   return {
     suffix: 'issuers',
     reason: "another Issuer could have cert-manager send this one's login to a server of its own, or use it at the real Vault",

@@ -121,12 +121,12 @@ function tokens({ cluster, at, vault }: EmergencyContext): string[] {
         [
           code('block-login'),
           'remove the login and the policy of cert-manager',
-          `change the description and the lease lifetimes of ${code(intermediate.mount)}. It cannot log in, sign, or write ${code(auth.path)} or policy ${code(policy.name)}`,
+          `change the description of ${code(intermediate.mount)}, and with it what is recorded there. It cannot log in, sign, or write ${code(auth.path)} or policy ${code(policy.name)}`,
         ],
         [
           code('block-role'),
           `remove ${code(role.path)}`,
-          `change the description and the lease lifetimes of ${code(intermediate.mount)}. It cannot sign or write a role`,
+          `change the description of ${code(intermediate.mount)}, and with it what is recorded there. It cannot sign or write a role`,
         ],
         [
           code('revoke-intermediate'),

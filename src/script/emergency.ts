@@ -6,9 +6,10 @@ import { words } from './bash';
 import { readsCa } from './ca-steps';
 import { closingLines, closings } from './closings';
 import { tokenPolicy } from './policy-text';
+import { markedAs } from './generation-steps';
 import { loginConstants, seesLogins } from './auth-steps';
 import { reaches, rootPlace, script } from './setup';
-import { Step } from './step';
+import { records, Step } from './step';
 
 /** One thing that emergency.sh closes. */
 export interface Emergency {
@@ -52,7 +53,7 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
         notUndone,
       ],
       next: `closed. ${newLogin(cluster)}To open it again: ${setup} --reopen. A token of a login before this lives for up to ${token} and gets its rights back then: wait that long where one may be stolen`,
-      steps: [...closed['block-login'].map(seesOthers), recordStep(mount, 'block-login')],
+      steps: [...closed['block-login'].map(seesOthers), recordStep(cluster, 'block-login')],
     },
     {
       name: 'block-role',
@@ -63,7 +64,7 @@ export function emergencies(cluster: ClusterPlan): Emergency[] {
         notUndone,
       ],
       next: `closed. To open it again: ${setup} --repair role/write --reopen. ${askAtOnce}`,
-      steps: [...closed['block-role'], recordStep(mount, 'block-role')],
+      steps: [...closed['block-role'], recordStep(cluster, 'block-role')],
     },
     {
       name: 'revoke-intermediate',
@@ -91,14 +92,18 @@ function newLogin({ name, context, auth }: ClusterPlan): string {
 }
 
 /** The step that records what a command has closed, after it has closed it. */
-const recordStep = (mount: string, name: string): Step => ({
-  id: `${name}/record`,
-  title: `Record in the description of ${mount} that it is closed`,
-  why: ['Last, so that nothing delays the closing. setup.sh reads it.'],
-  unless: ['closing_recorded', mount, name],
-  run: [['record_closing', mount, name]],
-  needs: { look: { 'sys/mounts': ['read'] }, act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] } },
-});
+function recordStep(cluster: ClusterPlan, name: string): Step {
+  const { mount } = cluster.intermediate;
+  const tune = `sys/mounts/${mount}/tune`;
+  return {
+    id: `${name}/record`,
+    title: `Record in the description of ${mount} that it is closed`,
+    why: ['Last, so that nothing delays the closing. setup.sh reads it.'],
+    unless: ['closing_recorded', mount, name],
+    run: [['record_closing', mount, name]],
+    needs: { look: { 'sys/mounts': ['read'] }, act: { [tune]: ['create', 'update'] }, sends: records(mount, markedAs(cluster)) },
+  };
+}
 
 /** Steps that revoke a CA of a cluster. */
 function revokeSteps({ intermediate: { mount, signer } }: ClusterPlan): Step[] {

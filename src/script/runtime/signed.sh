@@ -8,16 +8,16 @@ report_unknown_cas() {
   for one in ${root_mount:+"$root_mount"} $planned_mounts; do report_signed "$one" || exit 1; done
 }
 
-# known_cas: prints the issuers of the planned mounts, of all generations, and those that setup.sh --retire has recorded, by short fingerprints.
+# known_cas: prints the issuers of the planned mounts that have a key, of all generations, by short fingerprints: anybody can import the
+# certificate of another CA, but not its key. After "retired." it prints those that setup.sh --retire has recorded.
 known_cas() {
-  local mount id answers='' retired
+  local mount id answers=''
   for mount in ${root_mount:+"$root_mount"} $planned_mounts; do
     keys_of "$mount/issuers" || true
     for id in "${listed[@]}"; do answers+=$(get "$mount/issuer/$id")$'\n' || return 2; done
-    retired=$(evidence_keys "$mount" | sed -n 's/^retired[.]//p') || true
-    [[ -z $retired ]] || printf '%s\n' "$retired"
+    evidence_keys "$mount" | grep '^retired[.]' || true
   done
-  jq -r .data.certificate <<<"$answers" | each_certificate short_fingerprint
+  jq -r '.data | select((.key_id // "") != "") | .certificate' <<<"$answers" | each_certificate short_fingerprint
 }
 
 # short_fingerprint: of the certificate of standard input, as setup.sh records a retired one.
@@ -30,7 +30,7 @@ report_signed() {
   keys_of "$1/certs" || return 0
   serials=("${listed[@]}")
   read_each "${serials[@]/#/$1/cert/}" || return 2
-  mapfile -d '' -t certificates < <(each_answer jq -j 'select((.data.revocation_time // 0) == 0) | .data.certificate + "\u0000"')
+  mapfile -d '' -t certificates < <(each_answer jq -j '.data | (if (.revocation_time // 0) == 0 then "" else "revoked\n" end) + .certificate + "\u0000"')
   ((${#certificates[@]} > 0)) || return 0
   printf '%s\n' "${certificates[@]}" >"$work/signed.pem"
   # one process for all of them; the text of each begins with "Certificate:".
@@ -38,14 +38,22 @@ report_signed() {
     awk '/^Certificate:/ {n++} /CA:TRUE/ {print n}')
 }
 
-# report_if_unknown MOUNT CERTIFICATE: a mount that these scripts did not enable may sign CAs for others, so there it is no drift.
+# report_if_unknown MOUNT CERTIFICATE: a mount that these scripts did not enable may sign CAs for others, so there it is no drift. What is said to
+# be retired, or is revoked, is named all the same: the mesh reads no list of revoked CAs, and whoever can tune a mount can write such a record.
 report_if_unknown() {
   local print serial report=stray
   print=$(short_fingerprint <<<"$2")
   ! grep -xF -- "$print" >/dev/null <<<"$known" || return 0
   openssl x509 -noout -checkend 0 <<<"$2" >/dev/null || return 0
   # a self-signed one is no CA below ours: report_other_roots names it for as long as its key is here.
-  ! signed_by "$2" "$2" || return 0
+  ! verified "$2" "$2" || return 0
+  if grep -xF -- "retired.$print" >/dev/null <<<"$known"; then
+    note "$1 has signed the CA $(described "$2"), which is recorded as retired; the mesh trusts it until $(end_of <<<"$2")"
+    return 0
+  elif [[ $2 == revoked* ]]; then
+    note "$1 has signed the CA $(described "$2"), which is not of the plan and is revoked; the mesh reads no CRL, so it trusts that CA until $(end_of <<<"$2")"
+    return 0
+  fi
   serial=$(openssl x509 -noout -serial <<<"$2" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f)
   is_marked sys/mounts "$1" || report=note
   "$report" "$1 has signed a CA that is not of the plan: $(described "$2"), serial $serial, valid from $(openssl x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"

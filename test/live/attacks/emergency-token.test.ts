@@ -62,8 +62,11 @@ test.each(['block-login', 'block-role'])('the token of %s cannot log in, sign, o
   expect(found).toEqual({ ...Object.fromEntries(Object.keys(found).map(what => [what, 403])), 'renew itself': 400 });
   // what it can do beyond its purpose, and what emergency.md says of that.
   const { mount } = world.cluster.intermediate;
-  expect((await vault.request('POST', `sys/mounts/${mount}/tune`, { max_lease_ttl: '1h' }, token)).status).toBe(204);
-  expect(states(`change the description and the lease lifetimes of ${mount}`)).toBe(true);
+  for (const more of [{ max_lease_ttl: '1h' }, { listing_visibility: 'unauth' }, { passthrough_request_headers: 'X-Any' }])
+    expect((await vault.request('POST', `sys/mounts/${mount}/tune`, more, token)).status).toBe(403);
+  const description = `cdk8s-mesh-ca: CA of ${world.cluster.name} [closed.block-role=never]`;
+  expect((await vault.request('POST', `sys/mounts/${mount}/tune`, { description }, token)).status).toBe(204);
+  expect(states(`change the description of ${mount}, and with it what is recorded there`)).toBe(true);
 });
 
 test('the token of revoke-intermediate cannot sign, but revokes any CA: emergency.md says so', async () => {

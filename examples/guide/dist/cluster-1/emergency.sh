@@ -74,9 +74,9 @@ readonly step_count=7
 readonly needs='{
   "approle/write": {"look":{"auth/approle/role/cert-manager":["read"],"auth/approle/role":["list"],"auth/approle/role/+":["read"]},"act":{"auth/approle/role/cert-manager":["delete"]}},
   "policy/write": {"look":{"sys/policies/acl/cert-manager":["read"]},"act":{"sys/policies/acl/cert-manager":["delete"]}},
-  "block-login/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]}},
+  "block-login/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]},"sends":{"sys/mounts/istioca/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
   "role/write": {"look":{"istioca/roles/cluster-local":["read"]},"act":{"istioca/roles/cluster-local":["delete"]}},
-  "block-role/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]}},
+  "block-role/record": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/istioca/tune":["create","update"]},"sends":{"sys/mounts/istioca/tune":[{"description":["cdk8s-mesh-ca: CA of cluster-1*","*]"]}]}},
   "issuer/revoke": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"istioca/issuers":["list"]},"act":{"istioca/issuer/+/revoke":["update"]}},
   "certificate/revoke": {"look":{"istioca/config/issuers":["read"],"istioca/issuer/+":["read"],"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/issuers":["list"],"pki/cert/+":["read"],"sys/mounts":["read"]},"act":{"pki/revoke":["update"]}}
 }'
@@ -1081,6 +1081,9 @@ unverified_tls() {
     ! is_true "${!name:-}" ||
       printf '%s is "%s", so nothing checks the certificate of Vault: unset it, and name the CA in VAULT_CACERT or vault.caBundle\n' "$name" "${!name}"
   done
+  local vault=${VAULT_AGENT_ADDR:-${BAO_ADDR:-${VAULT_ADDR:-${server:-}}}}
+  ! is_plain_http "$vault" ||
+    printf 'Vault is reached without TLS at %s: use an https address\n' "$vault"
   [[ -n ${context:-} && -n $(type -P kubectl) && -n $(type -P jq) ]] || return 0
   # where there is no such context, the first call says so.
   answer=$(kubectl --context "$context" config view --minify -o json 2>/dev/null) || return 0
