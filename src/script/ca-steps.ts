@@ -93,7 +93,7 @@ export const readsCa = (mount: string): Capabilities => ({ [`${mount}/config/iss
 /** What sees which settings of a mount let more in than the plan. */
 export const readsSettings = (mount: string): Capabilities => ({
   'sys/mounts': ['read'],
-  ...Object.fromEntries(['acme', 'est', 'cluster', 'crl'].map(name => [`${mount}/config/${name}`, ['read']])),
+  ...Object.fromEntries(['acme', 'est', 'crl'].map(name => [`${mount}/config/${name}`, ['read']])),
 });
 
 /** How its issuer signs it, in Vault's words. The name stands here too, so that a policy can require it: Vault would take it from the CSR. */

@@ -281,7 +281,7 @@ test('a rerun that only renews needs a token that may look, and make secret IDs'
     ...['sys/mounts', 'sys/auth', 'sys/policies/acl/cert-manager-cluster-1', approle, `${approle}/role-id`].map(name => path(name, 'read')),
     ...['pki', 'istioca-cluster-1'].flatMap(mount => [path(`${mount}/config/issuers`, 'read'), path(`${mount}/issuer/+`, 'read')]),
     ...['issuers', 'keys', 'roles'].map(name => path(`istioca-cluster-1/${name}`, 'list')),
-    ...['roles/cluster-1', 'config/urls', 'config/auto-tidy', 'config/acme', 'config/est', 'config/cluster', 'config/crl'].map(name =>
+    ...['roles/cluster-1', 'config/urls', 'config/auto-tidy', 'config/acme', 'config/est', 'config/crl'].map(name =>
       path(`istioca-cluster-1/${name}`, 'read'),
     ),
     path('auth/approle/role', 'list'),

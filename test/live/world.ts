@@ -111,6 +111,7 @@ export async function makeWorld(config: MeshCaConfig, vault: Vault, kubes: reado
       for (const { path, content } of clusterFiles(one, { secretId: 'none' })) if (path.includes('/0-access/')) await kube.apply(content);
     }
   }
+  await bringRoot(folder, plan, vault);
   write(join(folder, 'dist/root/setup.sh'), rootScript(plan));
   for (const one of plan.clusters) write(join(folder, `dist/${one.name}/setup.sh`), clusterScript(one));
 
@@ -125,6 +126,13 @@ export async function makeWorld(config: MeshCaConfig, vault: Vault, kubes: reado
     script: (name, args = [], more = {}) =>
       run('bash', [`dist/${name}/setup.sh`, ...args], { cwd: folder, env: { ...env, ...more }, timeout: 120_000 }),
   };
+}
+
+/** Lays the root that Vault has by now beside the config, as an operator does who has a folder of its own: what nothing there knows is refused. */
+async function bringRoot(folder: string, { root }: MeshCaPlan, vault: Vault): Promise<void> {
+  if (root.mount === undefined || root.certificate !== undefined) return;
+  const { status, body } = await vault.request('GET', `${root.mount}/issuer/${root.issuer}`);
+  if (status === 200) writeFileSync(join(folder, 'root.pem'), String(dataOf(body).certificate));
 }
 
 /** Makes a service account, and its namespace, where they are not there. */

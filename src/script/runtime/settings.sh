@@ -18,9 +18,9 @@ report_tuning() {
 report_pki_settings() {
   local what found setting planned rc
   report_tuning sys/mounts "$1" || return 2
-  # four more reads for each mount, so a run that sets up does without them.
+  # three more reads for each mount, so a run that sets up does without them.
   [[ $mode == check ]] || return 0
-  for what in acme est cluster crl; do
+  for what in acme est crl; do
     rc=0
     # an older Vault has neither ACME nor EST.
     found=$(get "$1/config/$what") || rc=$?
@@ -28,7 +28,7 @@ report_pki_settings() {
     ((rc == 0)) || continue
     while IFS=$'\t' read -r setting planned; do
       [[ -z $setting ]] || stray "$1/config/$what has $setting, which is not of the plan; to take it back: $cli write $1/config/$what $planned"
-    done < <(jq -r '.data | {acme: {enabled: false}, est: {enabled: false}, cluster: {path: "", aia_path: ""}, crl: {disable: false, ocsp_disable: false}}[$ARGS.named.what] as $plan
+    done < <(jq -r '.data | {acme: {enabled: false}, est: {enabled: false}, crl: {disable: false, ocsp_disable: false}}[$ARGS.named.what] as $plan
       | . as $found | $plan | to_entries[] | select($found[.key] != null and $found[.key] != .value) | "\(.key)=\($found[.key])\t\(.key)=\(.value)"' --arg what "$what" <<<"$found")
   done
 }

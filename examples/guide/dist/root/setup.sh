@@ -29,7 +29,7 @@ readonly step_count=5
 readonly needs='{
   "root/mount": {"look":{"sys/mounts":["read"],"pki/certs":["list"],"pki/cert/+":["read"],"pki/issuers":["list"],"pki/issuer/+":["read"],"istioca/certs":["list"],"istioca/cert/+":["read"],"istioca/issuers":["list"],"istioca/issuer/+":["read"]},"act":{"sys/mounts/pki":["create","update"]},"sends":{"sys/mounts/pki":[{"type":["pki"],"description":["cdk8s-mesh-ca: the root CA"]}]},"ca":true},
   "root/tune": {"look":{"sys/mounts":["read"]},"act":{"sys/mounts/pki/tune":["create","update"]},"sends":{"sys/mounts/pki/tune":[{"max_lease_ttl":["87600h"]}]}},
-  "root/import": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/issuers":["list"],"pki/keys":["list"],"pki/roles":["list"],"sys/mounts":["read"],"pki/config/acme":["read"],"pki/config/est":["read"],"pki/config/cluster":["read"],"pki/config/crl":["read"]},"act":{"pki/config/ca":["update"]},"sends":{"pki/config/ca":[{"pem_bundle":[]}]},"ca":true},
+  "root/import": {"look":{"pki/config/issuers":["read"],"pki/issuer/+":["read"],"pki/issuers":["list"],"pki/keys":["list"],"pki/roles":["list"],"sys/mounts":["read"],"pki/config/acme":["read"],"pki/config/est":["read"],"pki/config/crl":["read"]},"act":{"pki/config/ca":["update"]},"sends":{"pki/config/ca":[{"pem_bundle":[]}]},"ca":true},
   "root/urls": {"look":{"pki/config/urls":["read"],"sys/mounts":["read"]},"act":{"pki/config/urls":["create","update"]},"sends":{"pki/config/urls":[{"issuing_certificates":[[]],"crl_distribution_points":[[]],"ocsp_servers":[[]],"enable_templating":[false]}]}},
   "root/write": {}
 }'
@@ -1203,9 +1203,9 @@ report_tuning() {
 report_pki_settings() {
   local what found setting planned rc
   report_tuning sys/mounts "$1" || return 2
-  # four more reads for each mount, so a run that sets up does without them.
+  # three more reads for each mount, so a run that sets up does without them.
   [[ $mode == check ]] || return 0
-  for what in acme est cluster crl; do
+  for what in acme est crl; do
     rc=0
     # an older Vault has neither ACME nor EST.
     found=$(get "$1/config/$what") || rc=$?
@@ -1213,7 +1213,7 @@ report_pki_settings() {
     ((rc == 0)) || continue
     while IFS=$'\t' read -r setting planned; do
       [[ -z $setting ]] || stray "$1/config/$what has $setting, which is not of the plan; to take it back: $cli write $1/config/$what $planned"
-    done < <(jq -r '.data | {acme: {enabled: false}, est: {enabled: false}, cluster: {path: "", aia_path: ""}, crl: {disable: false, ocsp_disable: false}}[$ARGS.named.what] as $plan
+    done < <(jq -r '.data | {acme: {enabled: false}, est: {enabled: false}, crl: {disable: false, ocsp_disable: false}}[$ARGS.named.what] as $plan
       | . as $found | $plan | to_entries[] | select($found[.key] != null and $found[.key] != .value) | "\(.key)=\($found[.key])\t\(.key)=\(.value)"' --arg what "$what" <<<"$found")
   done
 }
