@@ -754,7 +754,7 @@ export const mutations = [
     to: '  return 0',
     project: 'live',
     test: 'test/live/door-policy.test.ts',
-    red: 'whichever line is taken away, the script names it, and changes nothing',
+    red: 'whichever path is taken away, the script names it, and changes nothing',
   },
 
   // the ways in of other worlds

@@ -25,7 +25,9 @@ async function setUp(
 
 test.each(['recommended', 'appRole'] as const)('cannot change anything at any path of its policy: %s', async name => {
   const { vault, world, as, policy } = await setUp(name);
-  const paths = policy.map(text => (/^path "([^"]*)"/.exec(text)?.[1] ?? '').replaceAll('+', 'default'));
+  const all = policy.map(text => (/^path "([^"]*)"/.exec(text)?.[1] ?? '').replaceAll('+', 'default'));
+  // Vault serves a mount's certificates to everybody, so no policy is asked there, and there is nothing to write.
+  const paths = all.filter(path => !path.includes('/cert/'));
   expect(paths.length).toBeGreaterThan(10);
   const before = await stateOf(vault, world.cluster);
   for (const path of paths) {
