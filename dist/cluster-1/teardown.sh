@@ -346,9 +346,8 @@ token_ended() {
   printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
-# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument. Numbers are sent as strings: a policy
-# that names the values of a parameter compares strings and booleans alone.
-put() { jq 'map_values(if type == "number" then tostring else . end)' | vault write -format=json "$1" -; }
+# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
+put() { vault write -format=json "$1" -; }
 
 # mount_is MOUNT TYPE, auth_is MOUNT TYPE
 mount_is() { type_is sys/mounts "$@"; }
@@ -412,7 +411,7 @@ readonly FIELDS='{
 compare() {
   local differences
   differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" --argjson others "${4:-null}" '
-    def unset: . == null or . == false or . == 0 or . == "" or . == [] or . == {};
+    def unset: . == null or . == false or . == 0 or . == "0" or . == "" or . == [] or . == {};
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
     def same($key; $found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)

@@ -24,13 +24,18 @@ export function stepsFunction(steps: readonly Step[]): string[] {
   return ['steps() {', ...steps.flatMap(renderStep), '}'];
 }
 
+/** Fields as they are sent: a number as a string, since a policy that names the values of a parameter compares strings and booleans alone. */
+export function asSent(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, typeof value === 'number' ? String(value) : value]));
+}
+
 function renderStep({ id, title, why = [], fields, unless, run }: Step, index: number): string[] {
   return [
     ...(index === 0 ? [] : ['']),
     ...why.flatMap(comment).map(line => `  ${line}`),
     `  ${words(['step', id, title])}`,
     // one field a line, so that a diff shows the field; a line break inside a value is \n in JSON, so only blanks are added.
-    ...(fields ? [`  fields ${quote(JSON.stringify(fields, null, 2).replaceAll('\n', '\n  '))}`] : []),
+    ...(fields ? [`  fields ${quote(JSON.stringify(asSent(fields), null, 2).replaceAll('\n', '\n  '))}`] : []),
     ...(unless ? [`  ${words(['unless', ...unless])}`] : []),
     ...run.map(argv => `  ${words(['run', ...argv])}`),
   ];

@@ -2,6 +2,7 @@ import { CaPlan, RootPlan, SignerPlan } from '../plan/pki';
 import { subjectText } from '../plan/subject';
 import { seconds } from '../plan/ttl';
 import { hasUrls, UrlsFields } from '../plan/urls';
+import { asSent } from './bash';
 import { Capabilities, fieldsAt, markOf, request, Request, Sends, Step } from './step';
 import { disables, losesCa } from './undo';
 
@@ -79,7 +80,7 @@ export function caConstants(cas: readonly CaPlan[]): string {
     permitted: [...permittedDnsDomains.map(domain => `DNS:${domain}`), ...permittedUriDomains.map(domain => `URI:${domain}`)]
       .sort()
       .join(','),
-    sign: signFields({ commonName, ttl, maxPathLength, subject, permittedDnsDomains }),
+    sign: asSent(signFields({ commonName, ttl, maxPathLength, subject, permittedDnsDomains })),
   });
   return JSON.stringify(cas.map(of), null, 2);
 }

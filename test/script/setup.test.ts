@@ -175,7 +175,7 @@ test('the root signs with the planned path length, or as the guide does without 
     format: 'pem_bundle',
     common_name: 'cluster-1 Mesh Intermediate CA',
     ttl: '43800h',
-    max_path_length: 0,
+    max_path_length: '0',
   });
   expect(signOf(clusterOf('guide'))).toEqual({
     format: 'pem_bundle',

@@ -162,7 +162,7 @@ steps() {
     "common_name": "test-subordinate.tetrate.info",
     "ttl": "43800h",
     "key_type": "rsa",
-    "key_bits": 2048
+    "key_bits": "2048"
   }'
   unless ca_present istioca
   run issue_ca istioca
@@ -208,8 +208,8 @@ steps() {
     "ext_key_usage_oids": [],
     "policy_identifiers": [],
     "key_type": "rsa",
-    "key_bits": 2048,
-    "signature_bits": 256,
+    "key_bits": "2048",
+    "signature_bits": "256",
     "use_pss": false,
     "organization": [],
     "ou": [],
@@ -281,10 +281,10 @@ steps() {
     "token_no_default_policy": false,
     "token_explicit_max_ttl": "0",
     "token_period": "0",
-    "token_num_uses": 0,
+    "token_num_uses": "0",
     "token_bound_cidrs": [],
     "secret_id_ttl": "0",
-    "secret_id_num_uses": 0,
+    "secret_id_num_uses": "0",
     "secret_id_bound_cidrs": [],
     "bind_secret_id": true
   }'
@@ -592,9 +592,8 @@ token_ended() {
   printf '%s' '- the token may have ended, or used up its uses, or its policy was changed: log in again'
 }
 
-# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument. Numbers are sent as strings: a policy
-# that names the values of a parameter compares strings and booleans alone.
-put() { jq 'map_values(if type == "number" then tostring else . end)' | vault write -format=json "$1" -; }
+# put PATH: writes the JSON of standard input; prints Vault's answer. A value never stands in an argument.
+put() { vault write -format=json "$1" -; }
 
 # mount_is MOUNT TYPE, auth_is MOUNT TYPE
 mount_is() { type_is sys/mounts "$@"; }
@@ -658,7 +657,7 @@ readonly FIELDS='{
 compare() {
   local differences
   differences=$(jq -r --argjson wanted "$2" --arg mode "$mode" --arg mount "${3:-}" --argjson others "${4:-null}" '
-    def unset: . == null or . == false or . == 0 or . == "" or . == [] or . == {};
+    def unset: . == null or . == false or . == 0 or . == "0" or . == "" or . == [] or . == {};
     def seconds: capture("^(?<n>[0-9]+)(?<unit>[hms]?)$") | (.n | tonumber) * ({h: 3600, m: 60, s: 1, "": 1}[.unit]);
     def same($key; $found; $wanted):
       if ($found | type) == "number" and ($wanted | type) == "string" then $found == ($wanted | seconds)
