@@ -398,7 +398,7 @@ same_fields() {
 # Fields that Vault returns beside the planned ones. Each is expected to be empty (null, false, 0, "", [] or {}), or to have the value that stands
 # here; null: any value, since it names, repeats or counts, or is another administrator's.
 readonly FIELDS='{
-  "name": null, "display_name": null, "role_id": null, "status": null, "token_reviewer_jwt_set": null, "namespace_in_state": null,
+  "token_type": "default", "name": null, "display_name": null, "role_id": null, "status": null, "token_reviewer_jwt_set": null, "namespace_in_state": null,
   "policies": null, "ttl": null, "max_ttl": null, "period": null, "num_uses": null, "bound_cidrs": null,
   "access_key": null, "role_arn": null, "identity_token_audience": null, "identity_token_ttl": null, "max_retries": -1,
   "rotation_period": null, "rotation_window": null, "rotation_schedule": null,

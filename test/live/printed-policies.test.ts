@@ -71,7 +71,7 @@ test("what was changed in Vault is put back with what --repair prints, and with 
   const changes = [
     ['policy/write', `sys/policies/acl/${policy.name}`, { policy: 'path "a" { capabilities = ["read"] }' }],
     ['role/write', role.path, { allow_any_name: true, max_ttl: '40000h' }],
-    ['jwt/role', auth.path, { role_type: 'jwt', user_claim: 'sub', bound_subject: 'other', token_ttl: '20m' }],
+    ['jwt/role', auth.path, { role_type: 'jwt', user_claim: 'sub', bound_subject: 'other', token_ttl: '5m' }],
     ['jwt/config', `auth/${auth.mount}/config`, { jwt_validation_pubkeys: [kube.serviceAccountKeyPem], bound_issuer: 'https://other' }],
     ['intermediate/tune', `sys/mounts/${intermediate.mount}/tune`, { max_lease_ttl: '50000h' }],
     ['intermediate/urls', `${intermediate.mount}/config/urls`, { ocsp_servers: ['http://other.example.com'] }],
