@@ -134,6 +134,15 @@ export const ways = [
   // and for what a root has that is there already, what is between it and the intermediates, and what both are shorter than.
   { ...sound, auth: 'jwt', root: { source: 'existing' } },
   { ...sound, auth: 'jwt', intermediate: { ttl: '24h' }, policyCas: [{ name: 'policy' }] },
+  // and for what an offline root alone can write into what it signs.
+  { ...sound, auth: 'jwt', root: { source: 'offline', certificate: 'root.pem' } },
+  {
+    ...sound,
+    auth: 'jwt',
+    root: { source: 'offline', certificate: 'root.pem' },
+    intermediate: { ttl: '24h' },
+    policyCas: [{ name: 'policy' }],
+  },
   // and for what alone reads the trust namespace.
   { ...sound, auth: 'jwt', istioCsr: { rootCarrier: 'bundle' } },
   // and for what the Sail operator's object is called, which goes with the revision.
