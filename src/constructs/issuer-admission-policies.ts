@@ -6,10 +6,9 @@ import {
   ValidatingAdmissionPolicySpec,
 } from '../../imports/admissionregistration.k8s.io';
 import { AdmittedCertificate, GuardedBy } from '../plan/admission';
-import { isRecord } from '../plan/settings';
 import { Checks, checkProps, line, list, matching, maybe, object, rule } from './check';
+import { ADMINISTRATOR, cel, celObject, resources, SPEC_CHANGES, within } from './cel';
 import { accountRef, name, namespace, withoutNamespace } from './common-checks';
-import { NAMESPACE_LABEL } from './network';
 import { noteReason } from './reason';
 import { VaultIssuer } from './vault-issuer';
 
@@ -121,35 +120,6 @@ interface Policy {
   readonly reason: string;
   readonly spec: Omit<ValidatingAdmissionPolicySpec, 'failurePolicy'>;
 }
-
-/** A literal of CEL: a JSON string, or a list of them. */
-const cel = (value: string | readonly string[]) => JSON.stringify(value);
-
-/** An object as a literal of CEL. The API server wants the values of a map to be of one type, so each is `dyn`. */
-function celObject(value: unknown): string {
-  if (!isRecord(value)) return `dyn(${JSON.stringify(value)})`;
-  const entries = Object.entries(value).map(([key, child]) => `${cel(key)}: ${celObject(child)}`);
-  return `dyn({${entries.join(', ')}})`;
-}
-
-/** Whoever can change the policies can remove them, so is not bound by them: administrators, and the self-test of setup.sh that one of them runs. */
-const ADMINISTRATOR = {
-  name: 'isAdministrator',
-  expression: 'authorizer.group("admissionregistration.k8s.io").resource("validatingadmissionpolicies").check("update").allowed()',
-};
-
-/** Changes of labels, owners and finalizers are not the policies' business: garbage collection has to go on. */
-const SPEC_CHANGES = {
-  name: 'spec-changes',
-  expression: 'request.operation == "CREATE" || object.spec != oldObject.spec',
-};
-
-const resources = (apiGroup: string, names: readonly string[], operations: readonly ('CREATE' | 'UPDATE')[] = ['CREATE', 'UPDATE']) => ({
-  resourceRules: [{ apiGroups: [apiGroup], apiVersions: ['v1'], operations, resources: names }],
-});
-
-const within = (namespace: string | undefined) =>
-  namespace === undefined ? {} : { namespaceSelector: { matchLabels: { [NAMESPACE_LABEL]: namespace } } };
 
 /** Whether `object.spec.issuerRef` is the Issuer. cert-manager takes an empty kind for Issuer and an empty group for its own. */
 function isOurIssuer({ name, kind }: VaultIssuer) {

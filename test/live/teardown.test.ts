@@ -1,4 +1,6 @@
 // teardown.sh on a real Vault and a real API server: what setup.sh made is gone, what was there before is not, and setup.sh makes it anew.
+import { copyFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type MeshCaConfig } from '../../src/config/config';
 import { type Kube, ok, startKube, startVaultDev, tempDir, type Vault } from './harness';
 import { killedEverywhere, makeKillers } from './killed';
@@ -63,6 +65,8 @@ test('of two clusters of one Vault one is taken back and made anew; then the oth
   const before = await everything();
   ok(await east.script('root', rootFiles(root)));
   ok(await east.script('east'));
+  // each has a folder of its own.
+  copyFileSync(join(east.folder, 'root.pem'), join(west.folder, 'root.pem'));
   ok(await west.script('west'));
   // another one's, in a mount that is ours.
   await post('auth/approle/role/theirs', { token_policies: 'theirs' });
