@@ -75,9 +75,12 @@ const deviations: readonly (readonly [change: Change, line: string])[] = [
   ],
   [csrArgs('=cluster.local', '=td'), 'istio-csr arguments: --trust-domain is "td", the plan says "cluster.local" ('],
   [csrArgs('=vault-issuer', '=istio-ca'), 'istio-csr arguments: --issuer-name is "istio-ca", the plan says "vault-issuer" ('],
-  [csrArgs('=istio-system', '=x'), 'istio-csr arguments: --certificate-namespace is "x", the plan says "istio-system" ('],
   [
-    csrArgs('--root-ca-file=', '-'),
+    csrArgs('--certificate-namespace=istio-system', '--certificate-namespace=x'),
+    'istio-csr arguments: --certificate-namespace is "x", the plan says "istio-system" (',
+  ],
+  [
+    { facts: { csrArgs: goodFacts(plan, mesh).csrArgs.filter(arg => !arg.startsWith('--root-ca-file=')) } },
     'istio-csr arguments: --root-ca-file is not set, the plan says "/var/run/secrets/istio-csr/ca.cert.pem" (',
   ],
   [
