@@ -82,7 +82,7 @@ export function vault(context: ClusterContext): string[] {
 /** The last lines of the first run of setup.sh. */
 function trialLines(cluster: ClusterPlan): string[] {
   if (!canLogIn(cluster.auth)) return ['      not tried: …'];
-  const trials = trialCommands(cluster).filter(([word]) => word === 'signs' || word === 'refuses').length;
+  const trials = trialCommands(cluster).filter(([word = '']) => ['signs', 'refuses', 'denies'].includes(word)).length;
   return [
     ...(cluster.role.exact
       ? ['      signed, verified to the root: a workload', '      refused, as it must be: another service', '…']

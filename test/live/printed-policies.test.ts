@@ -79,7 +79,8 @@ test("what was changed in Vault is put back with what --repair prints, and with 
   ] as const;
   for (const [id, path, body] of changes) {
     expect((await vault.request('POST', path, body)).status).toBeLessThan(300);
-    const other = id === 'role/write' ? 'policy/write' : 'role/write';
+    // one that can write nothing at the path: role/write and policy/write can tune the mount's description.
+    const other = id === 'intermediate/urls' ? 'intermediate/tidy' : 'intermediate/urls';
     const wrong = await world.script(
       'cluster-1',
       ['--repair', id],
