@@ -1,6 +1,6 @@
 // What befalls a run: no Vault, a sealed one, one that is sealed or started anew in the middle, a token that ends, a full disk, another run
 // beside it. Each ends in a message that says what to do, and in a state from which the next run makes what an undisturbed one does.
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MeshCaConfig } from '../../src/config/config';
 import { buildPrograms, type Kube, ok, run, startKube, startVaultServer, tempDir, type VaultServer } from './harness';
