@@ -440,6 +440,10 @@ write_fields() { put "$1" <<<"$wanted"; }
 # meets a closed pipe.
 first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
 fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
+# short_fingerprint: of the certificate of standard input, as the description of a mount records it.
+short_fingerprint() { fingerprint | tr -d ':' | cut -c1-16; }
+# serial_of CERTIFICATE: as Vault writes it.
+serial_of() { openssl x509 -noout -serial <<<"$1" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f; }
 subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
 
 # report_subject CERTIFICATE PLANNED: says where its name has other fields beside the common name than planned, by OpenSSL's names, a line.

@@ -5,6 +5,7 @@ import { ClientCertificatePlan } from '../plan/client-certificate';
 import { ClusterPlan } from '../plan/plan';
 import { JwtPlan, KubernetesPlan } from '../plan/service-account';
 import { seconds } from '../plan/ttl';
+import { policyPath } from './policy-text';
 import { Capabilities, fieldsAt, markOf, request, Step } from './step';
 import { disablesAuth, forgets, removes } from './undo';
 
@@ -21,7 +22,7 @@ export function seesLogins({ method, path }: AuthPlan): Capabilities {
 export const loginConstants = ({ auth, policy }: Pick<ClusterPlan, 'auth' | 'policy'>) => ({
   login_path: auth.path,
   login_shared: String(auth.method === 'appRole'),
-  policy_path: `sys/policies/acl/${policy.name}`,
+  policy_path: policyPath(policy),
 });
 
 /** Steps that make cert-manager's way in. */

@@ -1,4 +1,4 @@
-import { Step } from './step';
+import { asSent, Step } from './step';
 
 /** Quotes a word for any POSIX shell. A NUL byte cannot be an argument, so it is refused. */
 export function quote(word: string): string {
@@ -22,11 +22,6 @@ export function comment(text: string): string[] {
 /** Renders steps as the function `steps`, which the runtime calls. */
 export function stepsFunction(steps: readonly Step[]): string[] {
   return ['steps() {', ...steps.flatMap(renderStep), '}'];
-}
-
-/** Fields as they are sent: a number as a string, since a policy that names the values of a parameter compares strings and booleans alone. */
-export function asSent(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, typeof value === 'number' ? String(value) : value]));
 }
 
 function renderStep({ id, title, why = [], fields, unless, run }: Step, index: number): string[] {

@@ -2,8 +2,7 @@ import { CaPlan, RootPlan, SignerPlan } from '../plan/pki';
 import { subjectText } from '../plan/subject';
 import { seconds } from '../plan/ttl';
 import { hasUrls, UrlsFields } from '../plan/urls';
-import { asSent } from './bash';
-import { Capabilities, fieldsAt, markOf, request, Request, Sends, Step } from './step';
+import { asSent, Capabilities, fieldsAt, markOf, request, Request, Sends, Step } from './step';
 import { disables, losesCa } from './undo';
 
 /** Steps that make a CA on a mount of its own. `id` is what their names begin with, `what` what the mount is marked as. */

@@ -1,5 +1,6 @@
 import { ClusterPlan } from '../plan/plan';
-import { clusterSteps, policyPath } from './steps';
+import { policyPath } from './policy-text';
+import { clusterSteps } from './steps';
 import { Step } from './step';
 import { undoSteps } from './undo';
 

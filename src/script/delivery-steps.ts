@@ -3,7 +3,7 @@ import { ClusterPlan } from '../plan/plan';
 import { StorePlan } from '../plan/secret-store';
 import { fieldsAt, Sends, Step } from './step';
 import { deletes, removes } from './undo';
-import { policyText } from './policy-text';
+import { policyPath, policyText } from './policy-text';
 
 /** Steps that bring a secret of the way in into the cluster. */
 export function deliverySteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
@@ -77,8 +77,8 @@ function storeSteps({ mount, path, role, policy, fields, serviceAccount }: Store
           .flatMap(({ capabilities }) => capabilities)
           .join(' and ')} what it carries, and nothing else.`,
       ],
-      ...fieldsAt(`sys/policies/acl/${policy.name}`, { policy: policyText(policy.rules) }),
-      undo: removes(`sys/policies/acl/${policy.name}`, `the policy ${policy.name}`),
+      ...fieldsAt(policyPath(policy), { policy: policyText(policy.rules) }),
+      undo: removes(policyPath(policy), `the policy ${policy.name}`),
     },
     {
       id: 'store/role',

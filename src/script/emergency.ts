@@ -9,7 +9,7 @@ import { tokenPolicy } from './policy-text';
 import { markedAs } from './generation-steps';
 import { loginConstants, seesLogins } from './auth-steps';
 import { reaches, rootPlace, script } from './setup';
-import { records, Step } from './step';
+import { recording, Step } from './step';
 
 /** One thing that emergency.sh closes. */
 export interface Emergency {
@@ -94,14 +94,13 @@ function newLogin({ name, context, auth }: ClusterPlan): string {
 /** The step that records what a command has closed, after it has closed it. */
 function recordStep(cluster: ClusterPlan, name: string): Step {
   const { mount } = cluster.intermediate;
-  const tune = `sys/mounts/${mount}/tune`;
   return {
     id: `${name}/record`,
     title: `Record in the description of ${mount} that it is closed`,
     why: ['Last, so that nothing delays the closing. setup.sh reads it.'],
     unless: ['closing_recorded', mount, name],
     run: [['record_closing', mount, name]],
-    needs: { look: { 'sys/mounts': ['read'] }, act: { [tune]: ['create', 'update'] }, sends: records(mount, markedAs(cluster)) },
+    needs: { look: { 'sys/mounts': ['read'] }, ...recording(mount, markedAs(cluster)) },
   };
 }
 

@@ -1,14 +1,14 @@
 import { ClusterPlan } from '../plan/plan';
 import { seconds } from '../plan/ttl';
 import { readsCa, setsDefault } from './ca-steps';
-import { fieldsAt, records, Step } from './step';
+import { fieldsAt, recording, Step } from './step';
 import { trialWorkload } from './trial';
 
 /** Steps that let the planned one of a mount's own CAs sign, and take away those that nothing needs any more. */
 export function generationSteps(cluster: ClusterPlan): Step[] {
   const { intermediate, role } = cluster;
   const { mount } = intermediate;
-  const recorded = records(mount, markedAs(cluster));
+  const recorded = recording(mount, markedAs(cluster));
   const look = { ...readsCa(mount), [`${mount}/issuers`]: ['list'], 'sys/mounts': ['read'] } as const;
   return [
     {
@@ -25,7 +25,7 @@ export function generationSteps(cluster: ClusterPlan): Step[] {
         act: {
           [`${mount}/issuer/+/sign/${role.name}`]: ['update'],
           [`${mount}/config/issuers`]: ['update'],
-          [`sys/mounts/${mount}/tune`]: ['create', 'update'],
+          ...recorded.act,
         },
         sends: {
           // the CSR's own names count, within the role.
@@ -41,7 +41,7 @@ export function generationSteps(cluster: ClusterPlan): Step[] {
             },
           ],
           [`${mount}/config/issuers`]: [setsDefault],
-          ...recorded,
+          ...recorded.sends,
         },
       },
       makesCa: true,
@@ -51,7 +51,7 @@ export function generationSteps(cluster: ClusterPlan): Step[] {
         run: [['forget_record', mount]],
         needs: {
           look: { 'sys/mounts': ['read'] },
-          act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] },
+          act: recorded.act,
           // what a mount that was there before is called without the evidence, is not known here.
           sends: { [`sys/mounts/${mount}/tune`]: [{ description: [] }] },
         },
@@ -69,9 +69,9 @@ export function generationSteps(cluster: ClusterPlan): Step[] {
           [`${mount}/issuer/+`]: ['delete'],
           [`${mount}/key/+`]: ['delete'],
           [`${mount}/config/keys`]: ['update'],
-          [`sys/mounts/${mount}/tune`]: ['create', 'update'],
+          ...recorded.act,
         },
-        sends: { [`${mount}/config/keys`]: [{ default: [] }], ...recorded },
+        sends: { [`${mount}/config/keys`]: [{ default: [] }], ...recorded.sends },
       },
     },
   ];
@@ -83,11 +83,11 @@ export const markedAs = ({ name }: Pick<ClusterPlan, 'name'>) => `CA of ${name}`
 /** The PKI role's fields. A role that signed for longer than planned is remembered: what it signed lives on. */
 export function roleFields({ name, role, intermediate }: ClusterPlan): Pick<Step, 'fields' | 'unless' | 'run' | 'needs'> {
   const { needs, ...step } = fieldsAt(role.path, { ...role.fields });
-  const tune = { [`sys/mounts/${intermediate.mount}/tune`]: ['create', 'update'] } as const;
+  const { act, sends } = recording(intermediate.mount, markedAs({ name }));
   return {
     ...step,
     run: [['note_longer_leaves'], ['write_role', role.path]],
-    needs: { ...needs, act: { ...needs.act, ...tune }, sends: { ...needs.sends, ...records(intermediate.mount, markedAs({ name })) } },
+    needs: { ...needs, act: { ...needs.act, ...act }, sends: { ...needs.sends, ...sends } },
   };
 }
 

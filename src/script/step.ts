@@ -97,13 +97,19 @@ export function request(fields: Readonly<Record<string, unknown>>): Request {
   return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, values(value)]));
 }
 
+/** Fields as they are sent: a number as a string, since a policy that names the values of a parameter compares strings and booleans alone. */
+export function asSent(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, typeof value === 'number' ? String(value) : value]));
+}
+
 /**
- * A request that records evidence in the description of a mount, which keeps its mark. In a mount that was there before, the evidence stands
- * behind the description that it has.
+ * What recording evidence in the description of a mount takes, which keeps its mark. In a mount that was there before, the evidence stands behind
+ * the description that it has.
  */
-export const records = (mount: string, what: string): Sends => ({
-  [`sys/mounts/${mount}/tune`]: [{ description: [`${markOf(what)}*`, '*]'] }],
-});
+export function recording(mount: string, what: string): { readonly act: Capabilities; readonly sends: Sends } {
+  const path = `sys/mounts/${mount}/tune`;
+  return { act: { [path]: ['create', 'update'] }, sends: { [path]: [{ description: [`${markOf(what)}*`, '*]'] }] } };
+}
 
 /** Vault's capabilities, by path. */
 export type Capabilities = Readonly<Record<string, readonly Capability[]>>;

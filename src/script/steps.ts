@@ -1,12 +1,11 @@
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { RootPlan } from '../plan/pki';
-import { PolicyPlan } from '../plan/policy';
 import { authSteps } from './auth-steps';
 import { aboutPermitted, caSteps, permitted, pkiMountSteps, readsRoot, readsSettings, urlsStep } from './ca-steps';
 import { deliverySteps } from './delivery-steps';
-import { policyText } from './policy-text';
+import { policyPath, policyText } from './policy-text';
 import { generationSteps, markedAs, roleFields } from './generation-steps';
-import { Capabilities, fieldsAt, records, request, Step } from './step';
+import { Capabilities, fieldsAt, recording, request, Step } from './step';
 import { deletes, losesCa, removes } from './undo';
 
 export { policyText };
@@ -178,14 +177,12 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
 
 /** A step that emergency.sh takes back: it reads first whether that was recorded, and removes the record where --reopen says so. */
 function closable(cluster: ClusterPlan, { needs, ...step }: Step): Step {
-  const { mount } = cluster.intermediate;
-  const act = { ...needs.act, [`sys/mounts/${mount}/tune`]: ['create', 'update'] } as const;
-  const sends = { ...needs.sends, ...records(mount, markedAs(cluster)) };
-  return { ...step, needs: { look: { ...needs.look, 'sys/mounts': ['read'] }, act, sends } };
+  const { act, sends } = recording(cluster.intermediate.mount, markedAs(cluster));
+  return {
+    ...step,
+    needs: { look: { ...needs.look, 'sys/mounts': ['read'] }, act: { ...needs.act, ...act }, sends: { ...needs.sends, ...sends } },
+  };
 }
-
-/** Where Vault keeps a policy. */
-export const policyPath = ({ name }: PolicyPlan) => `sys/policies/acl/${name}`;
 
 function rootFileSteps({ istioCsr: { rootFile, rootCa } }: ClusterPlan): Step[] {
   const { carrier, delivered } = rootCa;
@@ -218,11 +215,7 @@ function trustSteps({ name, istioCsr: { rootFile }, root, intermediate: { mount 
       ],
       unless: ['trust_recorded'],
       run: [['record_trust']],
-      needs: {
-        look: { 'sys/mounts': ['read'] },
-        act: { [`sys/mounts/${mount}/tune`]: ['create', 'update'] },
-        sends: records(mount, markedAs({ name })),
-      },
+      needs: { look: { 'sys/mounts': ['read'] }, ...recording(mount, markedAs({ name })) },
     },
   ];
 }

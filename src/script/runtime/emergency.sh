@@ -243,5 +243,3 @@ where_signed() {
     "$issuer" "$cli" "$intermediate_mount/issuer/${ca_ids[chosen]}"
 }
 
-# serial_of CERTIFICATE: as Vault writes it.
-serial_of() { openssl x509 -noout -serial <<<"$1" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f; }

@@ -192,7 +192,7 @@ unrecorded() {
   local name end now_in before
   # who trusts the intermediate alone has no root to change.
   if [[ ${root_file:-root} == root ]]; then
-    now_in=$(root_id <<<"$root")
+    now_in=$(short_fingerprint <<<"$root")
     before=$(evidence_of "$mount" root) || return 2
     [[ $before == "$now_in" ]] || printf 'root=%s\n' "$now_in"
     [[ -z $before || $before == "$now_in" ]] || printf 'left.%s=end\n' "$before"
@@ -231,7 +231,7 @@ move_default() {
 # may_move: says what is wrong where the planned CA ends in another root than the default, and not every workload trusts that one.
 may_move() {
   local before new
-  before=$(evidence_of "$mount" root) && new=$(root_id <<<"$root") || return 2
+  before=$(evidence_of "$mount" root) && new=$(short_fingerprint <<<"$root") || return 2
   [[ $before != "$new" ]] || return 0
   if [[ -z $before ]]; then
     ! goes_on "it is not on record which root $mount signs below" "$new" || return 0
@@ -359,7 +359,7 @@ retire_issuers() {
   while IFS= read -r name; do
     issuer_named "$name"
     # by its fingerprint, so that root/setup.sh --check knows it as one that was planned.
-    retired=$(first_certificate <<<"${signer_certificates[at]}" | root_id)
+    retired=$(first_certificate <<<"${signer_certificates[at]}" | short_fingerprint)
     record "$mount" "$name.key=${signer_keys[at]}" "retired.$retired=$name"
     vault delete "$mount/issuer/${signer_ids[at]}"
     say "      removed: the CA $name"

@@ -45,7 +45,7 @@ root_delivered() {
 dropped() {
   local id known
   known=$(evidence_of_all) || return 2
-  for id in $(each_certificate root_id <<<"$1"); do
+  for id in $(each_certificate short_fingerprint <<<"$1"); do
     grep -xF -- "$id" >/dev/null <<<"$(planned_roots)" || ! is_on_record "$id" "$known" || printf '%s\n' "$id"
   done
 }
@@ -54,7 +54,7 @@ dropped() {
 other_than() {
   local certificate
   certificate=$(first_certificate)
-  grep -xF -- "$(root_id <<<"$certificate")" >/dev/null <<<"$1" || printf '%s\n' "$certificate"
+  grep -xF -- "$(short_fingerprint <<<"$certificate")" >/dev/null <<<"$1" || printf '%s\n' "$certificate"
 }
 
 # deliver_root: adds what is planned, and takes away what a change of the root has left there, where nothing needs it any more.

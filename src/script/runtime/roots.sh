@@ -7,10 +7,8 @@
 #   left.R=TIME      until then a certificate that ends in R can be in use, since the default issuer ended in it
 # Every cluster's script reads those of all, so that none signs what another one's workloads refuse.
 
-root_id() { fingerprint | tr -d ':' | cut -c1-16; }
-
 # planned_roots: prints what the workloads are to trust, one a line.
-planned_roots() { printf '%s\n' "$root" ${also_trust:+"$also_trust"} | each_certificate root_id; }
+planned_roots() { printf '%s\n' "$root" ${also_trust:+"$also_trust"} | each_certificate short_fingerprint; }
 
 # evidence_of_all: prints the evidence of all mounts: {MOUNT: {KEY: VALUE}}.
 evidence_of_all() {
@@ -32,7 +30,7 @@ look_at_workloads() {
   }
   handed=
   while IFS=$'\t' read -r namespace text; do
-    roots=$(base64 -d <<<"$text" | each_certificate root_id | sort -u)
+    roots=$(base64 -d <<<"$text" | each_certificate short_fingerprint | sort -u)
     handed+="$namespace ${roots//$'\n'/ }"$'\n'
   done < <(jq -r '[.items[] | {namespace: .metadata.namespace, pem: (.data["root-cert.pem"] // "")}] | group_by(.pem)[]
     | "\(.[0].namespace)\t\(.[0].pem | @base64)"' <<<"$answer")

@@ -20,9 +20,6 @@ known_cas() {
   jq -r '.data | select((.key_id // "") != "") | .certificate' <<<"$answers" | each_certificate short_fingerprint
 }
 
-# short_fingerprint: of the certificate of standard input, as setup.sh records a retired one.
-short_fingerprint() { fingerprint | tr -d ':' | cut -c1-16; }
-
 # report_signed MOUNT: reads each certificate, and looks at each CA among them by itself.
 report_signed() {
   local i
@@ -54,7 +51,7 @@ report_if_unknown() {
     note "$1 has signed the CA $(described "$2"), which is not of the plan and is revoked; the mesh reads no CRL, so it trusts that CA until $(end_of <<<"$2")"
     return 0
   fi
-  serial=$(openssl x509 -noout -serial <<<"$2" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f)
+  serial=$(serial_of "$2")
   is_marked sys/mounts "$1" || report=note
   "$report" "$1 has signed a CA that is not of the plan: $(described "$2"), serial $serial, valid from $(openssl x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"
 }

@@ -686,6 +686,10 @@ write_fields() { put "$1" <<<"$wanted"; }
 # meets a closed pipe.
 first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
 fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
+# short_fingerprint: of the certificate of standard input, as the description of a mount records it.
+short_fingerprint() { fingerprint | tr -d ':' | cut -c1-16; }
+# serial_of CERTIFICATE: as Vault writes it.
+serial_of() { openssl x509 -noout -serial <<<"$1" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f; }
 subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
 
 # report_subject CERTIFICATE PLANNED: says where its name has other fields beside the common name than planned, by OpenSSL's names, a line.
@@ -2176,7 +2180,7 @@ unrecorded() {
   local name end now_in before
   # who trusts the intermediate alone has no root to change.
   if [[ ${root_file:-root} == root ]]; then
-    now_in=$(root_id <<<"$root")
+    now_in=$(short_fingerprint <<<"$root")
     before=$(evidence_of "$mount" root) || return 2
     [[ $before == "$now_in" ]] || printf 'root=%s\n' "$now_in"
     [[ -z $before || $before == "$now_in" ]] || printf 'left.%s=end\n' "$before"
@@ -2215,7 +2219,7 @@ move_default() {
 # may_move: says what is wrong where the planned CA ends in another root than the default, and not every workload trusts that one.
 may_move() {
   local before new
-  before=$(evidence_of "$mount" root) && new=$(root_id <<<"$root") || return 2
+  before=$(evidence_of "$mount" root) && new=$(short_fingerprint <<<"$root") || return 2
   [[ $before != "$new" ]] || return 0
   if [[ -z $before ]]; then
     ! goes_on "it is not on record which root $mount signs below" "$new" || return 0
@@ -2343,7 +2347,7 @@ retire_issuers() {
   while IFS= read -r name; do
     issuer_named "$name"
     # by its fingerprint, so that root/setup.sh --check knows it as one that was planned.
-    retired=$(first_certificate <<<"${signer_certificates[at]}" | root_id)
+    retired=$(first_certificate <<<"${signer_certificates[at]}" | short_fingerprint)
     record "$mount" "$name.key=${signer_keys[at]}" "retired.$retired=$name"
     vault delete "$mount/issuer/${signer_ids[at]}"
     say "      removed: the CA $name"
@@ -2377,10 +2381,8 @@ remove_key() {
 #   left.R=TIME      until then a certificate that ends in R can be in use, since the default issuer ended in it
 # Every cluster's script reads those of all, so that none signs what another one's workloads refuse.
 
-root_id() { fingerprint | tr -d ':' | cut -c1-16; }
-
 # planned_roots: prints what the workloads are to trust, one a line.
-planned_roots() { printf '%s\n' "$root" ${also_trust:+"$also_trust"} | each_certificate root_id; }
+planned_roots() { printf '%s\n' "$root" ${also_trust:+"$also_trust"} | each_certificate short_fingerprint; }
 
 # evidence_of_all: prints the evidence of all mounts: {MOUNT: {KEY: VALUE}}.
 evidence_of_all() {
@@ -2402,7 +2404,7 @@ look_at_workloads() {
   }
   handed=
   while IFS=$'\t' read -r namespace text; do
-    roots=$(base64 -d <<<"$text" | each_certificate root_id | sort -u)
+    roots=$(base64 -d <<<"$text" | each_certificate short_fingerprint | sort -u)
     handed+="$namespace ${roots//$'\n'/ }"$'\n'
   done < <(jq -r '[.items[] | {namespace: .metadata.namespace, pem: (.data["root-cert.pem"] // "")}] | group_by(.pem)[]
     | "\(.[0].namespace)\t\(.[0].pem | @base64)"' <<<"$answer")
@@ -2752,7 +2754,7 @@ root_delivered() {
 dropped() {
   local id known
   known=$(evidence_of_all) || return 2
-  for id in $(each_certificate root_id <<<"$1"); do
+  for id in $(each_certificate short_fingerprint <<<"$1"); do
     grep -xF -- "$id" >/dev/null <<<"$(planned_roots)" || ! is_on_record "$id" "$known" || printf '%s\n' "$id"
   done
 }
@@ -2761,7 +2763,7 @@ dropped() {
 other_than() {
   local certificate
   certificate=$(first_certificate)
-  grep -xF -- "$(root_id <<<"$certificate")" >/dev/null <<<"$1" || printf '%s\n' "$certificate"
+  grep -xF -- "$(short_fingerprint <<<"$certificate")" >/dev/null <<<"$1" || printf '%s\n' "$certificate"
 }
 
 # deliver_root: adds what is planned, and takes away what a change of the root has left there, where nothing needs it any more.
