@@ -44,7 +44,7 @@ verify_only() {
   SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl verify -no-CApath -CAfile "$roots" "$@"
 }
 
-# write_beside FILE: writes standard input to a file beside the config. The text is complete before it has the name, and whoever can write to
+# write_beside FILE: writes standard input to a file beside the config. The text is complete before it has the name, and a user who can write to
 # the folder cannot have it go elsewhere: the temporary file is new, and a symbolic link is not followed. 1, and last_error says why.
 write_beside() (
   if [[ -L $1 || -d $1 ]]; then

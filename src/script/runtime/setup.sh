@@ -738,13 +738,13 @@ say_rights() {
     words+=" --repair $repair" name+=-${repair//\//-}
   fi
   policies=-policy=$name
-  printf 'whoever may write policies gives the rights by:\n'
+  printf 'an administrator who can write policies gives the rights with:\n'
   printf '    bash %q %s | %s policy write %s%s -\n' "$0" "$words" "$cli" "$within" "$name"
   if [[ $lacks_ca == true && -z $repair ]]; then
     printf '    bash %q --print-policy --ca | %s policy write %s%s-ca -\n' "$0" "$cli" "$within" "${token_policy:-}"
     policies+=" -policy=${token_policy:-}-ca"
   fi
-  printf 'a token with that is needed then, in VAULT_TOKEN; one that has the policies already has them at once:\n'
+  printf 'then put a token with these policies into VAULT_TOKEN; a token that has the policies already has the new rights at once:\n'
   printf '    %s token create %s-type=batch %s -ttl=1h\n' "$cli" "$within" "$policies"
 }
 
