@@ -2,6 +2,8 @@
 // Holds: exactly the policies that --print-policy and --print-policy --ca print, in a batch token as the runbook has it made.
 // Tries: a CA of its own, other policies, logins, roles, mounts and keys, and to keep the token alive.
 // What it can do all the same is what the scripts do: docs/threat-model.md says it.
+import { readFileSync } from 'node:fs';
+import { asSent } from '../../../src/script/step';
 import { buildPrograms, type Kube, ok, run, startKube, startVaultDev, type Vault } from '../harness';
 import { printedPolicy, tokenWith } from '../policies';
 import { configs, makeRoot, makeWorld, rootFiles, type World } from '../world';
@@ -103,7 +105,6 @@ test('cannot write a login that gives another policy, lives longer, or takes ano
     token_no_default_policy: [false, 'false'],
     bound_subject: ['system:serviceaccount:default:default', ''],
     bound_audiences: [['other'], []],
-    bound_claims: [{ a: 'b' }],
     bound_claims_type: ['glob'],
     user_claim: ['iss'],
     role_type: ['oidc'],
@@ -113,6 +114,15 @@ test('cannot write a login that gives another policy, lives longer, or takes ano
     for (const value of values) expect([name, value, await as.status('POST', path, { [name]: value })]).toEqual([name, value, 403]);
   }
   expect(await as.status('POST', `${path}-other`, { role_type: 'jwt', token_policies: ['admin'] })).toBe(403);
+});
+
+test('can bind the login to another UID of the account, which only a run knows: stated in the threat model', async () => {
+  const { path, fields } = world.cluster.auth;
+  const planned = (await vault.request('GET', path)).body as { data: { bound_claims: object } };
+  const write = (bound_claims: object) => as.status('POST', path, { ...asSent({ ...fields }), bound_claims });
+  expect(await write({ '/kubernetes.io/serviceaccount/uid': 'another' })).toBeLessThan(300);
+  expect(await write(planned.data.bound_claims)).toBeLessThan(300);
+  expect(readFileSync('docs/threat-model.md', 'utf8').replaceAll(/\s+/g, ' ')).toContain('the UID of the service account');
 });
 
 test('cannot have the keys that logins are checked with fetched from elsewhere', async () => {
