@@ -1,6 +1,6 @@
 // The setup scripts on a real Vault and a real API server. The Secret lands in the real API; nothing here plays Vault.
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildPrograms, ok, run, startVaultServer, tempDir } from './harness';
 import { configs, dataOf, makeRoot, makeWorld, noSecrets, programsBefore, rootFiles, startServers, stateOf } from './world';
@@ -284,6 +284,8 @@ describe('the root', () => {
     const issuers = dataOf((await vault.request('LIST', 'pki/issuers')).body);
     const other = await makeRoot(tempDir('other'), 'Other Root');
     const second = await makeWorld(configs.recommended, vault, [kube]);
+    // a folder that knows no root yet.
+    rmSync(join(second.folder, 'root.pem'));
     expect(await second.script('root', rootFiles(other))).toMatchObject({
       code: 1,
       stderr: expect.stringContaining("pki holds another CA ('Test Root CA'") as string,
