@@ -132,6 +132,11 @@ test('a change of the root ends the same in each of its phases, killed after eac
     keys: 1,
     hasDefaultKey: true,
   });
+  // the keys that stopped runs have left are named, with the lines that remove them; then nothing differs.
+  const left = (await mesh.script('dropped', 'cluster-1', ['--check'])).stdout;
+  const orphans = [...left.matchAll(/note: key \S+ has no certificate.*; to remove it: vault delete (\S+)\n/g)].map(([, key = '']) => key);
+  expect(orphans.length).toBeGreaterThan(0);
+  for (const key of orphans) expect((await vault.request('DELETE', key)).status).toBe(204);
   expect(await mesh.script('dropped', 'cluster-1', ['--check'])).toMatchObject({ code: 0, stderr: '' });
 
   const count = Object.values(counts).reduce((sum, one) => sum + one, 0);

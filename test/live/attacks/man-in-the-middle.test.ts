@@ -30,7 +30,7 @@ beforeAll(async () => {
   }
   calls = join(tempDir('calls'), 'calls');
   // a call that reaches no server is not noted.
-  const noted = (program: string) => `[[ "$*" == 'config view'* ]] || printf '%s %s\\n' ${program} "$*" >>'${calls}'\nexec "$real" "$@"`;
+  const noted = (program: string) => `[[ "$*" == *'config view'* ]] || printf '%s %s\\n' ${program} "$*" >>'${calls}'\nexec "$real" "$@"`;
   const bin = programsBefore({ vault: noted('vault'), kubectl: noted('kubectl') }, { vault: vault.bin, kubectl });
   world = { ...world, env: { ...world.env, PATH: `${bin}:${world.env.PATH ?? ''}` } };
 }, 45 * 60_000);

@@ -21,7 +21,7 @@ test('cannot get a SPIFFE ID of a namespace that the role does not list, also wh
   ok(await world.script('root', rootFiles(await makeRoot(world.folder))));
   const stdout = ok(await world.script('cluster-1'));
   expect(stdout).toContain('refused, as it must be: a workload of another namespace');
-  expect(stdout).toContain('11 trials passed');
+  expect(stdout).toContain('12 trials passed');
   expect((await world.script('cluster-1', ['--check'])).stdout).toContain('no drift');
 
   const { role, intermediate } = world.cluster;
