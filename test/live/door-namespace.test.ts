@@ -34,7 +34,7 @@ test('every call of both scripts asks in the namespace of the plan; another one 
   const noted = readFileSync(calls, 'utf8').trim().split('\n');
   expect(new Set(noted.map(line => line.split('|').slice(0, 2).join('|')))).toEqual(new Set(['admin/mesh|admin/mesh']));
   const words = new Set(noted.map(line => line.split('|')[2]));
-  expect([...words].sort()).toEqual(['auth', 'list', 'read', 'secrets', 'write']);
+  expect([...words].sort()).toEqual(['list', 'read', 'write']);
 });
 
 test('without a namespace in the plan, none is asked in', async () => {

@@ -179,7 +179,8 @@ describe('what is there already and of another maker', () => {
     ok(await world.script('cluster-1'));
     const mine = await secretOf();
     const second = await makeWorld({ ...appRole, clusters: clusters.slice(1) }, vault, [kube()]);
-    // a new CA is made below a root that is known alone.
+    // a new CA is made below a root that is known alone, and this folder knows none.
+    rmSync(join(second.folder, 'root.pem'));
     expect(await second.script('cluster-2')).toMatchObject(refusal('a root certificate to compare with the root in pki'));
     writeFileSync(join(second.folder, 'root.pem'), readFileSync(join(world.folder, 'root.pem')));
     expect(await second.script('cluster-2')).toMatchObject(
