@@ -2,7 +2,7 @@ import { AppRolePlan } from '../plan/app-role';
 import { ClusterPlan } from '../plan/plan';
 import { sendsOf } from './delivery-steps';
 import { authConstants, reaches, rootPlace, script } from './setup';
-import { tokenPolicy } from './policy-text';
+import { policyPath, tokenPolicy } from './policy-text';
 import { Step } from './step';
 import { readsRoot } from './ca-steps';
 import { seconds } from '../plan/ttl';
@@ -127,7 +127,10 @@ function unwrapScript(cluster: ClusterPlan, auth: AppRolePlan): string {
   return script(about, [], unwrapSteps(cluster, auth), texts, carryConstants(cluster, auth));
 }
 
-function carryConstants({ name, context, vault, root, role, certificates }: ClusterPlan, auth: AppRolePlan): Record<string, string> {
+function carryConstants(
+  { name, context, vault, root, role, policy, certificates }: ClusterPlan,
+  auth: AppRolePlan,
+): Record<string, string> {
   return {
     cluster: name,
     context,
@@ -135,6 +138,7 @@ function carryConstants({ name, context, vault, root, role, certificates }: Clus
     ...rootPlace(root),
     sign_path: role.signPath,
     role_is_exact: String(role.exact),
+    policy_path: policyPath(policy),
     token_type: auth.fields.token_type,
     ...authConstants(auth),
     key_type: certificates.keyType,

@@ -131,7 +131,7 @@ log_in() {
   fi
   response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$auth_mount/login" 2>"$work/error") ||
     die "the login with the delivered secret ID failed, cert-manager could not log in either: $(last_error)$(locked_out)"
-  trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
+  take_login "$response"
 }
 
 # locked_out: after five failed logins, and cert-manager tries again and again, Vault refuses a role ID for 15 minutes, whatever secret ID

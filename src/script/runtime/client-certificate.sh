@@ -19,5 +19,5 @@ log_in() {
   response=$(jq -n --arg name "$auth_role" '{$name}' | vault write -format=json -client-cert=<(printf '%s' "$certificate") \
     -client-key=<(printf '%s' "$client_key") "auth/$auth_mount/login" - 2>"$work/error") ||
     die "the login with the certificate in $issuer_namespace/$client_secret failed, cert-manager could not log in either: $(last_error)"
-  trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
+  take_login "$response"
 }

@@ -63,7 +63,7 @@ log_in() {
     }
     die "the login as $issuer_namespace/$service_account failed, cert-manager could not log in either: $reason"
   }
-  trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
+  take_login "$response"
 }
 
 # log_in_with_token: asks for a token as cert-manager does, and logs in with it; prints Vault's answer.

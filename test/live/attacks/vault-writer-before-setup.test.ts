@@ -314,6 +314,24 @@ describe('what would sign or let somebody in later', () => {
     expect(await world.script(name)).toMatchObject(refusal('role_id already in use'));
   });
 
+  test('a policy that the identity store adds to the login of cert-manager cannot stay unnamed: the self-test names it', async () => {
+    const name = 'identity';
+    const world = await victim(name);
+    ok(await world.script(name));
+    const { accessor } = dataOf((await vault.request('GET', 'sys/auth')).body)[`jwt-${name}/`] as { accessor: string };
+    await post('sys/policies/acl/theirs', { policy: 'path "*" { capabilities = ["sudo", "update"] }' });
+    const { id } = await post('identity/entity', { name: 'theirs', policies: ['theirs'] });
+    const { auth } = world.cluster;
+    if (auth.method !== 'jwt') throw new Error('no jwt');
+    const alias = `system:serviceaccount:${auth.serviceAccount.namespace}:${auth.serviceAccount.name}`;
+    await post('identity/entity-alias', { name: alias, canonical_id: id, mount_accessor: accessor });
+    expect(await world.script(name)).toMatchObject(
+      refusal(`self-test: the login of cert-manager gives more policies than cert-manager-${name}: theirs.`),
+    );
+    await vault.request('DELETE', `identity/entity/id/${String(id)}`);
+    ok(await world.script(name));
+  });
+
   test('settings of a mount with a forged marker cannot stay unnamed, and each line takes its setting back', async () => {
     const name = 'settings';
     const world = await victim(name);

@@ -21,6 +21,7 @@ readonly root_mount=pki
 readonly root_ref=default
 readonly sign_path=istioca/sign/cluster-local
 readonly role_is_exact=false
+readonly policy_path=sys/policies/acl/cert-manager
 readonly token_type=default
 readonly auth_mount=approle
 readonly auth_path=auth/approle/role/cert-manager
@@ -1331,7 +1332,7 @@ log_in() {
   fi
   response=$(printf '%s' "$secret_id" | jq -Rs --arg role_id "$role_id" '{$role_id, secret_id: .}' | put "auth/$auth_mount/login" 2>"$work/error") ||
     die "the login with the delivered secret ID failed, cert-manager could not log in either: $(last_error)$(locked_out)"
-  trial_token=$(printf '%s' "$response" | jq -r .auth.client_token)
+  take_login "$response"
 }
 
 # locked_out: after five failed logins, and cert-manager tries again and again, Vault refuses a role ID for 15 minutes, whatever secret ID
@@ -1368,6 +1369,17 @@ trial_login() {
   log_in || return 0
   [[ -n $trial_token ]] || die 'the login gave no token'
   trial_key
+}
+
+# take_login ANSWER: sets `trial_token`. A policy beside the planned one gives cert-manager more than a signature. Vault's identity store can add
+# such a policy to a login, and neither the login's role nor the planned policy shows it.
+take_login() {
+  local others
+  trial_token=$(printf '%s' "$1" | jq -r .auth.client_token)
+  others=$(printf '%s' "$1" | jq -r --arg policy "${policy_path##*/}" --arg type "$token_type" '[.auth | .policies[]?, .identity_policies[]?
+    | select(. != $policy and (. != "default" or $type == "batch"))] | unique | join(", ")')
+  [[ -z $others ]] ||
+    die "self-test: the login of cert-manager gives more policies than ${policy_path##*/}: $others. Find the entity or group that has them with $cli list identity/entity/id and $cli list identity/group/id, and take them away"
 }
 
 # trial_key: makes the key that trials ask with. Vault signs istiod's name for it, so it is a secret like others.
