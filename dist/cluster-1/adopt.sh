@@ -455,11 +455,11 @@ report_subject() {
 end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
 # second_of_end: when the certificate of standard input ends, in seconds since 1970.
 second_of_end() { end_of | jq -R 'strptime("%b %d %H:%M:%S %Y GMT") | mktime'; }
-# described CERTIFICATE: prints its common name and its fingerprint.
+# described CERTIFICATE: prints its common name and its fingerprint. A quote in the name is replaced, so that no name looks like a fingerprint.
 described() {
   local text
   text=$(openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb -fingerprint -sha256 <<<"$1")
-  printf "'%s', SHA-256 %s" "$(sed -n 's/^ *commonName *= //p' <<<"$text")" "$(sed -n 's/^[Ss][Hh][Aa]256 Fingerprint=//p' <<<"$text")"
+  printf "'%s', SHA-256 %s" "$(sed -n 's/^ *commonName *= //p' <<<"$text" | tr "'\n" '? ' | sed 's/ $//')" "$(sed -n 's/^[Ss][Hh][Aa]256 Fingerprint=//p' <<<"$text")"
 }
 
 # each_certificate COMMAND: runs it with each certificate of standard input.

@@ -491,11 +491,11 @@ report_subject() {
 end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
 # second_of_end: when the certificate of standard input ends, in seconds since 1970.
 second_of_end() { end_of | jq -R 'strptime("%b %d %H:%M:%S %Y GMT") | mktime'; }
-# described CERTIFICATE: prints its common name and its fingerprint.
+# described CERTIFICATE: prints its common name and its fingerprint. A quote in the name is replaced, so that no name looks like a fingerprint.
 described() {
   local text
   text=$(openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb -fingerprint -sha256 <<<"$1")
-  printf "'%s', SHA-256 %s" "$(sed -n 's/^ *commonName *= //p' <<<"$text")" "$(sed -n 's/^[Ss][Hh][Aa]256 Fingerprint=//p' <<<"$text")"
+  printf "'%s', SHA-256 %s" "$(sed -n 's/^ *commonName *= //p' <<<"$text" | tr "'\n" '? ' | sed 's/ $//')" "$(sed -n 's/^[Ss][Hh][Aa]256 Fingerprint=//p' <<<"$text")"
 }
 
 # each_certificate COMMAND: runs it with each certificate of standard input.
@@ -1568,7 +1568,7 @@ where_signed() {
       found=$(vault read -format=json "$mount/issuer/$id/json" 2>/dev/null) || continue
       has_signed "$found" || continue
       printf "It was signed in the mount %s, by '%s'. To revoke it there: %s read -field=certificate %s | %s write %s/revoke certificate=-" \
-        "$mount" "$issuer" "$cli" "$intermediate_mount/issuer/${ca_ids[chosen]}" "$cli" "$mount"
+        "$mount" "$issuer" "$cli" "$intermediate_mount/issuer/${ca_ids[chosen]}" "$cli" "$(printf %q "$mount")"
       return 0
     done < <(jq -r '.[]' <<<"$list")
   done < <(jq -r '(.data // .) | to_entries[] | select((.value | type) == "object" and .value.type == "pki").key | rtrimstr("/")' <<<"$table")

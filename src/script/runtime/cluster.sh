@@ -132,7 +132,7 @@ report_other_logins() {
   local table name
   table=$(get sys/auth) || exit 1
   while IFS= read -r name; do
-    [[ -z $name ]] || stray "cert-manager may still log in at auth/$name, which an earlier config planned; to close it: $cli auth disable $name"
+    [[ -z $name ]] || stray "cert-manager may still log in at auth/$name, which an earlier config planned; to close it: $cli auth disable $(printf %q "$name")"
   done < <(jq -r --arg mark "$login_mark" --arg mount "$login_mount/" '(.data // .) | to_entries[]
     | select((.value | type) == "object" and .value.description == $mark and .key != $mount) | .key | rtrimstr("/")' <<<"$table")
   report_foreign_logins

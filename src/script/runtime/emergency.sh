@@ -235,7 +235,7 @@ where_signed() {
       found=$(vault read -format=json "$mount/issuer/$id/json" 2>/dev/null) || continue
       has_signed "$found" || continue
       printf "It was signed in the mount %s, by '%s'. To revoke it there: %s read -field=certificate %s | %s write %s/revoke certificate=-" \
-        "$mount" "$issuer" "$cli" "$intermediate_mount/issuer/${ca_ids[chosen]}" "$cli" "$mount"
+        "$mount" "$issuer" "$cli" "$intermediate_mount/issuer/${ca_ids[chosen]}" "$cli" "$(printf %q "$mount")"
       return 0
     done < <(jq -r '.[]' <<<"$list")
   done < <(jq -r '(.data // .) | to_entries[] | select((.value | type) == "object" and .value.type == "pki").key | rtrimstr("/")' <<<"$table")

@@ -187,6 +187,22 @@ describe('a root that was left', () => {
     ok(await world.script(name));
   });
 
+  test('cannot show another fingerprint by its name', async () => {
+    const name = 'root-name';
+    const mount = `pki-${name}`;
+    const world = await victim(name, { root: { source: 'generate', mount, keyType: 'ec' } }, { root: false });
+    await plantMount(mount, 'forged');
+    const lie = `SHA-256 ${Array.from({ length: 32 }, () => 'AB').join(':')}`;
+    const { certificate } = await post(`${mount}/root/generate/internal`, {
+      common_name: `Root', ${lie}`,
+      exclude_cn_from_sans: true,
+      ttl: '87600h',
+      key_type: 'ec',
+    });
+    const { fingerprint256 } = new X509Certificate(String(certificate));
+    expect(await world.script('root')).toMatchObject(refusal(`'Root?, ${lie}', SHA-256 ${fingerprint256})`));
+  });
+
   test.each([
     ['a key', (mount: string) => plantKey(mount, 'theirs')],
     ['a role', (mount: string) => post(`${mount}/roles/theirs`, { allow_any_name: true })],
@@ -280,6 +296,19 @@ describe('what would sign or let somebody in later', () => {
     ok(await vault.vault(line.split(' ').slice(1)));
     expect(ok(await world.script(name, ['--reopen']))).not.toContain(line);
     expect(await world.script(name, ['--check'])).toMatchObject({ code: 0 });
+  });
+
+  test('the name of a mount cannot become a command in the line that disables it', async () => {
+    const name = 'quoted';
+    const world = await victim(name);
+    ok(await world.script(name));
+    const mount = "jwt-former; touch pwned; 'echo'";
+    ok(await vault.vault(['auth', 'enable', `-description=cdk8s-mesh-ca: logins of cert-manager in ${name}`, `-path=${mount}`, 'jwt']));
+    const { stdout } = await world.script(name, ['--check']);
+    const [, command = ''] = /to close it: (vault auth disable .*)/.exec(stdout) ?? [];
+    ok(await run('bash', ['-c', command], { cwd: world.folder, env: world.env }));
+    expect(existsSync(join(world.folder, 'pwned'))).toBe(false);
+    expect(Object.keys(dataOf((await vault.request('GET', 'sys/auth')).body)).filter(one => one.includes('former'))).toEqual([]);
   });
 
   test('an AppRole that gives our policy cannot hide in the shared mount, and the AppRole of others is not named', async () => {
