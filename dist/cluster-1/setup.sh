@@ -1341,6 +1341,10 @@ is_marked() {
 readonly EVIDENCE='def evidence: (capture("^(?<text>[^\u0000]*?) ?\\[(?<words>[^ =\\[\\]]+=[^ =\\[\\]]*( [^ =\\[\\]]+=[^ =\\[\\]]*)*)\\]$") // {text: ., words: ""})
   | {text, words: [.words | split(" ")[] | select(. != "") | split("=") | {key: .[0], value: .[1]}] | from_entries};'
 
+# a time, as the words have it.
+readonly TIME='^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$'
+is_time() { [[ $1 =~ $TIME ]]; }
+
 # evidence_in MOUNT: prints its words KEY=VALUE, a line each; 1 where there is no such mount. Ours hold no line break.
 evidence_in() { kept evidence "$1" read_evidence "$1"; }
 read_evidence() {
@@ -2184,8 +2188,6 @@ unrecorded() {
   done < <(former_names)
 }
 
-is_time() { [[ $1 =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$ ]]; }
-
 # move_default NAMES: tries the planned CA, makes it the default, and records until when certificates under the one before can live. The
 # record is made after the move: stopped in between, the next run makes it, later. So nothing may be recorded of both before the move.
 move_default() {
@@ -2227,8 +2229,16 @@ readonly MARGIN=600
 last_end() {
   local now longer
   now=$(vault_time) || return 2
-  longer=$(evidence_of "$mount" leaves.until) || return 2
+  longer=$(longer_leaves) || return 2
   jq -nr --argjson now "$now" --argjson seconds "$((leaf_seconds + MARGIN))" --arg longer "$longer" '[$now + $seconds | todateiso8601, $longer] | max'
+}
+
+# longer_leaves: prints until when certificates can live that a role with a longer lifetime has signed; an empty line where none is recorded.
+longer_leaves() {
+  local until
+  until=$(evidence_of "$mount" leaves.until) || return 2
+  is_time "$until" || until=
+  printf '%s\n' "$until"
 }
 
 # note_longer_leaves: a role that signs for longer than planned is about to be changed: what it has signed lives on.
@@ -2241,7 +2251,7 @@ note_longer_leaves() {
   longest=$(jq --argjson mount "$ca_seconds" '.data | [.max_ttl, .ttl] | max | if . == 0 then $mount else . end' <<<"$found")
   [[ $(jq -n --argjson found "$longest" --argjson planned "$leaf_seconds" '$found > $planned') == true ]] || return 0
   now=$(vault_time)
-  before=$(evidence_of "$mount" leaves.until)
+  before=$(longer_leaves)
   record "$mount" "leaves.until=$(jq -nr --argjson now "$now" --argjson longest "$longest" --argjson margin "$MARGIN" --arg before "$before" \
     '[$now + $longest + $margin | todateiso8601, $before] | max')"
 }
@@ -2375,13 +2385,22 @@ remove_key() {
 # planned_roots: prints what the workloads are to trust, one a line.
 planned_roots() { printf '%s\n' "$root" ${also_trust:+"$also_trust"} | each_certificate short_fingerprint; }
 
-# evidence_of_all: prints the evidence of all mounts: {MOUNT: {KEY: VALUE}}.
+# evidence_of_all: prints the evidence of all mounts: {MOUNT: {KEY: VALUE}}. Whoever can tune a mount can write such words, so one that is not
+# a time is refused.
 evidence_of_all() {
-  local table
+  local table all wrong
   table=$(get sys/mounts) || return 2
-  jq "$EVIDENCE"' (.data // .) | to_entries
+  all=$(jq "$EVIDENCE"' (.data // .) | to_entries
     | map(select((.value | type) == "object" and .value.type == "pki") | {key: (.key | rtrimstr("/")), value: (.value.description // "" | evidence.words)})
-    | from_entries' <<<"$table"
+    | from_entries' <<<"$table") || return 2
+  # shellcheck disable=SC2016 # it is jq's
+  wrong=$(jq -r --arg time "$TIME" '[to_entries[] | .key as $mount | .value | to_entries[] | select((.key | test("^(trusts|left)[.]")) and (.value | test($time) | not))
+    | "\(.key)=\(.value) of mount \($mount)"] | join(", ")' <<<"$all") || return 2
+  [[ -z $wrong ]] || {
+    complain "this record is not a time, so these scripts did not write it: $wrong. Find out who changed the mount's description, and remove the word from it with $cli secrets tune -description"
+    return 2
+  }
+  printf '%s\n' "$all"
 }
 
 # look_at_workloads: sets `handed` to the roots that workloads are handed (ConfigMap istio-ca-root-cert of each namespace): a line

@@ -205,8 +205,6 @@ unrecorded() {
   done < <(former_names)
 }
 
-is_time() { [[ $1 =~ ^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$ ]]; }
-
 # move_default NAMES: tries the planned CA, makes it the default, and records until when certificates under the one before can live. The
 # record is made after the move: stopped in between, the next run makes it, later. So nothing may be recorded of both before the move.
 move_default() {
@@ -248,8 +246,16 @@ readonly MARGIN=600
 last_end() {
   local now longer
   now=$(vault_time) || return 2
-  longer=$(evidence_of "$mount" leaves.until) || return 2
+  longer=$(longer_leaves) || return 2
   jq -nr --argjson now "$now" --argjson seconds "$((leaf_seconds + MARGIN))" --arg longer "$longer" '[$now + $seconds | todateiso8601, $longer] | max'
+}
+
+# longer_leaves: prints until when certificates can live that a role with a longer lifetime has signed; an empty line where none is recorded.
+longer_leaves() {
+  local until
+  until=$(evidence_of "$mount" leaves.until) || return 2
+  is_time "$until" || until=
+  printf '%s\n' "$until"
 }
 
 # note_longer_leaves: a role that signs for longer than planned is about to be changed: what it has signed lives on.
@@ -262,7 +268,7 @@ note_longer_leaves() {
   longest=$(jq --argjson mount "$ca_seconds" '.data | [.max_ttl, .ttl] | max | if . == 0 then $mount else . end' <<<"$found")
   [[ $(jq -n --argjson found "$longest" --argjson planned "$leaf_seconds" '$found > $planned') == true ]] || return 0
   now=$(vault_time)
-  before=$(evidence_of "$mount" leaves.until)
+  before=$(longer_leaves)
   record "$mount" "leaves.until=$(jq -nr --argjson now "$now" --argjson longest "$longest" --argjson margin "$MARGIN" --arg before "$before" \
     '[$now + $longest + $margin | todateiso8601, $before] | max')"
 }

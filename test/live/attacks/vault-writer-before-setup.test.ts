@@ -361,6 +361,25 @@ describe('what would sign or let somebody in later', () => {
     ok(await world.script(name));
   });
 
+  test('a forged record that is not a time cannot let a root go: it is refused, and named', async () => {
+    const name = 'record';
+    const world = await victim(name);
+    ok(await world.script(name));
+    const data = { 'root-cert.pem': readFileSync(join(world.folder, 'root.pem'), 'utf8') };
+    const trust = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio-ca-root-cert', namespace: 'default' }, data };
+    await kube.apply(JSON.stringify(trust));
+    ok(await world.script(name));
+    const { mount } = world.cluster.intermediate;
+    const description = `cdk8s-mesh-ca: CA of ${name} [left.0123456789ABCDEF=never]`;
+    await post(`sys/mounts/${mount}/tune`, { description });
+    expect(await world.script(name)).toMatchObject(
+      refusal(`this record is not a time, so these scripts did not write it: left.0123456789ABCDEF=never of mount ${mount}.`),
+    );
+    await post(`sys/mounts/${mount}/tune`, { description: `cdk8s-mesh-ca: CA of ${name}` });
+    ok(await world.script(name));
+    ok(await kube.kubectl(['delete', 'configmap', 'istio-ca-root-cert', '-n', 'default']));
+  });
+
   test('settings of a mount with a forged marker cannot stay unnamed, and each line takes its setting back', async () => {
     const name = 'settings';
     const world = await victim(name);
