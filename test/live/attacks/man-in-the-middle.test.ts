@@ -1,6 +1,6 @@
 // The attacker is on the network between the administrator and the servers, and holds no credential. A setting of the administrator's
-// (VAULT_SKIP_VERIFY, a kubeconfig with insecure-skip-tls-verify or http://, kubectl's own preferences) would let the attacker answer in the
-// place of Vault or of the API server. The file tries each of them with every script: none makes a call.
+// (VAULT_SKIP_VERIFY, an http address of Vault, a kubeconfig with insecure-skip-tls-verify or http://, kubectl's own preferences) would let the
+// attacker answer in the place of Vault or of the API server. The file tries each of them with every script: none makes a call.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { planMeshCa } from '../../../src/plan/plan';
@@ -118,6 +118,22 @@ test('cannot answer for the API server over http, but for one on the same machin
   expect(made()).toBe('');
   // nothing listens there; what matters is that it is asked.
   const { stderr } = await script('cluster-1/verify.sh', [], { env: { KUBECONFIG: at('http://127.0.0.1:9') } });
+  expect(stderr).not.toContain('without TLS');
+});
+
+test('cannot answer for Vault over http, but for one on the same machine', async () => {
+  for (const [file, ...args] of scripts) {
+    // BAO_ADDR is for bao alone, and removed for vault.
+    for (const name of ['VAULT_ADDR', 'VAULT_AGENT_ADDR']) {
+      const env = { [name]: 'HTTP://vault.example.com:8200' };
+      const { code, stdout, stderr } = await script(file, args, { env, input: 'hvs.CAESIJunused\n' });
+      expect([file, name, code, stdout]).toEqual([file, name, 2, '']);
+      expect(stderr).toContain('Vault is reached without TLS at HTTP://vault.example.com:8200: use an https address');
+    }
+  }
+  expect(made()).toBe('');
+  // nothing listens there; what matters is that it is asked.
+  const { stderr } = await script('cluster-1/setup.sh', ['--check'], { env: { VAULT_ADDR: 'http://127.0.0.1:9' } });
   expect(stderr).not.toContain('without TLS');
 });
 

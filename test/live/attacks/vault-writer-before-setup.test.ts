@@ -433,8 +433,20 @@ describe('a CA that was signed', () => {
     const { code, stdout } = await world.script('root', ['--check']);
     expect(code).toBe(3);
     expect(stdout).toContain(`'Theirs', SHA-256 ${new X509Certificate(String(certificate)).fingerprint256}`);
+    // its certificate, in the mount of the cluster's CA, makes it no CA of ours: its key is not there.
+    await post(`${world.cluster.intermediate.mount}/issuers/import/cert`, { pem_bundle: certificate });
+    expect(await world.script('root', ['--check'])).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining("'Theirs', SHA-256") as string,
+    });
     const [, line = ''] = /To revoke it: vault (write \S+ \S+)\n/.exec(stdout) ?? [];
     ok(await vault.vault(line.split(' ')));
-    expect(await world.script('root', ['--check'])).toMatchObject({ code: 0 });
+    // the mesh reads no CRL, so it trusts the CA still.
+    expect(await world.script('root', ['--check'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(
+        /note: .*'Theirs', .* not of the plan and is revoked; the mesh reads no CRL, so it trusts that CA until/,
+      ) as string,
+    });
   });
 });
