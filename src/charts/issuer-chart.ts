@@ -57,7 +57,8 @@ export class IssuerChart extends Chart {
     if (cluster.requestPolicies.length > 0) this.requestPolicies = requestPoliciesOf(this, cluster);
     if (cluster.network) {
       const { namespace } = cluster.certManager;
-      this.networkPolicy = new CertManagerNetworkPolicy(this, 'network-policy', { ...cluster.network.certManager, namespace });
+      const { certManager, apiServer } = cluster.network;
+      this.networkPolicy = new CertManagerNetworkPolicy(this, 'network-policy', { ...certManager, apiServer, namespace });
     }
   }
 }

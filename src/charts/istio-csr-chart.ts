@@ -33,6 +33,7 @@ export class IstioCsrChart extends Chart {
     if (cluster.network)
       this.networkPolicy = new IstioCsrNetworkPolicy(this, 'network-policy', {
         ...cluster.network.istioCsr,
+        apiServer: cluster.network.apiServer,
         namespace: cluster.istioCsr.namespace,
       });
   }

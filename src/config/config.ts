@@ -524,6 +524,23 @@ export interface ClusterSettings {
   readonly networkPolicy?: boolean;
 
   /**
+   * Addresses of Vault for `networkPolicy`, in CIDR notation. A NetworkPolicy knows no host names, so without these it opens Vault's port to every
+   * address, unless `vault.server` is an IP address or a Service of the cluster.
+   *
+   * @format cidr
+   * @default - what `vault.server` says
+   */
+  readonly networkPolicyVault?: readonly string[];
+
+  /**
+   * Addresses of the API server for `networkPolicy`, in CIDR notation: its endpoints, and the cluster IP of the Service `kubernetes`.
+   *
+   * @format cidr
+   * @default - every address, at ports 443 and 6443
+   */
+  readonly networkPolicyApiServer?: readonly string[];
+
+  /**
    * The fields that a ControlPlane requires. Without them the output is a partial to merge into the ControlPlane that is there.
    *
    * @default - a partial ControlPlane

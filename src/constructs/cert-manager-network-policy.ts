@@ -1,14 +1,21 @@
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
-import { API_SERVER, DNS, NAMESPACE_LABEL } from './network';
-import { Checks, checkProps, maybe, object, port, text } from './check';
-import { name, namespace, namespaceOf } from './common-checks';
+import { apiServer, DNS, NAMESPACE_LABEL, peers } from './network';
+import { Checks, checkProps, maybe, object, port } from './check';
+import { cidrs, name, namespace, namespaceOf } from './common-checks';
 import { noteReason } from './reason';
 
 /** Properties of `CertManagerNetworkPolicy`. */
 export interface CertManagerNetworkPolicyProps {
-  /** Where Vault is, as far as it is known: a range of addresses, a namespace of the cluster, a port. */
-  readonly vault: { readonly cidr?: string; readonly namespace?: string; readonly port?: number };
+  /** Where Vault is, as far as it is known: addresses in CIDR notation, a namespace of the cluster, a port. */
+  readonly vault: { readonly cidrs?: readonly string[]; readonly namespace?: string; readonly port?: number };
+
+  /**
+   * Addresses of the API server, in CIDR notation.
+   *
+   * @default - any address, at ports 443 and 6443
+   */
+  readonly apiServer?: readonly string[];
 
   /**
    * Namespace: cert-manager's.
@@ -27,10 +34,11 @@ export interface CertManagerNetworkPolicyProps {
 
 const CHECKS: Checks<CertManagerNetworkPolicyProps> = {
   vault: object<CertManagerNetworkPolicyProps['vault']>({
-    cidr: maybe(text('cidr')),
+    cidrs: maybe(cidrs),
     namespace: maybe(namespace),
     port: maybe(port(8200)),
   }),
+  apiServer: maybe(cidrs),
   namespace: maybe(namespace),
   name: maybe(name),
 };
@@ -44,28 +52,28 @@ export class CertManagerNetworkPolicy extends Construct {
     const { vault, name = 'cert-manager-to-vault' } = props;
     const namespace = namespaceOf(this, props.namespace, 'cert-manager');
     const to =
-      vault.cidr === undefined && vault.namespace === undefined
+      vault.cidrs === undefined && vault.namespace === undefined
         ? undefined
         : [
-            ...(vault.cidr === undefined ? [] : [{ ipBlock: { cidr: vault.cidr } }]),
+            ...(peers(vault.cidrs) ?? []),
             ...(vault.namespace === undefined ? [] : [{ namespaceSelector: { matchLabels: { [NAMESPACE_LABEL]: vault.namespace } } }]),
           ];
     const ports = vault.port === undefined ? undefined : [{ protocol: 'TCP', port: k8s.IntOrString.fromNumber(vault.port) }];
     if (to === undefined && ports === undefined) {
-      throw new Error(`'vault' must say a cidr, a namespace or a port, else everything is allowed, e.g. { port: 8200 }, got none`);
+      throw new Error(`'vault' must say cidrs, a namespace or a port, else everything is allowed, e.g. { port: 8200 }, got none`);
     }
     new k8s.KubeNetworkPolicy(this, 'Resource', {
       metadata: { name, namespace },
       spec: {
         podSelector: { matchLabels: { 'app.kubernetes.io/name': 'cert-manager', 'app.kubernetes.io/component': 'controller' } },
         policyTypes: ['Egress'],
-        egress: [{ to, ports }, API_SERVER, DNS],
+        egress: [{ to, ports }, apiServer(props.apiServer), DNS],
       },
     });
     const where = to === undefined ? 'Vault by its port: a NetworkPolicy knows no host names' : 'Vault';
     noteReason(this, ['spec', 'podSelector'], "as cert-manager's chart labels its controller; not its webhook, not its cainjector");
     noteReason(this, ['spec', 'egress', 0], where);
-    noteReason(this, ['spec', 'egress', 1], "the API server, by the ports that are usual: its address is the cluster's own");
+    noteReason(this, ['spec', 'egress', 1], props.apiServer ? 'the API server' : 'the API server, at the usual ports of any address');
     noteReason(this, ['spec', 'egress', 2], 'DNS, wherever it is');
   }
 }

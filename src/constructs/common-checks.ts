@@ -19,6 +19,9 @@ export const accountRef = object<{ name: string; namespace: string }>({ name, na
 /** A service account by its name. */
 export const nameRef = object<{ name: string }>({ name });
 
+/** Addresses in CIDR notation. */
+export const cidrs = list(text('cidr'), 1);
+
 /** Lines of a comment. */
 export const header = maybe(list(line('east')));
 

@@ -1,8 +1,8 @@
 import { k8s } from 'cdk8s-plus-27';
 import { Construct } from 'constructs';
-import { API_SERVER, DNS } from './network';
+import { apiServer, DNS } from './network';
 import { Checks, checkProps, maybe, port as portCheck } from './check';
-import { name, namespace, namespaceOf } from './common-checks';
+import { cidrs, name, namespace, namespaceOf } from './common-checks';
 import { noteReason } from './reason';
 
 /** Properties of `IstioCsrNetworkPolicy`. */
@@ -22,6 +22,13 @@ export interface IstioCsrNetworkPolicyProps {
   readonly metricsPort?: number;
 
   /**
+   * Addresses of the API server, in CIDR notation.
+   *
+   * @default - any address, at ports 443 and 6443
+   */
+  readonly apiServer?: readonly string[];
+
+  /**
    * Namespace: that of istio-csr's release.
    *
    * @default - the Chart's, else "cert-manager"
@@ -39,6 +46,7 @@ export interface IstioCsrNetworkPolicyProps {
 const CHECKS: Checks<IstioCsrNetworkPolicyProps> = {
   port: maybe(portCheck(6443)),
   metricsPort: maybe(portCheck(9402)),
+  apiServer: maybe(cidrs),
   namespace: maybe(namespace),
   name: maybe(name),
 };
@@ -59,7 +67,7 @@ export class IstioCsrNetworkPolicy extends Construct {
         podSelector: { matchLabels: { app: 'cert-manager-istio-csr' } },
         policyTypes: ['Ingress', 'Egress'],
         ingress: [{ from: [{ namespaceSelector: {} }], ports: [port, ...(metricsPort === undefined ? [] : [metricsPort])].map(tcp) }],
-        egress: [API_SERVER, DNS],
+        egress: [apiServer(props.apiServer), DNS],
       },
     });
     noteReason(this, ['spec', 'podSelector'], 'as every version of its chart labels the pods');

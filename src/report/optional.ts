@@ -42,7 +42,7 @@ export function admissionPolicies({ cluster, at, kube }: ClusterContext): string
 export function vaultNetwork({ network, certManager }: ClusterContext['cluster'], kube: ClusterContext['kube']): string[] {
   if (!network) return [];
   return [
-    `${code('network-policy.yaml')} lets cert-manager's controller reach Vault, the API server (ports 443 and 6443) and DNS, and closes the rest to it, e.g. port 80 for ACME. It needs a network plugin that enforces it. Taken back by ${code(kube('delete', 'networkpolicy', network.certManager.name, '-n', certManager.namespace))}.`,
+    `${code('network-policy.yaml')} lets cert-manager's controller reach Vault, the API server (${network.apiServer?.join(', ') ?? 'ports 443 and 6443 of any address; set networkPolicyApiServer to name its addresses'}) and DNS, and closes the rest to it, e.g. port 80 for ACME. It needs a network plugin that enforces it. Taken back by ${code(kube('delete', 'networkpolicy', network.certManager.name, '-n', certManager.namespace))}.`,
     '',
   ];
 }

@@ -43,7 +43,7 @@ test("cert-manager's controller reaches Vault by its port, the API server and DN
 test.each<[what: string, vault: CertManagerNetworkPolicyProps['vault'], rule: object]>([
   [
     'an address',
-    { cidr: '192.0.2.1/32', port: 8200 },
+    { cidrs: ['192.0.2.1/32'], port: 8200 },
     { to: [{ ipBlock: { cidr: '192.0.2.1/32' } }], ports: [{ protocol: 'TCP', port: 8200 }] },
   ],
   [
@@ -58,7 +58,7 @@ test.each<[what: string, vault: CertManagerNetworkPolicyProps['vault'], rule: ob
 
 test('fails if nothing is known of Vault: an empty rule would let everything out', () => {
   expect(() => certManager({ vault: {} })).toThrow(
-    new Error("'vault' must say a cidr, a namespace or a port, else everything is allowed, e.g. { port: 8200 }, got none"),
+    new Error("'vault' must say cidrs, a namespace or a port, else everything is allowed, e.g. { port: 8200 }, got none"),
   );
 });
 
@@ -78,4 +78,11 @@ test("every pod reaches istio-csr's own port, and istio-csr the API server and D
   ];
   expect(istioCsr()).toStrictEqual(policy('workloads-to-istio-csr', 'cert-manager', 6443));
   expect(istioCsr({ name: 'a', namespace: 'b', port: 7443 })).toStrictEqual(policy('a', 'b', 7443));
+});
+
+test('both reach the API server at the given addresses alone', () => {
+  const cidrs = ['198.51.100.7/32', '2001:db8::7/128'];
+  const rule = { ...apiServer, to: cidrs.map(cidr => ({ ipBlock: { cidr } })) };
+  expect(certManager({ vault: { port: 8200 }, apiServer: cidrs })[0]?.spec.egress[1]).toStrictEqual(rule);
+  expect(istioCsr({ apiServer: cidrs })).toMatchObject([{ spec: { egress: [rule, dns] } }]);
 });

@@ -44,7 +44,7 @@ const issuer = new library.VaultIssuer(new Chart(new App(), 'issuers'), 'issuer'
 /** Right properties, all of them, by construct; several where some exclude each other. */
 const right: Readonly<Record<string, readonly Right[]>> = {
   ApproleSecret: [{ ...place, secretId: 'a18a7f36-0000-1111-2222-333344445555', key: 'c' }],
-  CertManagerNetworkPolicy: [{ ...place, vault: { cidr: '10.0.0.0/8', namespace: 'vault', port: 8200 } }],
+  CertManagerNetworkPolicy: [{ ...place, vault: { cidrs: ['10.0.0.0/8'], namespace: 'vault', port: 8200 }, apiServer: ['10.0.0.0/8'] }],
   ControlPlane: [
     {
       ...controlPlane,
@@ -82,7 +82,7 @@ const right: Readonly<Record<string, readonly Right[]>> = {
     },
   ],
   IssuerServiceAccount: [{ ...place, certManager: place }],
-  IstioCsrNetworkPolicy: [{ ...place, port: 6443, metricsPort: 9402 }],
+  IstioCsrNetworkPolicy: [{ ...place, port: 6443, metricsPort: 9402, apiServer: ['10.0.0.0/8'] }],
   IstioCsrValues: [
     {
       ...file,
@@ -324,8 +324,8 @@ test.each<[Kind, Right, string]>([
   ],
   [
     'CertManagerNetworkPolicy',
-    { vault: { cidr: '10.0.0.0' } },
-    `'vault.cidr' must be a range of addresses with its length, e.g. "10.0.0.0/8", got "10.0.0.0"`,
+    { vault: { cidrs: ['10.0.0.0'] } },
+    `'vault.cidrs[0]' must be a range of addresses with its length, e.g. "10.0.0.0/8", got "10.0.0.0"`,
   ],
   ['RequestPolicy', { maxDuration: '1 hour' }, `'maxDuration' must be a duration in hours, minutes or seconds, e.g. "720h", got "1 hour"`],
   [

@@ -59,7 +59,8 @@ beforeAll(async () => {
   running.push(await startCertManager({ ...kube, kubeconfig }, { approve: false }));
   running.push(await startApproverPolicy(kube));
 
-  mesh = await setUp({ ...configs.recommended, certManager: { approverPolicy: true }, networkPolicy: true }, vault, [kube]);
+  const network = { networkPolicy: true, networkPolicyVault: ['127.0.0.0/8'], networkPolicyApiServer: ['127.0.0.1/32', '::1/128'] };
+  mesh = await setUp({ ...configs.recommended, certManager: { approverPolicy: true }, ...network }, vault, [kube]);
   cluster = mesh.world.cluster;
   await kube.apply(requesterIsWritten);
   // the runbook's own order: the folder, then the policies Ready.

@@ -98,8 +98,8 @@ describe('NetworkPolicies', () => {
     ['https://vault.example.com:8200', { port: 8200 }],
     ['https://vault.example.com', { port: 443 }],
     ['http://vault', { port: 80 }],
-    ['https://192.0.2.1:8200', { cidr: '192.0.2.1/32', port: 8200 }],
-    ['https://[2001:db8::1]', { cidr: '2001:db8::1/128', port: 443 }],
+    ['https://192.0.2.1:8200', { cidrs: ['192.0.2.1/32'], port: 8200 }],
+    ['https://[2001:db8::1]', { cidrs: ['2001:db8::1/128'], port: 443 }],
     // a Service's port is not its pods'.
     ['http://vault.vault-demo.svc:8200', { namespace: 'vault-demo' }],
     ['https://vault.vault-demo.svc.cluster.local', { namespace: 'vault-demo' }],
@@ -109,6 +109,21 @@ describe('NetworkPolicies', () => {
       certManager: { name: 'cert-manager-to-vault', vault },
       istioCsr: { name: 'workloads-to-istio-csr', port: 6443 },
     });
+  });
+
+  test('name the addresses that the config has', () => {
+    const cidrs = { networkPolicyVault: ['192.0.2.0/28'], networkPolicyApiServer: ['198.51.100.7/32', '2001:db8::7/128'] };
+    expect(plan({ networkPolicy: true, ...cidrs }, { vault: { server: 'https://vault.example.com:8200' } }).network).toMatchObject({
+      certManager: { vault: { cidrs: cidrs.networkPolicyVault, port: 8200 } },
+      apiServer: cidrs.networkPolicyApiServer,
+    });
+  });
+
+  test.each(['networkPolicyVault', 'networkPolicyApiServer'])('need %s to name an address, and networkPolicy', key => {
+    expect(() => plan({ networkPolicy: true, [key]: [] })).toThrow(
+      `'${key}' must name at least one range of addresses, e.g. "10.0.0.0/24", got none`,
+    );
+    expect(() => plan({ [key]: ['10.0.0.0/24'] })).toThrow(`'${key}' needs 'networkPolicy', write networkPolicy: true`);
   });
 
   test("follow istio-csr's own port", () => {
