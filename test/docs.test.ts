@@ -1,4 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import schema from '../mesh-ca.schema.json';
@@ -41,6 +43,20 @@ const guide = parse(read('examples/guide/mesh-ca.yaml')) as MeshCaConfig;
 /** The recommended config with the other ways in. */
 const appRole: MeshCaConfig = { ...config, auth: 'appRole' };
 const kubernetes: MeshCaConfig = { ...config, auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } };
+
+describe('SECURITY.md', () => {
+  const [check = ''] = /^ *jq .*sha256sum.*$/m.exec(read('SECURITY.md')) ?? [];
+
+  test('the command that checks dist/ passes, and names a file that was changed', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mesh-ca-'));
+    cpSync('dist', join(folder, 'dist'), { recursive: true });
+    const checked = () => spawnSync('bash', ['-c', check], { cwd: folder, encoding: 'utf8' });
+    expect(checked()).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    appendFileSync(join(folder, 'dist/cluster-1/setup.sh'), 'echo changed\n');
+    expect(checked()).toMatchObject({ status: 1, stdout: 'cluster-1/setup.sh: FAILED\n' });
+    rmSync(folder, { recursive: true });
+  });
+});
 
 describe('docs/seed.md', () => {
   const rows = read('docs/seed.md')
