@@ -276,6 +276,12 @@ vault() {
   with_plain_errors command "$cli" "$@"
 }
 
+# in_root_namespace WORDS...: the CLI in Vault's root namespace, whatever the plan's is.
+in_root_namespace() {
+  local -x VAULT_NAMESPACE='' BAO_NAMESPACE=''
+  vault "$@"
+}
+
 # vault as the holder of another token.
 vault_as() {
   local -x VAULT_TOKEN=$1 BAO_TOKEN=$1

@@ -268,6 +268,12 @@ vault() {
   with_plain_errors command "$cli" "$@"
 }
 
+# in_root_namespace WORDS...: the CLI in Vault's root namespace, whatever the plan's is.
+in_root_namespace() {
+  local -x VAULT_NAMESPACE='' BAO_NAMESPACE=''
+  vault "$@"
+}
+
 # vault as the holder of another token.
 vault_as() {
   local -x VAULT_TOKEN=$1 BAO_TOKEN=$1
@@ -1144,14 +1150,27 @@ record() {
   [[ $after == "$before" ]] || jq -n --arg description "$after" '{$description}' | put "sys/mounts/$mount/tune"
 }
 
-# vault_time: prints Vault's own time, in seconds since 1970. Asked without these words a standby answers with an error.
+# vault_time: prints Vault's own time, in seconds since 1970. Vault tells it in its root namespace alone, without looking at the token. Asked
+# without these words a standby answers with an error. Where the root namespace is closed (HCP), the token's expiry and its remaining lifetime
+# tell the time, to the second.
 vault_time() {
-  local health
-  health=$(vault read -format=json sys/health standbyok=true perfstandbyok=true 2>"$work/error") || {
-    complain "cannot read Vault's time: $(last_error)"
+  local answer reason
+  if answer=$(in_root_namespace read -format=json sys/health standbyok=true perfstandbyok=true 2>"$work/error"); then
+    jq -e '(.data // .).server_time_utc | numbers' <<<"$answer" || return 2
+    return 0
+  fi
+  reason=$(last_error)
+  answer=$(vault read -format=json auth/token/lookup-self 2>"$work/error") || {
+    complain "cannot read Vault's time: $reason; nor what the token says of it: $(last_error)"
     return 2
   }
-  jq -e '(.data // .).server_time_utc | numbers' <<<"$health" || return 2
+  jq -e '.data | select((.ttl // 0) > 0) | .ttl as $ttl
+    | .expire_time | capture("^(?<time>[0-9-]+T[0-9:]+)([.][0-9]+)?(Z|(?<sign>[+-])(?<h>[0-9]{2}):(?<m>[0-9]{2}))$")
+    | (.h // "0" | tonumber * 3600) + (.m // "0" | tonumber * 60) as $zone
+    | (.time + "Z" | fromdateiso8601) - (if .sign == "-" then -$zone else $zone end) - $ttl' <<<"$answer" 2>/dev/null || {
+    complain "cannot read Vault's time: $reason. A token that expires tells it too, and this one does not: use one that was made with -ttl"
+    return 2
+  }
 }
 
 # is_generation PREFIX NAME: whether an issuer's name is one that these scripts give: the prefix of its cluster, and a number.
@@ -1181,6 +1200,11 @@ forget_record() {
 look_at_audit() {
   local table
   [[ -n $capabilities && -z $repair ]] || return 0
+  # Vault has sys/audit in its root namespace alone.
+  if [[ -n $vault_namespace ]]; then
+    note "the audit devices of Vault belong to its root namespace, which a token of $vault_namespace does not see: ask somebody who does whether there is one"
+    return 0
+  fi
   if ! jq -e '(.data // .)["sys/audit"] // [] | . == ["root"] or ["read", "sudo"] - . == []' <<<"$capabilities" >/dev/null; then
     note 'this token may not see whether Vault has an audit device (read and sudo on sys/audit): ask somebody who may'
   elif ! table=$(vault read -format=json sys/audit 2>"$work/error"); then

@@ -3,10 +3,11 @@ import { ClusterPlan } from '../plan/plan';
 import { seconds } from '../plan/ttl';
 import { quote, words } from '../script/bash';
 import { code, output, shell } from './markdown';
+import { inRootNamespace, needsRootNamespace } from './parts';
 
 /** What auditors ask about a cluster's CA, with the command that answers each question. The commands read. */
 export function auditRunbook(cluster: ClusterPlan): string {
-  const { name, context, root, intermediate, role, policy, auth, istio } = cluster;
+  const { name, context, vault, root, intermediate, role, policy, auth, istio } = cluster;
   const kube = (...argv: readonly string[]) => words(['kubectl', '--context', context, ...argv]);
   const mounts = [...new Set([...(root.mount === undefined ? [] : [root.mount]), intermediate.mount])];
   const setup = `dist/${name}/setup.sh`;
@@ -15,7 +16,7 @@ export function auditRunbook(cluster: ClusterPlan): string {
     '',
     `<!-- ${MADE_BY} -->`,
     '',
-    'Each section is a question and the command that answers the question. The commands only read. Run them in Bash, in the folder of mesh-ca.yaml, with `VAULT_ADDR` set and logged in to Vault with a token that can read policies, mounts and token accessors.',
+    `Each section is a question and the command that answers the question. The commands only read. Run them in Bash, in the folder of mesh-ca.yaml, with ${code('VAULT_ADDR')}${vault.namespace === undefined ? '' : ` and ${code('VAULT_NAMESPACE')}`} set and logged in to Vault with a token that can read policies, mounts and token accessors.`,
     '',
     '## 1. Where is the key of the root CA?',
     '',
@@ -65,7 +66,8 @@ export function auditRunbook(cluster: ClusterPlan): string {
     '',
     '## 5. Is each signature on record?',
     '',
-    ...shell('vault audit list'),
+    ...needsRootNamespace(vault, "On HCP Vault Dedicated, HashiCorp's portal shows where the audit log is streamed to."),
+    ...shell(inRootNamespace(vault, 'vault audit list')),
     'Expected output: at least one device, e.g. `file/`. What to look for in the log, with tested queries: `docs/threat-model.md` of cdk8s-mesh-ca, section "Detection". Signatures of this cluster, by requester, from a log file:',
     '',
     ...shell(

@@ -3,6 +3,7 @@ import { emergencies } from '../script/emergency';
 import { tokenPolicy } from '../script/policy-text';
 import { EmergencyContext, failedMeanwhile, longestLeaf, SECTIONS } from './emergency-parts';
 import { code, MESH_CA, output, plain, shell, yaml } from './markdown';
+import { inRootNamespace } from './parts';
 
 /** The commands of emergency.sh themselves. */
 export function login(context: EmergencyContext): string[] {
@@ -86,12 +87,12 @@ export function setupToken({ cluster, root, at, vault }: EmergencyContext): stri
     ),
     'Expected output: the certificates with `CA:TRUE` that you know, one issuer for each generation, and the roles and policies that the plan names. Certificates of workloads are not listed: the planned role stores none in Vault.',
     '',
-    'List every write of that token in the audit log (the path of the file is in `vault audit list -detailed`):',
+    `List every write of that token in the audit log (the path of the file is in ${code(inRootNamespace(cluster.vault, 'vault audit list -detailed'))}):`,
     '',
     ...shell(
       `jq -r --arg policy ${words([policy])} 'select(.type == "response" and (.auth.token_policies // [] | any(startswith($policy))) and (.request.operation | IN("create", "update", "delete", "patch"))) | [.time, .request.operation, .request.path, .request.remote_address, .auth.accessor] | @tsv' audit.log`,
     ),
-    'Expected output: a line for each write. Accessors are hashed in the log unless the device has `hmac_accessor=false`; `vault write sys/audit-hash/DEVICE input=ACCESSOR` gives the hash to compare with. A request without a policy in the log was made with the root token.',
+    `Expected output: a line for each write. Accessors are hashed in the log unless the device has ${code('hmac_accessor=false')}; ${code(inRootNamespace(cluster.vault, 'vault write sys/audit-hash/DEVICE input=ACCESSOR'))} gives the hash to compare with. A request without a policy in the log was made with the root token.`,
     '',
   ];
 }

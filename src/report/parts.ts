@@ -34,6 +34,20 @@ export function warningList(warnings: readonly Warning[]): string[] {
   ];
 }
 
+/**
+ * A command for a path that Vault has in its root namespace alone: in the runbook's shell, VAULT_NAMESPACE is that of the plan.
+ *
+ * @see https://developer.hashicorp.com/vault/docs/enterprise/namespaces#root-only-api-paths
+ */
+export const inRootNamespace = ({ namespace }: Pick<VaultPlan, 'namespace'>, command: string) =>
+  namespace === undefined ? command : `VAULT_NAMESPACE= ${command}`;
+
+/** What the reader needs for such a command. */
+export const needsRootNamespace = ({ namespace }: Pick<VaultPlan, 'namespace'>, otherwise: string): string[] =>
+  namespace === undefined
+    ? []
+    : [`Vault has this path in its root namespace only, so the command needs a token of the root namespace. ${otherwise}`, ''];
+
 /** The option of `kubectl get` that prints a value of a Secret or a ConfigMap. */
 export const dataAt = (key: string) => ['-o', `jsonpath={.data.${key.replaceAll('.', '\\.')}}`];
 

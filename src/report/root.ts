@@ -4,7 +4,7 @@ import { words } from '../script/bash';
 import { tokenPolicy } from '../script/policy-text';
 import { rootSteps } from '../script/steps';
 import { code, command, fingerprints, output, shell } from './markdown';
-import { leastPolicy } from './parts';
+import { inRootNamespace, leastPolicy, needsRootNamespace } from './parts';
 
 const SCRIPT = 'dist/root/setup.sh';
 /** A run of the root's script. */
@@ -138,7 +138,7 @@ function compared({ root }: MeshCaPlan): string[] {
 }
 
 /** The section on the backup of what lies in Vault. */
-export function backup({ root, policyCas, clusters }: MeshCaPlan): string[] {
+export function backup({ root, policyCas, clusters, vault }: MeshCaPlan): string[] {
   const internal = clusters.some(({ intermediate }) => intermediate.key === 'internal');
   const where = [
     {
@@ -156,7 +156,8 @@ export function backup({ root, policyCas, clusters }: MeshCaPlan): string[] {
     '',
     where.join(' '),
     '',
-    ...shell('vault operator raft snapshot save "vault-$(date +%F).snap"', 'ls -l vault-*.snap'),
+    ...needsRootNamespace(vault, "On HCP Vault Dedicated, take the snapshot in HashiCorp's portal."),
+    ...shell(inRootNamespace(vault, 'vault operator raft snapshot save "vault-$(date +%F).snap"'), 'ls -l vault-*.snap'),
     "See: a file that is not empty. It is encrypted with Vault's own key: keep the unseal keys apart from it. Do it again after section 5, and try a restore before you need one. Another storage has its own way.",
     '',
   ];
