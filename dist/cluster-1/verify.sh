@@ -9,6 +9,21 @@
   exit 2
 }
 
+# What the caller's shell exports must not change what this script does: the modes and functions of Bash, and settings of the programs that it calls.
+set +o posix +o allexport +o noglob +o noclobber +o keyword +o verbose
+shopt -u extdebug failglob lastpipe nocasematch nullglob xpg_echo
+for name in $(compgen -A function); do unset -f "$name"; done
+# A variable of this script that is exported already would hand its value, e.g. a key, to every program. Programs read lower case names for proxies only.
+for name in $(compgen -e | grep '^[a-z]'); do
+  case $name in
+    *_proxy) ;;
+    *) unset "$name" ;;
+  esac
+done
+export -n SHELLOPTS BASHOPTS
+unset name BASH_COMPAT BASH_ENV CDPATH ENV GLOBIGNORE POSIXLY_CORRECT GREP_COLOR GREP_COLORS GREP_OPTIONS OPENSSL_CONF
+unset VAULT_DETAILED VAULT_FORMAT VAULT_MFA VAULT_WRAP_TTL BAO_DETAILED BAO_FORMAT BAO_MFA BAO_WRAP_TTL KUBECTL_KYAML
+
 readonly about='Checks that Vault signs the mesh of cluster cluster-1, and that what runs there is what was planned. It changes nothing.'
 readonly context=cluster-1
 readonly cluster_id=cluster-1
@@ -52,7 +67,6 @@ if [[ $- == *x* ]]; then
   { set +o xtrace; } 2>/dev/null
   printf 'note: tracing (bash -x) is turned off because it would print secrets\n' >&2
 fi
-unset BASH_ENV
 
 # plain TEXT...: prints text from a server, a certificate, a file or an argument without what a terminal obeys: C0 controls except tab and
 # line feed, DEL, C1 controls, and invisible Unicode characters, among them those that change the direction of writing. UTF-8 is matched byte

@@ -237,6 +237,7 @@ export function script(
     ...warnings.flatMap(({ key, message }) => comment(`WARNING: ${key}: ${message}`)),
     '',
     NEEDS_BASH,
+    runtime['environment.sh'],
     ...constants({ about, ...values, step_count: String(steps.length), needs: lineByLine(needsOf(steps)) }),
     '',
     ...stepsFunction(steps),

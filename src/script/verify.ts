@@ -61,6 +61,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     ),
     '',
     NEEDS_BASH,
+    runtime['environment.sh'],
     ...constants(values),
     '',
     runtime['safe.sh'],

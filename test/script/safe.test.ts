@@ -41,13 +41,13 @@ describe('a secret', () => {
     expect(documents.filter(({ line }) => !/<<'JQ'/.test(line)).map(({ at }) => at)).toEqual([]);
   });
 
-  test('is only piped by printf, compared, or given to vault_as: it is in no argument and no file', () => {
+  test('is only piped by printf, compared, or given to a function of ours: it is in no argument and no file', () => {
     const rest = (line: string) =>
       line
         .replace(/printf '%s(\\n)?' "\$\w+"(?= \||\))/g, '')
         // the root's certificate and its key, into one pipe.
         .replace(`printf '%s\\n%s\\n' "$(first_certificate <<<"$known_root")" "$root_key" |`, '')
-        .replace(/vault_as "\$\w+"/g, '')
+        .replace(/(vault_as|take_login) "\$\w+"/g, '')
         .replace(/\[\[ (-n )?\$\w+ (=~ \S+ )?\]\]/g, '')
         .replace(/\$\{#\w+\}/g, '')
         .replace(/^\s*(\w+)=\$\{\1\/\/\[\[:space:\]\]\/\}$/, '');

@@ -5,7 +5,6 @@ if [[ $- == *x* ]]; then
   { set +o xtrace; } 2>/dev/null
   printf 'note: tracing (bash -x) is turned off because it would print secrets\n' >&2
 fi
-unset BASH_ENV
 
 # plain TEXT...: prints text from a server, a certificate, a file or an argument without what a terminal obeys: C0 controls except tab and
 # line feed, DEL, C1 controls, and invisible Unicode characters, among them those that change the direction of writing. UTF-8 is matched byte

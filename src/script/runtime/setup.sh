@@ -9,10 +9,6 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
 fi
 umask 077
 export LC_ALL=C VAULT_CLI_NO_COLOR=1
-# what a user may have set for himself, and what would change the answers that are read here.
-unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
-# an exported variable of such a name would hand what it comes to hold to every program.
-unset root_key client_key trial_token trial_private_key wrapping_token token secret_id secret response found held
 
 usage() { plain "$(usage_text)"; }
 usage_text() {

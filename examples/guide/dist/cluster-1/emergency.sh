@@ -9,6 +9,21 @@
   exit 2
 }
 
+# What the caller's shell exports must not change what this script does: the modes and functions of Bash, and settings of the programs that it calls.
+set +o posix +o allexport +o noglob +o noclobber +o keyword +o verbose
+shopt -u extdebug failglob lastpipe nocasematch nullglob xpg_echo
+for name in $(compgen -A function); do unset -f "$name"; done
+# A variable of this script that is exported already would hand its value, e.g. a key, to every program. Programs read lower case names for proxies only.
+for name in $(compgen -e | grep '^[a-z]'); do
+  case $name in
+    *_proxy) ;;
+    *) unset "$name" ;;
+  esac
+done
+export -n SHELLOPTS BASHOPTS
+unset name BASH_COMPAT BASH_ENV CDPATH ENV GLOBIGNORE POSIXLY_CORRECT GREP_COLOR GREP_COLORS GREP_OPTIONS OPENSSL_CONF
+unset VAULT_DETAILED VAULT_FORMAT VAULT_MFA VAULT_WRAP_TTL BAO_DETAILED BAO_FORMAT BAO_MFA BAO_WRAP_TTL KUBECTL_KYAML
+
 readonly about='Closes what an attacker may use of cluster cluster-1, one thing by one command: block-login, block-role, revoke-intermediate.'
 readonly cluster=cluster-1
 readonly server=https://vault.example.com:8200
@@ -128,10 +143,6 @@ if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
 fi
 umask 077
 export LC_ALL=C VAULT_CLI_NO_COLOR=1
-# what a user may have set for himself, and what would change the answers that are read here.
-unset VAULT_FORMAT VAULT_WRAP_TTL BAO_FORMAT BAO_WRAP_TTL
-# an exported variable of such a name would hand what it comes to hold to every program.
-unset root_key client_key trial_token trial_private_key wrapping_token token secret_id secret response found held
 
 usage() { plain "$(usage_text)"; }
 usage_text() {
@@ -965,7 +976,6 @@ if [[ $- == *x* ]]; then
   { set +o xtrace; } 2>/dev/null
   printf 'note: tracing (bash -x) is turned off because it would print secrets\n' >&2
 fi
-unset BASH_ENV
 
 # plain TEXT...: prints text from a server, a certificate, a file or an argument without what a terminal obeys: C0 controls except tab and
 # line feed, DEL, C1 controls, and invisible Unicode characters, among them those that change the direction of writing. UTF-8 is matched byte
