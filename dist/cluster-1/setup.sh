@@ -496,6 +496,7 @@ report_drift() {
 # run COMMAND ARGUMENT...: does it, where the step is not done.
 run() {
   [[ $state == todo && $mode == run ]] || return 0
+  if declare -F need_still_open >/dev/null; then need_still_open; fi
   doing=true
   "$@" >/dev/null
   doing=false
@@ -1161,7 +1162,10 @@ main() {
   if declare -F look_at_audit >/dev/null; then look_at_audit; fi
   steps
   case $mode in
-    check) report_drift ;;
+    check)
+      if declare -F report_reopened >/dev/null; then report_reopened || exit 1; fi
+      report_drift
+      ;;
     plan) note_lacking ;;
     run)
       if declare -F reopened >/dev/null; then reopened; fi
@@ -1208,24 +1212,34 @@ with_plain_errors() {
 }
 
 # verify_only ROOTS ARGUMENT...: runs `openssl verify`, which trusts the certificates of the file ROOTS and no others: neither those that the
-# machine trusts nor those of the environment. OpenSSL 1.1.1 has no -no-CAstore, so the two variables close the default store.
+# machine trusts nor those of the environment. OpenSSL 1.1.1 has no -no-CAstore, so the two variables close the default store. The signature of a
+# trusted certificate that names itself as its issuer is checked too: by default OpenSSL does not.
 verify_only() {
   local roots=$1
   shift
-  SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl verify -no-CApath -CAfile "$roots" "$@"
+  SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl verify -check_ss_sig -no-CApath -CAfile "$roots" "$@"
 }
 
-# write_beside FILE: writes standard input to a file beside the config. The text is complete before it has the name, and a user who can write to
-# the folder cannot have it go elsewhere: the temporary file is new, and a symbolic link is not followed. 1, and last_error says why.
+# write_beside FILE: writes standard input to a file beside the config. The text is complete before it has the name. A user who can write to the
+# folder cannot have it written elsewhere: the file is new and is opened once, and what has the name in the end must be that file. 1, and
+# last_error says why.
 write_beside() (
   if [[ -L $1 || -d $1 ]]; then
     printf '%s is a symbolic link or a directory: remove it\n' "$1" >"$work/error"
     exit 1
   fi
-  new=$(mktemp ./.mesh-ca.XXXXXXXXXX 2>"$work/error") || exit 1
+  new=./.mesh-ca.$(openssl rand -hex 8) || exit 1
+  umask 022
+  set -o noclobber
+  { exec {file}>"$new"; } 2>>"$work/error" || exit 1
+  set +o noclobber
   trap 'rm -f -- "$new"' EXIT
   trap 'exit 1' INT TERM HUP
-  { cat >"$new" && chmod 644 "$new" && mv -f -- "$new" "$1"; } 2>"$work/error" || exit 1
+  { cat >&"$file" && mv -f -- "$new" "$1"; } 2>"$work/error" || exit 1
+  [[ ! -L $1 && $1 -ef /dev/fd/$file ]] || {
+    printf 'somebody else replaced %s while it was written\n' "$1" >"$work/error"
+    exit 1
+  }
 )
 
 # --- several values of one answer -----------------------------------------------------------------------------------------------------
@@ -1584,6 +1598,28 @@ need_open() {
   elif [[ $reopen == false ]]; then
     die "emergency.sh has closed this: $found. A run would open it again, so nothing was changed. Once the cause is dealt with, as emergency.md beside this script says: bash $0${repair:+ --repair $repair} --reopen"
   fi
+}
+
+# need_still_open: the same for one step, just before it writes: emergency.sh may have closed it while this run was going on.
+need_still_open() {
+  local only=$step_id
+  [[ $reopen == false ]] || return 0
+  forget
+  need_open
+}
+
+# report_reopened: what is recorded as closed and is as planned all the same has been opened by something else than --reopen.
+report_reopened() {
+  local name ids id at
+  local -a open
+  while IFS=: read -r name ids; do
+    at=$(evidence_of "$intermediate_mount" "closed.$name") || return 2
+    [[ -n $at ]] || continue
+    open=()
+    for id in $ids; do [[ " ${to_do[*]} " == *" $id "* ]] || open+=("$id"); done
+    ((${#open[@]} == 0)) ||
+      stray "emergency.sh recorded $name at $at, and this is as planned all the same: ${open[*]}. To close it again: bash ${0%/*}/emergency.sh $name; if it was opened on purpose: bash $0 --reopen"
+  done <<<"$closings"
 }
 
 # reopened: the end of a run: what was closed is open again, so the record of it goes.
@@ -2125,6 +2161,7 @@ prepare_generation() {
   local former at
   forget_signers
   read_signers || return 0
+  [[ $reuse_key == false ]] || refuse_revoked_key
   [[ -n $(own_names) ]] || ! nameless "$first_common_name" || name_issuer "${signers[at]}" "${issuer_prefix}1"
   [[ $follows_latest == false ]] || set_default "$default_id"
   [[ $reuse_key == true ]] || return 0
@@ -2133,6 +2170,15 @@ prepare_generation() {
   is_own_name "$former" || former=$(own_names | tail -n 1)
   [[ -z $former ]] || ! issuer_named "$former" || ! verified_former || former_key=${signer_keys[at]}
   [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
+}
+
+# refuse_revoked_key: a CA is revoked because somebody else may have its key, so the next generation gets another one.
+refuse_revoked_key() {
+  local i
+  for i in "${!signers[@]}"; do
+    ! jq -e '.data.revoked == true' <<<"${signers[i]}" >/dev/null ||
+      die "intermediate.reuseKey: a CA in $mount is revoked, $(described "$(first_certificate <<<"${signer_certificates[i]}")"), so somebody else may have its key. Set intermediate.reuseKey to false, synthesize, and run this again: the next CA gets a key of its own"
+  done
 }
 
 # verified_former: whether the CA at the place `at` is below the root, or below one that is trusted beside it: a name alone is no proof.

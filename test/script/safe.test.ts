@@ -218,6 +218,17 @@ describe('write_beside', () => {
     expect(readdirSync(folder)).not.toContain('nothing');
   });
 
+  test.each([
+    ['while it is written', 'cat() { rm -f "$new"; ln -s "$PWD/victim" "$new"; command cat; }'],
+    ['before it gets its name', 'mv() { rm -f "$new"; ln -s "$PWD/victim" "$new"; command mv "$@"; }'],
+    ['after it got its name', 'mv() { command mv "$@"; rm -f taken.pem; printf theirs >taken.pem; }'],
+  ])('is not led elsewhere by somebody who replaces the file %s, and says so', (_, attack) => {
+    expect(bash(`${attack}\nprintf text | write_beside taken.pem`).status).toBe(1);
+    expect(readFileSync(victim, 'utf8')).toBe('untouched');
+    expect(readFileSync(join(folder, 'error'), 'utf8')).toBe('somebody else replaced taken.pem while it was written\n');
+    rmSync(join(folder, 'taken.pem'), { force: true });
+  });
+
   test('is how every file beside the config is written, and no temporary name can be foretold', () => {
     const writes = lines.filter(({ line }) => /[^0-9&]>"?(\$1|root\.pem|\$\(request_file\)|\$\(extension_file\))/.test(line));
     expect(writes.map(({ at }) => at)).toEqual([]);

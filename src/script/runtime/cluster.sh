@@ -115,6 +115,28 @@ need_open() {
   fi
 }
 
+# need_still_open: the same for one step, just before it writes: emergency.sh may have closed it while this run was going on.
+need_still_open() {
+  local only=$step_id
+  [[ $reopen == false ]] || return 0
+  forget
+  need_open
+}
+
+# report_reopened: what is recorded as closed and is as planned all the same has been opened by something else than --reopen.
+report_reopened() {
+  local name ids id at
+  local -a open
+  while IFS=: read -r name ids; do
+    at=$(evidence_of "$intermediate_mount" "closed.$name") || return 2
+    [[ -n $at ]] || continue
+    open=()
+    for id in $ids; do [[ " ${to_do[*]} " == *" $id "* ]] || open+=("$id"); done
+    ((${#open[@]} == 0)) ||
+      stray "emergency.sh recorded $name at $at, and this is as planned all the same: ${open[*]}. To close it again: bash ${0%/*}/emergency.sh $name; if it was opened on purpose: bash $0 --reopen"
+  done <<<"$closings"
+}
+
 # reopened: the end of a run: what was closed is open again, so the record of it goes.
 reopened() {
   local found name

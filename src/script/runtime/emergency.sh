@@ -60,7 +60,17 @@ look_around() {
   [[ $closed != revoke-intermediate ]] || choose_ca
 }
 
+# closed_now: whether all of it is closed, asked anew: a setup.sh that ran meanwhile may have opened it again.
+closed_now() (
+  forget
+  mode=plan to_do=()
+  steps 3>/dev/null
+  ((${#to_do[@]} == 0))
+)
+
 after_steps() {
+  [[ $mode != run ]] || closed_now ||
+    die "something has opened it again while this was closing it, e.g. a setup.sh that ran at the same time: stop that, and run this again"
   [[ $closed != block-login ]] || report_foreign_logins
   say "$(jq -r --arg name "$closed" '.[$name].next' <<<"$effects")"
 }

@@ -108,6 +108,7 @@ prepare_generation() {
   local former at
   forget_signers
   read_signers || return 0
+  [[ $reuse_key == false ]] || refuse_revoked_key
   [[ -n $(own_names) ]] || ! nameless "$first_common_name" || name_issuer "${signers[at]}" "${issuer_prefix}1"
   [[ $follows_latest == false ]] || set_default "$default_id"
   [[ $reuse_key == true ]] || return 0
@@ -116,6 +117,15 @@ prepare_generation() {
   is_own_name "$former" || former=$(own_names | tail -n 1)
   [[ -z $former ]] || ! issuer_named "$former" || ! verified_former || former_key=${signer_keys[at]}
   [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
+}
+
+# refuse_revoked_key: a CA is revoked because somebody else may have its key, so the next generation gets another one.
+refuse_revoked_key() {
+  local i
+  for i in "${!signers[@]}"; do
+    ! jq -e '.data.revoked == true' <<<"${signers[i]}" >/dev/null ||
+      die "intermediate.reuseKey: a CA in $mount is revoked, $(described "$(first_certificate <<<"${signer_certificates[i]}")"), so somebody else may have its key. Set intermediate.reuseKey to false, synthesize, and run this again: the next CA gets a key of its own"
+  done
 }
 
 # verified_former: whether the CA at the place `at` is below the root, or below one that is trusted beside it: a name alone is no proof.

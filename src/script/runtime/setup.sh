@@ -161,6 +161,7 @@ report_drift() {
 # run COMMAND ARGUMENT...: does it, where the step is not done.
 run() {
   [[ $state == todo && $mode == run ]] || return 0
+  if declare -F need_still_open >/dev/null; then need_still_open; fi
   doing=true
   "$@" >/dev/null
   doing=false
@@ -826,7 +827,10 @@ main() {
   if declare -F look_at_audit >/dev/null; then look_at_audit; fi
   steps
   case $mode in
-    check) report_drift ;;
+    check)
+      if declare -F report_reopened >/dev/null; then report_reopened || exit 1; fi
+      report_drift
+      ;;
     plan) note_lacking ;;
     run)
       if declare -F reopened >/dev/null; then reopened; fi

@@ -20,19 +20,23 @@ known_cas() {
   jq -r '.data | select((.key_id // "") != "") | .certificate' <<<"$answers" | each_certificate short_fingerprint
 }
 
-# report_signed MOUNT: reads each certificate, and looks at each CA among them by itself.
+# report_signed MOUNT: reads each certificate, and looks at each CA among them. Each is read by an OpenSSL of its own: a certificate can hold any
+# text, so it must not be found in the text of several.
 report_signed() {
-  local i
+  local one
   local -a serials certificates
   keys_of "$1/certs" || return 0
   serials=("${listed[@]}")
   read_each "${serials[@]/#/$1/cert/}" || return 2
   mapfile -d '' -t certificates < <(each_answer jq -j '.data | (if (.revocation_time // 0) == 0 then "" else "revoked\n" end) + .certificate + "\u0000"')
-  ((${#certificates[@]} > 0)) || return 0
-  printf '%s\n' "${certificates[@]}" >"$work/signed.pem"
-  # one process for all of them; the text of each begins with "Certificate:".
-  while read -r i; do report_if_unknown "$1" "${certificates[i - 1]}"; done < <(openssl storeutl -noout -text -certs "$work/signed.pem" |
-    awk '/^Certificate:/ {n++} /CA:TRUE/ {print n}')
+  for one in "${certificates[@]}"; do ! can_sign "$one" || report_if_unknown "$1" "$one"; done
+}
+
+# can_sign CERTIFICATE: whether it is a CA, also by what old verifiers take for one: no basic constraints, and the key usage of a CA.
+can_sign() {
+  local found
+  found=$(openssl x509 -noout -ext basicConstraints,keyUsage <<<"$1" 2>/dev/null) || true
+  [[ $found == *CA:TRUE* || ($found != *'Basic Constraints'* && $found == *'Certificate Sign'*) ]]
 }
 
 # report_if_unknown MOUNT CERTIFICATE: a mount that these scripts did not enable may sign CAs for others, so there it is no drift. What is said to

@@ -149,6 +149,20 @@ describe('a key that was left', () => {
     }
   });
 
+  test('cannot become the key of the next CA once a CA with it was revoked', async () => {
+    const name = 'key-revoked';
+    const world = await victim(name);
+    ok(await world.script(name));
+    const emergency = join(world.folder, 'emergency.sh');
+    writeFileSync(emergency, emergencyScript(world.cluster));
+    ok(await run('bash', [emergency, 'revoke-intermediate', '--yes', name], { cwd: world.folder, env: world.env }));
+    const later = await next(world, name, { keyType: 'ec', keyBits: 256, generation: 2, reuseKey: true });
+    expect(await later.script(name)).toMatchObject(refusal('intermediate.reuseKey: a CA in istioca-key-revoked is revoked'));
+    expect(await listed(vault, `istioca-${name}/issuers`)).toHaveLength(2);
+    const own = await next(world, name, { keyType: 'ec', keyBits: 256, generation: 2 });
+    ok(await own.script(name));
+  });
+
   test('cannot be what an offline root signs: without a request beside the config, a new key is made', async () => {
     const root = await makeRoot(tempDir('offline'));
     const name = 'key-offline';
@@ -402,44 +416,33 @@ describe('what would sign or let somebody in later', () => {
 });
 
 describe('a CA that was signed', () => {
+  /** What the check of the root must say of a CA. */
+  const named = (pem: unknown) => ({
+    code: 3,
+    stdout: expect.stringContaining(`SHA-256 ${new X509Certificate(String(pem)).fingerprint256}`) as string,
+  });
+  /** A request that OpenSSL makes by a config. */
+  async function requestOf(folder: string, name: string, config: string): Promise<string> {
+    const file = (ending: string) => join(folder, `${name}.${ending}`);
+    writeFileSync(file('cnf'), `[req]\nprompt = no\ndistinguished_name = dn\nreq_extensions = extensions\n${config}`);
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', file('key')];
+    ok(await run('openssl', ['req', '-new', ...key, '-config', file('cnf'), '-out', file('csr')]));
+    return readFileSync(file('csr'), 'utf8');
+  }
+
   test('by the root for somebody else cannot stay unknown: the check of the root names it until it is revoked', async () => {
     const name = 'signed';
     const world = await victim(name);
     ok(await world.script(name));
+    expect(await world.script('root', ['--check'])).toMatchObject({ code: 0, stderr: '' });
+    const csr = await requestOf(tempDir('attacker'), 'theirs', '[dn]\nCN = Theirs\n[extensions]\nkeyUsage = digitalSignature\n');
+    const { certificate } = await post(`pki-${name}/root/sign-intermediate`, { csr, common_name: 'Theirs', ttl: '43800h' });
     const checked = await world.script('root', ['--check']);
-    expect(checked).toMatchObject({ code: 0, stderr: '' });
-    const folder = tempDir('attacker');
-    const csr = join(folder, 'csr');
-    ok(
-      await run('openssl', [
-        'req',
-        '-new',
-        '-newkey',
-        'rsa:2048',
-        '-nodes',
-        '-subj',
-        '/CN=Theirs',
-        '-keyout',
-        join(folder, 'key'),
-        '-out',
-        csr,
-      ]),
-    );
-    const { certificate } = await post(`pki-${name}/root/sign-intermediate`, {
-      csr: readFileSync(csr, 'utf8'),
-      common_name: 'Theirs',
-      ttl: '43800h',
-    });
-    const { code, stdout } = await world.script('root', ['--check']);
-    expect(code).toBe(3);
-    expect(stdout).toContain(`'Theirs', SHA-256 ${new X509Certificate(String(certificate)).fingerprint256}`);
+    expect(checked).toMatchObject(named(certificate));
     // its certificate, in the mount of the cluster's CA, makes it no CA of ours: its key is not there.
     await post(`${world.cluster.intermediate.mount}/issuers/import/cert`, { pem_bundle: certificate });
-    expect(await world.script('root', ['--check'])).toMatchObject({
-      code: 3,
-      stdout: expect.stringContaining("'Theirs', SHA-256") as string,
-    });
-    const [, line = ''] = /To revoke it: vault (write \S+ \S+)\n/.exec(stdout) ?? [];
+    expect(await world.script('root', ['--check'])).toMatchObject(named(certificate));
+    const [, line = ''] = /To revoke it: vault (write \S+ \S+)\n/.exec(checked.stdout) ?? [];
     ok(await vault.vault(line.split(' ')));
     // the mesh reads no CRL, so it trusts the CA still.
     expect(await world.script('root', ['--check'])).toMatchObject({
@@ -448,5 +451,41 @@ describe('a CA that was signed', () => {
         /note: .*'Theirs', .* not of the plan and is revoked; the mesh reads no CRL, so it trusts that CA until/,
       ) as string,
     });
+  });
+
+  test('cannot hide behind the text of other certificates', async () => {
+    const name = 'decoys';
+    const world = await victim(name);
+    const folder = tempDir('attacker');
+    const decoy = '[dn]\nCN = Decoy\n[extensions]\n2.16.840.1.113730.1.13 = ASN1:IA5STRING:x\\nCertificate:\\nx\n';
+    for (const one of ['a', 'b']) {
+      const { certificate } = await post(`pki-${name}/sign-verbatim`, { csr: await requestOf(folder, one, decoy), ttl: '43800h' });
+      // the ingredient is real: what OpenSSL prints of it has a line that begins another certificate.
+      const text = ok(await run('openssl', ['x509', '-noout', '-text'], { input: String(certificate) }));
+      expect(text.match(/^Certificate:/gm)).toHaveLength(2);
+    }
+    const csr = await requestOf(folder, 'theirs', '[dn]\nCN = Theirs\n[extensions]\nkeyUsage = digitalSignature\n');
+    const { certificate } = await post(`pki-${name}/root/sign-intermediate`, { csr, common_name: 'Theirs', ttl: '43800h' });
+    for (const one of ['c', 'd']) await post(`pki-${name}/sign-verbatim`, { csr: await requestOf(folder, one, decoy), ttl: '43800h' });
+    expect(await world.script('root', ['--check'])).toMatchObject(named(certificate));
+  });
+
+  test("cannot hide behind the root's own name and key ID", async () => {
+    const name = 'imitated';
+    const world = await victim(name);
+    const root = new X509Certificate(readFileSync(join(world.folder, 'root.pem')));
+    const text = ok(await run('openssl', ['x509', '-noout', '-ext', 'subjectKeyIdentifier'], { input: root.toString() }));
+    const id = (/([0-9A-F]{2}:)+[0-9A-F]{2}/.exec(text)?.[0] ?? '').replaceAll(':', '');
+    const dn = `[dn]\n${root.subject.split('\n').join('\n')}\n`;
+    const authority = `authorityKeyIdentifier = DER:30168014${id}\n`;
+    const csr = await requestOf(
+      tempDir('attacker'),
+      'theirs',
+      `${dn}[extensions]\nbasicConstraints = critical,CA:TRUE\nsubjectKeyIdentifier = ${id}\n${authority}`,
+    );
+    const { certificate } = await post(`pki-${name}/root/sign-intermediate`, { csr, use_csr_values: true, ttl: '43800h' });
+    const { subject, issuer } = new X509Certificate(String(certificate));
+    expect([subject, issuer]).toEqual([root.subject, root.subject]);
+    expect(await world.script('root', ['--check'])).toMatchObject(named(certificate));
   });
 });

@@ -247,6 +247,7 @@ report_drift() {
 # run COMMAND ARGUMENT...: does it, where the step is not done.
 run() {
   [[ $state == todo && $mode == run ]] || return 0
+  if declare -F need_still_open >/dev/null; then need_still_open; fi
   doing=true
   "$@" >/dev/null
   doing=false
@@ -912,7 +913,10 @@ main() {
   if declare -F look_at_audit >/dev/null; then look_at_audit; fi
   steps
   case $mode in
-    check) report_drift ;;
+    check)
+      if declare -F report_reopened >/dev/null; then report_reopened || exit 1; fi
+      report_drift
+      ;;
     plan) note_lacking ;;
     run)
       if declare -F reopened >/dev/null; then reopened; fi
@@ -959,24 +963,34 @@ with_plain_errors() {
 }
 
 # verify_only ROOTS ARGUMENT...: runs `openssl verify`, which trusts the certificates of the file ROOTS and no others: neither those that the
-# machine trusts nor those of the environment. OpenSSL 1.1.1 has no -no-CAstore, so the two variables close the default store.
+# machine trusts nor those of the environment. OpenSSL 1.1.1 has no -no-CAstore, so the two variables close the default store. The signature of a
+# trusted certificate that names itself as its issuer is checked too: by default OpenSSL does not.
 verify_only() {
   local roots=$1
   shift
-  SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl verify -no-CApath -CAfile "$roots" "$@"
+  SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl verify -check_ss_sig -no-CApath -CAfile "$roots" "$@"
 }
 
-# write_beside FILE: writes standard input to a file beside the config. The text is complete before it has the name, and a user who can write to
-# the folder cannot have it go elsewhere: the temporary file is new, and a symbolic link is not followed. 1, and last_error says why.
+# write_beside FILE: writes standard input to a file beside the config. The text is complete before it has the name. A user who can write to the
+# folder cannot have it written elsewhere: the file is new and is opened once, and what has the name in the end must be that file. 1, and
+# last_error says why.
 write_beside() (
   if [[ -L $1 || -d $1 ]]; then
     printf '%s is a symbolic link or a directory: remove it\n' "$1" >"$work/error"
     exit 1
   fi
-  new=$(mktemp ./.mesh-ca.XXXXXXXXXX 2>"$work/error") || exit 1
+  new=./.mesh-ca.$(openssl rand -hex 8) || exit 1
+  umask 022
+  set -o noclobber
+  { exec {file}>"$new"; } 2>>"$work/error" || exit 1
+  set +o noclobber
   trap 'rm -f -- "$new"' EXIT
   trap 'exit 1' INT TERM HUP
-  { cat >"$new" && chmod 644 "$new" && mv -f -- "$new" "$1"; } 2>"$work/error" || exit 1
+  { cat >&"$file" && mv -f -- "$new" "$1"; } 2>"$work/error" || exit 1
+  [[ ! -L $1 && $1 -ef /dev/fd/$file ]] || {
+    printf 'somebody else replaced %s while it was written\n' "$1" >"$work/error"
+    exit 1
+  }
 )
 
 # --- several values of one answer -----------------------------------------------------------------------------------------------------
