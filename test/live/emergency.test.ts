@@ -1,4 +1,6 @@
 // emergency.sh on a real Vault and a real API server: what each command closes, for each way in, and what opens it again.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type MeshCaConfig } from '../../src/config/config';
 import { closings } from '../../src/script/closings';
 import { emergencies, livesOn } from '../../src/script/emergency';
@@ -6,7 +8,7 @@ import { type Kube, makeCa, ok, run, startKube, startVaultServer, tempDir, type 
 import { killedEverywhere, makeKillers } from './killed';
 import { makeCsr } from './mesh/certificates';
 import { makeUndoWorld, type UndoWorld } from './undo';
-import { configs, dataOf, makeRoot, noSecrets, rootFiles, stateOf } from './world';
+import { configs, dataOf, makeRoot, noSecrets, programsBefore, rootFiles, stateOf } from './world';
 
 jest.setTimeout(180_000);
 let kube: Kube;
@@ -137,6 +139,63 @@ test.each(Object.keys(ways))('block-login (%s): no login, and no token that was 
     JSON.parse(JSON.stringify(state, (key, value: unknown) => (name === 'aws' && key === 'role_id' ? '' : value))) as unknown;
   expect([await login(world), own(await stateOf(vault, world.cluster))]).toEqual([works, own(before)]);
   if (stolen) expect(await statusOf(world, stolen)).not.toBe(200);
+});
+
+test('a run of setup.sh that is going on does not open again what is closed meanwhile; what is open all the same is drift', async () => {
+  const name = 'racing';
+  const world = await worldOf(name);
+  ok(await world.script(name));
+  const { auth, policy } = world.cluster;
+  const paths = [auth.path, `sys/policies/acl/${policy.name}`];
+  const planned = await Promise.all(paths.map(async path => dataOf((await vault.request('GET', path)).body)));
+
+  // the emergency begins when setup.sh first reads the policy: its preflight is over then.
+  const begun = join(tempDir('begun'), 'begun');
+  const text = `if [[ $* == *'sys/policies/acl/${policy.name}'* && ! -e '${begun}' ]]; then
+  : >'${begun}'
+  bash dist/${name}/emergency.sh block-login --yes ${name} >'${begun}' 2>&1 || exit 9
+fi
+exec "$real" "$@"`;
+  const env = { PATH: `${programsBefore({ vault: text }, { vault: vault.bin })}:${world.env.PATH ?? ''}` };
+  expect(await world.script(name, [], env)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('emergency.sh has closed this: block-login at 20') as string,
+  });
+  expect(readFileSync(begun, 'utf8')).toContain('[3/3] block-login/record');
+  for (const path of paths) expect((await vault.request('GET', path)).status).toBe(404);
+
+  // by hand, or by somebody who was past all checks.
+  for (const [i, path] of paths.entries()) expect((await vault.request('POST', path, planned[i])).status).toBeLessThan(300);
+  const { code, stdout } = await world.script(name, ['--check']);
+  expect([code, stdout]).toEqual([
+    3,
+    expect.stringMatching(
+      /note: emergency\.sh recorded block-login at 20\S+, and this is as planned all the same: \S+ \S+\. To close it again: bash dist\/racing\/emergency\.sh block-login;/,
+    ),
+  ]);
+  ok(await world.script(name, ['--reopen']));
+  expect(await world.script(name, ['--check'])).toMatchObject({ code: 0 });
+});
+
+test('an emergency during which something is opened again fails, and says so', async () => {
+  const name = 'reopened';
+  const world = await worldOf(name);
+  ok(await world.script(name));
+  const { role } = world.cluster;
+  const planned = dataOf((await vault.request('GET', role.path)).body);
+  const file = join(tempDir('role'), 'role.json');
+  writeFileSync(file, JSON.stringify(planned));
+  // somebody writes the role just after it was deleted.
+  const text = `"$real" "$@"
+code=$?
+[[ $1 != delete ]] || "$real" write '${role.path}' @'${file}' >/dev/null
+exit "$code"`;
+  const env = { PATH: `${programsBefore({ vault: text }, { vault: vault.bin })}:${world.env.PATH ?? ''}` };
+  expect(await world.undo(`${name}/emergency.sh`, ['block-role', '--yes', name], { env })).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('has opened it again while this was closing it') as string,
+  });
+  ok(await world.undo(`${name}/emergency.sh`, ['block-role', '--yes', name]));
 });
 
 describe('the CA of a cluster', () => {
