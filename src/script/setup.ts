@@ -26,7 +26,7 @@ export function rootScript({ root, policyCas, vault, clusters, warnings }: MeshC
     `${aboutRoot(root)}${makes}`,
     shared,
     rootSteps({ root, policyCas, clusters }),
-    ['mark.sh', 'audit.sh', 'settings.sh', 'each.sh', 'signed.sh', 'root.sh', ...caTexts(policyCas)],
+    ['mark.sh', 'audit.sh', 'settings.sh', 'each.sh', 'known.sh', 'signed.sh', 'root.sh', ...caTexts(policyCas)],
     {
       ...reaches(vault),
       ...rootPlace(root),
@@ -69,6 +69,7 @@ export function clusterScript(cluster: ClusterPlan): string {
     [
       'mark.sh',
       'audit.sh',
+      'known.sh',
       'cluster.sh',
       ...caTexts([intermediate]),
       'generation.sh',

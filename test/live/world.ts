@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { clusterFiles } from '../../src/charts/cluster-files';
@@ -112,6 +112,9 @@ export async function makeWorld(config: MeshCaConfig, vault: Vault, kubes: reado
     }
   }
   await bringRoot(folder, plan, vault);
+  const folders = foldersOf.get(vault) ?? [];
+  foldersOf.set(vault, [...folders, folder]);
+  for (const other of folders) bringCas(other, [folder]);
   write(join(folder, 'dist/root/setup.sh'), rootScript(plan));
   for (const one of plan.clusters) write(join(folder, `dist/${one.name}/setup.sh`), clusterScript(one));
 
@@ -123,9 +126,24 @@ export async function makeWorld(config: MeshCaConfig, vault: Vault, kubes: reado
     plan,
     cluster,
     env,
-    script: (name, args = [], more = {}) =>
-      run('bash', [`dist/${name}/setup.sh`, ...args], { cwd: folder, env: { ...env, ...more }, timeout: 120_000 }),
+    script: async (name, args = [], more = {}) => {
+      const result = await run('bash', [`dist/${name}/setup.sh`, ...args], { cwd: folder, env: { ...env, ...more }, timeout: 120_000 });
+      bringCas(folder, foldersOf.get(vault) ?? []);
+      return result;
+    },
   };
+}
+
+/** The folders of each Vault: an operator has them in Git, so each has the CAs that a run in another one has made. */
+const foldersOf = new WeakMap<Vault, readonly string[]>();
+
+/** The files beside the config that name CAs. */
+export const caFiles = (folder: string): string[] => readdirSync(folder).filter(name => name.endsWith('.ca.pem'));
+
+function bringCas(from: string, to: readonly string[]): void {
+  for (const name of caFiles(from)) {
+    for (const folder of to) if (folder !== from) copyFileSync(join(from, name), join(folder, name));
+  }
 }
 
 /** Lays the root that Vault has by now beside the config, as an operator does who has a folder of its own: what nothing there knows is refused. */

@@ -71,6 +71,7 @@ find_ca() {
 look_at_ca() {
   local found rc=0 path fits=1
   find_ca "$1" || rc=$?
+  ((rc != 0)) || need_known_ca
   ((rc == 1)) || return "$rc"
   signer_ca=$root
   if [[ $signer != "$root_mount" ]]; then
@@ -93,6 +94,18 @@ look_at_ca() {
     return 2
   fi
   return 1
+}
+
+# need_known_ca: that the planned CA, which is there, is one that these scripts made, or that somebody accepted.
+need_known_ca() {
+  local reason
+  ! is_known_ca "$mount" "$ca" || return 0
+  reason="the CA in $mount, $(described "$ca"): $(how_to_accept_ca "$mount" "$mount/issuer/$(jq -r .data.issuer_id <<<"$issuer")")"
+  case $mode in
+    check) stray "$reason" ;;
+    plan) note "a run would be refused: $reason" ;;
+    *) missing+=("a proof of who made $reason") ;;
+  esac
 }
 
 # need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is not managed by these scripts. In a mount that they enabled, a
@@ -186,7 +199,7 @@ report_other_signers() {
     [[ $id != "$planned" ]] || continue
     used+=" ${signer_keys[i]}"
     # of those of other generations the step issuer/retire speaks.
-    [[ -z ${generation:-} ]] || ! is_own_name "${signer_names[i]}" || continue
+    [[ -z ${generation:-} ]] || ! is_own "$i" || continue
     stray_issuer "$mount" "$id" "${signer_certificates[i]}"
   done
   keys_of "$mount/keys" || true
@@ -287,6 +300,7 @@ import_ca() {
   find_ca "$mount" || rc=$?
   ((rc != 0)) || die "$mount holds the planned CA by now ($(described "$ca")), and this run did not import it: another run made it at the same time, or somebody else did"
   ((rc == 1)) || exit 1
+  remember_ca "$mount" "$(first_certificate <<<"$1")"
   imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$1")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
   forget_signers

@@ -76,6 +76,7 @@ look_around() {
     # what is signed below it now is trusted for years.
     [[ -n $known_root || $mode == check ]] ||
       missing+=("a root certificate to compare with the root in $root_mount, $(described "$root"): $(how_to_accept_root)")
+    need_known_former
     [[ $take_over == true || $mode == check ]] || has_former || need_free_names
     need_key_file
   elif ((rc == 0)) && [[ $take_over == false && $mode != check ]]; then

@@ -14,13 +14,18 @@ issuer_named() {
 # is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there, by number.
 is_own_name() { is_generation "$issuer_prefix" "$1"; }
 own_names() {
-  local name
+  local i
   local -a own=()
-  for name in "${signer_names[@]}"; do
-    if is_own_name "$name"; then own+=("$name"); fi
+  for i in "${!signer_names[@]}"; do
+    if is_own "$i"; then own+=("${signer_names[i]}"); fi
   done
   ((${#own[@]} == 0)) || printf '%s\n' "${own[@]}" | sort -V
 }
+
+# is_own PLACE, is_known PLACE: whether the CA at this place among the signers is one of ours: by its name, and by its certificate, since whoever
+# can write to Vault gives any name.
+is_own() { is_own_name "${signer_names[$1]}" && is_known "$1"; }
+is_known() { is_known_ca "$mount" "$(first_certificate <<<"${signer_certificates[$1]}")"; }
 
 # nameless COMMON-NAME: sets `at` to the place of the CA of this name, below the root, that is not called as ours are: the first, or what a
 # stopped run left; 1 where there is none.
@@ -36,12 +41,27 @@ nameless() {
   return 1
 }
 
-# find_generation: sets `issuer` to the CA of the planned generation; 1 where it is to be made.
+# known_generation: sets `at` to the place of the CA of the planned generation that we know; 1 where there is none.
+known_generation() {
+  local certificate
+  for at in "${!signers[@]}"; do
+    if [[ ${signer_names[at]} != "$issuer_name" ]]; then
+      ! is_own_name "${signer_names[at]}" || continue
+      certificate=$(first_certificate <<<"${signer_certificates[at]}")
+      [[ $(subject_cn <<<"$certificate") == "$common_name" ]] || continue
+    fi
+    ! is_known "$at" || return 0
+  done
+  return 1
+}
+
+# find_generation: sets `issuer` to the CA of the planned generation; 1 where it is to be made. One that nothing proves is found last, and is
+# refused then.
 find_generation() {
   local at rc=0
   read_signers || rc=$?
   ((rc == 0)) || return "$rc"
-  if issuer_named "$issuer_name" || nameless "$common_name"; then
+  if known_generation || issuer_named "$issuer_name" || nameless "$common_name"; then
     issuer=${signers[at]}
     return 0
   fi
@@ -68,9 +88,24 @@ may_be_made() {
 has_former() {
   local at
   for at in "${!signers[@]}"; do
-    if is_own_name "${signer_names[at]}" && verified_former >/dev/null; then return 0; fi
+    if is_own "$at" && verified_former >/dev/null; then return 0; fi
   done
-  ((generation > 1)) && nameless "$first_common_name"
+  ((generation > 1)) && nameless "$first_common_name" && is_known "$at"
+}
+
+# need_known_former: where the CA of another generation is there by its name, it has to be known: a new CA takes its place beside it.
+need_known_former() {
+  local at
+  for at in "${!signers[@]}"; do
+    is_own_name "${signer_names[at]}" || continue
+    need_known_at
+  done
+  ((generation == 1)) || ! nameless "$first_common_name" || need_known_at
+}
+need_known_at() {
+  local ca=${signer_certificates[at]} issuer=${signers[at]}
+  ca=$(first_certificate <<<"$ca")
+  need_known_ca
 }
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
@@ -109,7 +144,7 @@ prepare_generation() {
   forget_signers
   read_signers || return 0
   [[ $reuse_key == false ]] || refuse_revoked_key
-  [[ -n $(own_names) ]] || ! nameless "$first_common_name" || name_issuer "${signers[at]}" "${issuer_prefix}1"
+  [[ -n $(own_names) ]] || ! nameless "$first_common_name" || ! is_known "$at" || name_issuer "${signers[at]}" "${issuer_prefix}1"
   [[ $follows_latest == false ]] || set_default "$default_id"
   [[ $reuse_key == true ]] || return 0
   # of the default, where it is one of ours; else of the last one.
@@ -369,14 +404,12 @@ need_retirable() {
 
 # retire_issuers: the issuer, then its key, unless another issuer has it; the key is recorded first, so that a stopped run is finished.
 retire_issuers() {
-  local name at retired
+  local name at
   forget_signers
   find_ca "$intermediate_mount"
   while IFS= read -r name; do
     issuer_named "$name"
-    # by its fingerprint, so that root/setup.sh --check knows it as one that was planned.
-    retired=$(first_certificate <<<"${signer_certificates[at]}" | short_fingerprint)
-    record "$mount" "$name.key=${signer_keys[at]}" "retired.$retired=$name"
+    record "$mount" "$name.key=${signer_keys[at]}"
     vault delete "$mount/issuer/${signer_ids[at]}"
     say "      removed: the CA $name"
   done < <(retirable)

@@ -102,7 +102,7 @@ vault_time() {
 is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
-own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left|retired)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
 
 # nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
 nothing_recorded() {

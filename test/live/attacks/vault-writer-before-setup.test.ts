@@ -7,9 +7,11 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MeshCaConfig } from '../../../src/config/config';
 import { emergencyScript } from '../../../src/script/emergency';
+import { policyText } from '../../../src/script/policy-text';
 import { buildPrograms, type Kube, ok, run, startKube, startVaultDev, tempDir, type Vault } from '../harness';
 import { configOf, listed } from '../roots';
-import { dataOf, makeRoot, makeWorld, rootFiles, type World } from '../world';
+import { caFiles, dataOf, makeRoot, makeWorld, rootFiles, type World } from '../world';
+import { csrOf } from './attacks';
 
 let vault: Vault;
 let kube: Kube;
@@ -412,6 +414,112 @@ describe('what would sign or let somebody in later', () => {
     expect(lines).toHaveLength(4);
     for (const line of lines) ok(await vault.vault(line.split(' ')));
     expect(await world.script(name, ['--check'])).toMatchObject({ code: 0 });
+  });
+});
+
+describe('a CA below the real root, with a key of the attacker, that was left in the planned mount', () => {
+  /** Has the root sign a CA of this name, and imports it with its key into a mount; gives its ID and its fingerprint. */
+  async function plantCa(world: World, mount: string, common_name: string, issuer_name = ''): Promise<{ id: string; print: string }> {
+    const folder = tempDir('attacker');
+    const csr = await csrOf(folder, 'theirs', `/CN=${common_name}`, 'keyUsage=critical,keyCertSign');
+    const signed = { csr, common_name, ttl: '43800h', max_path_length: 0, format: 'pem_bundle' };
+    const { certificate } = await post(`${world.plan.root.mount ?? ''}/root/sign-intermediate`, signed);
+    const pem_bundle = `${String(certificate)}\n${readFileSync(join(folder, 'theirs.key'), 'utf8')}`;
+    const { imported_issuers: ids } = await post(`${mount}/issuers/import/bundle`, { pem_bundle });
+    const [id = ''] = (ids ?? []) as string[];
+    const found = await read(`${mount}/issuer/${id}`);
+    expect(found.key_id).not.toBe('');
+    if (issuer_name !== '') ok(await vault.vault(['patch', `${mount}/issuer/${id}`, `issuer_name=${issuer_name}`]));
+    return { id, print: new X509Certificate(String(found.certificate)).fingerprint256 };
+  }
+  /** Accepts a CA by the line that a script printed. */
+  async function accept({ folder, env }: World, text: string): Promise<void> {
+    const [, command = ''] = /accept it: (vault read .*?\.ca\.pem); then/.exec(text) ?? [];
+    ok(await run('bash', ['-o', 'pipefail', '-c', command], { cwd: folder, env }));
+  }
+
+  test.each([
+    ['alone', 'ca-alone', false],
+    ['with the planned role, policy and login', 'ca-complete', true],
+  ])('cannot become the CA of the cluster: %s', async (_, name, isComplete) => {
+    const world = await victim(name);
+    const { intermediate, role, policy, auth } = world.cluster;
+    await plantMount(intermediate.mount, 'forged');
+    const { print } = await plantCa(world, intermediate.mount, intermediate.commonName);
+    if (isComplete) {
+      await post(role.path, role.fields);
+      await post(`sys/policies/acl/${policy.name}`, { policy: policyText(policy.rules) });
+      ok(
+        await vault.vault([
+          'auth',
+          'enable',
+          `-description=cdk8s-mesh-ca: logins of cert-manager in ${name}`,
+          `-path=${auth.mount}`,
+          'jwt',
+        ]),
+      );
+      await post(auth.path, { ...auth.fields, bound_claims: { '/kubernetes.io/serviceaccount/uid': 'theirs' } });
+    }
+    const before = await everything();
+    const refused = await world.script(name);
+    expect(refused).toMatchObject(refusal(`the CA in ${intermediate.mount}, '${intermediate.commonName}', SHA-256 ${print}`));
+    expect(await world.script(name, ['--take-over'])).toMatchObject(refusal(print));
+    expect(await world.script(name, ['--repair', 'role/write'])).toMatchObject(refusal(print));
+    expect(await everything()).toEqual(before);
+    expect(ok(await world.script(name, ['--plan']))).toContain('a run would be refused: the CA in');
+    expect(await world.script(name, ['--check'])).toMatchObject({ code: 3, stdout: expect.stringContaining(print) as string });
+    expect(caFiles(world.folder)).not.toContain(`${intermediate.mount}.ca.pem`);
+    // somebody who knows the fingerprint accepts it by the line that was printed.
+    await accept(world, refused.stderr);
+    ok(await world.script(name, isComplete ? ['--take-over'] : []));
+  });
+
+  test('cannot become a policy CA', async () => {
+    const name = 'ca-policy';
+    const world = await victim(name, { policyCas: [{ name: 'regional', mount: `pki-${name}-regional` }] }, { root: false });
+    const root = rootFiles(await makeRoot(world.folder));
+    const first = await victim(name, {}, { root: false });
+    ok(await first.script('root', root));
+    writeFileSync(join(world.folder, 'root.pem'), readFileSync(join(first.folder, 'root.pem')));
+    const [{ mount, commonName } = { mount: '', commonName: '' }] = world.plan.policyCas;
+    await plantMount(mount, 'forged');
+    const { print } = await plantCa(world, mount, commonName);
+    const refused = await world.script('root', root);
+    expect(refused).toMatchObject(refusal(print));
+    await accept(world, refused.stderr);
+    ok(await world.script('root', root));
+  });
+
+  test('cannot become the next generation, nor take the place of the present one, nor look like an older one', async () => {
+    const name = 'ca-later';
+    const world = await victim(name);
+    ok(await world.script(name));
+    const { mount, commonName } = world.cluster.intermediate;
+    const genuine = String((await read(`${mount}/config/issuers`)).default);
+    const prints: string[] = [];
+    for (const [cn, issuerName] of [
+      ['Theirs', `${name}-g7`],
+      [commonName, `${name}-g1`],
+      [commonName.replace('CA', 'CA G2'), `${name}-g2`],
+    ] as const) {
+      const { id, print } = await plantCa(world, mount, cn, issuerName);
+      prints.push(print);
+      const { code, stdout } = await world.script(name, ['--check']);
+      expect([issuerName, code, stdout]).toEqual([issuerName, 3, expect.stringContaining(`issuer ${id} can sign here too`)]);
+      for (const one of prints) expect(stdout).toContain(one);
+      expect(stdout).not.toMatch(new RegExp(`issuer ${genuine} can sign`));
+    }
+    const rooted = await world.script('root', ['--check']);
+    expect(rooted.code).toBe(3);
+    for (const one of prints) expect(rooted.stdout).toContain(one);
+
+    ok(await world.script(name));
+    expect((await read(`${mount}/config/issuers`)).default).toBe(genuine);
+    expect(JSON.stringify(dataOf((await vault.request('GET', `sys/mounts/${mount}`)).body).description)).not.toContain('g7');
+    // the next generation is made only where nothing has its name.
+    const later = await next(world, name, { keyType: 'ec', keyBits: 256, generation: 2 });
+    expect(await later.script(name)).toMatchObject(refusal(prints[2]!));
+    expect((await read(`${mount}/config/issuers`)).default).toBe(genuine);
   });
 });
 

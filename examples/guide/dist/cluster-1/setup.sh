@@ -1455,7 +1455,7 @@ vault_time() {
 is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
-own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left|retired)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
 
 # nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
 nothing_recorded() {
@@ -1490,6 +1490,44 @@ look_at_audit() {
   elif ! jq -e '.data // {} | length > 0' <<<"$table" >/dev/null; then
     note "WARNING: Vault has no audit device, so nobody can tell later who had what signed. To enable one: $cli audit enable file file_path=…"
   fi
+}
+
+# --- the CAs that these scripts have made --------------------------------------------------------------------------------------------------
+
+# Nothing in Vault proves who made a CA: whoever can write there can import one with its key, under any name. So each run that makes a CA adds its
+# certificate to a file beside the config, as root.pem is for the root, and a CA that is in no such file is not used. The files are public: keep
+# them in Git, beside the config.
+ca_file() { printf '%s' "${1//\//_}.ca.pem"; }
+
+# known_in MOUNT: prints the fingerprints of the CAs that the file of this mount has.
+known_in() {
+  local file
+  file=$(ca_file "$1")
+  [[ -f $file ]] || return 0
+  kept cas "$1" each_certificate fingerprint <"$file"
+}
+
+# is_known_ca MOUNT CERTIFICATE
+is_known_ca() {
+  local print
+  print=$(fingerprint <<<"$2") && grep -xF -- "$print" >/dev/null <<<"$(known_in "$1")"
+}
+
+# remember_ca MOUNT CERTIFICATE: adds it to the file. A run does so before the CA is in Vault, so that one that is stopped in between can go on.
+remember_ca() {
+  local file before=''
+  ! is_known_ca "$1" "$2" || return 0
+  file=$(ca_file "$1")
+  [[ ! -f $file ]] || before=$(each_certificate openssl x509 <"$file")
+  printf '%s\n' ${before:+"$before"} "$2" | write_beside "$file" || die "cannot write $file in $PWD, which has to name the CA: $(last_error)"
+  forget
+  say "      written: $PWD/$file; keep it in Git beside the config"
+}
+
+# how_to_accept_ca MOUNT PATH: how a CA that no file names is accepted, after its fingerprint was compared.
+how_to_accept_ca() {
+  printf 'no file beside the config names it, so nothing proves who made it. If you know its SHA-256 from the run that made it, accept it: %s read -field=certificate %s | openssl x509 >>%s; then run this again. If nobody knows it, somebody else put it there' \
+    "$cli" "$2" "$(ca_file "$1")"
 }
 
 # --- a cluster -------------------------------------------------------------------------------------------------------------------
@@ -1570,6 +1608,7 @@ look_around() {
     # what is signed below it now is trusted for years.
     [[ -n $known_root || $mode == check ]] ||
       missing+=("a root certificate to compare with the root in $root_mount, $(described "$root"): $(how_to_accept_root)")
+    need_known_former
     [[ $take_over == true || $mode == check ]] || has_former || need_free_names
     need_key_file
   elif ((rc == 0)) && [[ $take_over == false && $mode != check ]]; then
@@ -1826,6 +1865,7 @@ find_ca() {
 look_at_ca() {
   local found rc=0 path fits=1
   find_ca "$1" || rc=$?
+  ((rc != 0)) || need_known_ca
   ((rc == 1)) || return "$rc"
   signer_ca=$root
   if [[ $signer != "$root_mount" ]]; then
@@ -1848,6 +1888,18 @@ look_at_ca() {
     return 2
   fi
   return 1
+}
+
+# need_known_ca: that the planned CA, which is there, is one that these scripts made, or that somebody accepted.
+need_known_ca() {
+  local reason
+  ! is_known_ca "$mount" "$ca" || return 0
+  reason="the CA in $mount, $(described "$ca"): $(how_to_accept_ca "$mount" "$mount/issuer/$(jq -r .data.issuer_id <<<"$issuer")")"
+  case $mode in
+    check) stray "$reason" ;;
+    plan) note "a run would be refused: $reason" ;;
+    *) missing+=("a proof of who made $reason") ;;
+  esac
 }
 
 # need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is not managed by these scripts. In a mount that they enabled, a
@@ -1941,7 +1993,7 @@ report_other_signers() {
     [[ $id != "$planned" ]] || continue
     used+=" ${signer_keys[i]}"
     # of those of other generations the step issuer/retire speaks.
-    [[ -z ${generation:-} ]] || ! is_own_name "${signer_names[i]}" || continue
+    [[ -z ${generation:-} ]] || ! is_own "$i" || continue
     stray_issuer "$mount" "$id" "${signer_certificates[i]}"
   done
   keys_of "$mount/keys" || true
@@ -2042,6 +2094,7 @@ import_ca() {
   find_ca "$mount" || rc=$?
   ((rc != 0)) || die "$mount holds the planned CA by now ($(described "$ca")), and this run did not import it: another run made it at the same time, or somebody else did"
   ((rc == 1)) || exit 1
+  remember_ca "$mount" "$(first_certificate <<<"$1")"
   imported=$(vault write -format=json "$mount/intermediate/set-signed" certificate=- <<<"$1")
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
   forget_signers
@@ -2076,13 +2129,18 @@ issuer_named() {
 # is_own_name NAME, own_names: whether an issuer's name is one of ours; those that are there, by number.
 is_own_name() { is_generation "$issuer_prefix" "$1"; }
 own_names() {
-  local name
+  local i
   local -a own=()
-  for name in "${signer_names[@]}"; do
-    if is_own_name "$name"; then own+=("$name"); fi
+  for i in "${!signer_names[@]}"; do
+    if is_own "$i"; then own+=("${signer_names[i]}"); fi
   done
   ((${#own[@]} == 0)) || printf '%s\n' "${own[@]}" | sort -V
 }
+
+# is_own PLACE, is_known PLACE: whether the CA at this place among the signers is one of ours: by its name, and by its certificate, since whoever
+# can write to Vault gives any name.
+is_own() { is_own_name "${signer_names[$1]}" && is_known "$1"; }
+is_known() { is_known_ca "$mount" "$(first_certificate <<<"${signer_certificates[$1]}")"; }
 
 # nameless COMMON-NAME: sets `at` to the place of the CA of this name, below the root, that is not called as ours are: the first, or what a
 # stopped run left; 1 where there is none.
@@ -2098,12 +2156,27 @@ nameless() {
   return 1
 }
 
-# find_generation: sets `issuer` to the CA of the planned generation; 1 where it is to be made.
+# known_generation: sets `at` to the place of the CA of the planned generation that we know; 1 where there is none.
+known_generation() {
+  local certificate
+  for at in "${!signers[@]}"; do
+    if [[ ${signer_names[at]} != "$issuer_name" ]]; then
+      ! is_own_name "${signer_names[at]}" || continue
+      certificate=$(first_certificate <<<"${signer_certificates[at]}")
+      [[ $(subject_cn <<<"$certificate") == "$common_name" ]] || continue
+    fi
+    ! is_known "$at" || return 0
+  done
+  return 1
+}
+
+# find_generation: sets `issuer` to the CA of the planned generation; 1 where it is to be made. One that nothing proves is found last, and is
+# refused then.
 find_generation() {
   local at rc=0
   read_signers || rc=$?
   ((rc == 0)) || return "$rc"
-  if issuer_named "$issuer_name" || nameless "$common_name"; then
+  if known_generation || issuer_named "$issuer_name" || nameless "$common_name"; then
     issuer=${signers[at]}
     return 0
   fi
@@ -2130,9 +2203,24 @@ may_be_made() {
 has_former() {
   local at
   for at in "${!signers[@]}"; do
-    if is_own_name "${signer_names[at]}" && verified_former >/dev/null; then return 0; fi
+    if is_own "$at" && verified_former >/dev/null; then return 0; fi
   done
-  ((generation > 1)) && nameless "$first_common_name"
+  ((generation > 1)) && nameless "$first_common_name" && is_known "$at"
+}
+
+# need_known_former: where the CA of another generation is there by its name, it has to be known: a new CA takes its place beside it.
+need_known_former() {
+  local at
+  for at in "${!signers[@]}"; do
+    is_own_name "${signer_names[at]}" || continue
+    need_known_at
+  done
+  ((generation == 1)) || ! nameless "$first_common_name" || need_known_at
+}
+need_known_at() {
+  local ca=${signer_certificates[at]} issuer=${signers[at]}
+  ca=$(first_certificate <<<"$ca")
+  need_known_ca
 }
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
@@ -2171,7 +2259,7 @@ prepare_generation() {
   forget_signers
   read_signers || return 0
   [[ $reuse_key == false ]] || refuse_revoked_key
-  [[ -n $(own_names) ]] || ! nameless "$first_common_name" || name_issuer "${signers[at]}" "${issuer_prefix}1"
+  [[ -n $(own_names) ]] || ! nameless "$first_common_name" || ! is_known "$at" || name_issuer "${signers[at]}" "${issuer_prefix}1"
   [[ $follows_latest == false ]] || set_default "$default_id"
   [[ $reuse_key == true ]] || return 0
   # of the default, where it is one of ours; else of the last one.
@@ -2431,14 +2519,12 @@ need_retirable() {
 
 # retire_issuers: the issuer, then its key, unless another issuer has it; the key is recorded first, so that a stopped run is finished.
 retire_issuers() {
-  local name at retired
+  local name at
   forget_signers
   find_ca "$intermediate_mount"
   while IFS= read -r name; do
     issuer_named "$name"
-    # by its fingerprint, so that root/setup.sh --check knows it as one that was planned.
-    retired=$(first_certificate <<<"${signer_certificates[at]}" | short_fingerprint)
-    record "$mount" "$name.key=${signer_keys[at]}" "retired.$retired=$name"
+    record "$mount" "$name.key=${signer_keys[at]}"
     vault delete "$mount/issuer/${signer_ids[at]}"
     say "      removed: the CA $name"
   done < <(retirable)

@@ -1201,7 +1201,7 @@ vault_time() {
 is_generation() { [[ $2 == "$1"* && ${2#"$1"} =~ ^[1-9][0-9]{0,2}$ ]]; }
 
 # own_words MOUNT: prints the keys of what these scripts have recorded there.
-own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left|retired)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
+own_words() { evidence_keys "$1" | grep -E '^(root|leaves[.]until|closed[.][a-z-]+|(trusts|left)[.][0-9A-F]{16}|.+-g[0-9]+[.](until|key))$' || true; }
 
 # nothing_recorded MOUNT, forget_record MOUNT: a mount that stays is left without them.
 nothing_recorded() {
@@ -1303,26 +1303,54 @@ read_each() {
 # each_answer COMMAND...: runs it with the files that read_each wrote.
 each_answer() { find "$work" -name 'each.*' -exec "$@" {} +; }
 
+# --- the CAs that these scripts have made --------------------------------------------------------------------------------------------------
+
+# Nothing in Vault proves who made a CA: whoever can write there can import one with its key, under any name. So each run that makes a CA adds its
+# certificate to a file beside the config, as root.pem is for the root, and a CA that is in no such file is not used. The files are public: keep
+# them in Git, beside the config.
+ca_file() { printf '%s' "${1//\//_}.ca.pem"; }
+
+# known_in MOUNT: prints the fingerprints of the CAs that the file of this mount has.
+known_in() {
+  local file
+  file=$(ca_file "$1")
+  [[ -f $file ]] || return 0
+  kept cas "$1" each_certificate fingerprint <"$file"
+}
+
+# is_known_ca MOUNT CERTIFICATE
+is_known_ca() {
+  local print
+  print=$(fingerprint <<<"$2") && grep -xF -- "$print" >/dev/null <<<"$(known_in "$1")"
+}
+
+# remember_ca MOUNT CERTIFICATE: adds it to the file. A run does so before the CA is in Vault, so that one that is stopped in between can go on.
+remember_ca() {
+  local file before=''
+  ! is_known_ca "$1" "$2" || return 0
+  file=$(ca_file "$1")
+  [[ ! -f $file ]] || before=$(each_certificate openssl x509 <"$file")
+  printf '%s\n' ${before:+"$before"} "$2" | write_beside "$file" || die "cannot write $file in $PWD, which has to name the CA: $(last_error)"
+  forget
+  say "      written: $PWD/$file; keep it in Git beside the config"
+}
+
+# how_to_accept_ca MOUNT PATH: how a CA that no file names is accepted, after its fingerprint was compared.
+how_to_accept_ca() {
+  printf 'no file beside the config names it, so nothing proves who made it. If you know its SHA-256 from the run that made it, accept it: %s read -field=certificate %s | openssl x509 >>%s; then run this again. If nobody knows it, somebody else put it there' \
+    "$cli" "$2" "$(ca_file "$1")"
+}
+
 # --- which CAs the planned mounts have signed ---------------------------------------------------------------------------------------------
 
 # report_unknown_cas: names each CA certificate that the root's mount, the policy CAs' mounts or the clusters' mounts have signed, that can still be
-# used, and that is none of the planned mounts' issuers. Vault keeps what it has signed at MOUNT/cert/SERIAL.
+# used, and that no file beside the config names. Vault keeps what it has signed at MOUNT/cert/SERIAL.
 report_unknown_cas() {
-  local known one
-  known=$(known_cas) || exit 1
-  for one in ${root_mount:+"$root_mount"} $planned_mounts; do report_signed "$one" || exit 1; done
-}
-
-# known_cas: prints the issuers of the planned mounts that have a key, of all generations, by short fingerprints: anybody can import the
-# certificate of another CA, but not its key. After "retired." it prints those that setup.sh --retire has recorded.
-known_cas() {
-  local mount id answers=''
-  for mount in ${root_mount:+"$root_mount"} $planned_mounts; do
-    keys_of "$mount/issuers" || true
-    for id in "${listed[@]}"; do answers+=$(get "$mount/issuer/$id")$'\n' || return 2; done
-    evidence_keys "$mount" | grep '^retired[.]' || true
+  local file one known=''
+  for file in ./*.ca.pem; do
+    [[ ! -f $file ]] || known+=$(each_certificate fingerprint <"$file")$'\n'
   done
-  jq -r '.data | select((.key_id // "") != "") | .certificate' <<<"$answers" | each_certificate short_fingerprint
+  for one in ${root_mount:+"$root_mount"} $planned_mounts; do report_signed "$one" || exit 1; done
 }
 
 # report_signed MOUNT: reads each certificate, and looks at each CA among them. Each is read by an OpenSSL of its own: a certificate can hold any
@@ -1344,25 +1372,22 @@ can_sign() {
   [[ $found == *CA:TRUE* || ($found != *'Basic Constraints'* && $found == *'Certificate Sign'*) ]]
 }
 
-# report_if_unknown MOUNT CERTIFICATE: a mount that these scripts did not enable may sign CAs for others, so there it is no drift. What is said to
-# be retired, or is revoked, is named all the same: the mesh reads no list of revoked CAs, and whoever can tune a mount can write such a record.
+# report_if_unknown MOUNT CERTIFICATE: the mount of an existing root may sign CAs for others, so there it is no drift. A revoked CA is: the mesh
+# reads no list of revoked CAs, and trusts it on.
 report_if_unknown() {
-  local print serial report=stray
-  print=$(short_fingerprint <<<"$2")
-  ! grep -xF -- "$print" >/dev/null <<<"$known" || return 0
+  local serial advice report=stray
+  ! grep -xF -- "$(fingerprint <<<"$2")" >/dev/null <<<"$known" || return 0
   openssl x509 -noout -checkend 0 <<<"$2" >/dev/null || return 0
   # a self-signed one is no CA below ours: report_other_roots names it for as long as its key is here.
   ! verified "$2" "$2" || return 0
-  if grep -xF -- "retired.$print" >/dev/null <<<"$known"; then
-    note "$1 has signed the CA $(described "$2"), which is recorded as retired; the mesh trusts it until $(end_of <<<"$2")"
-    return 0
-  elif [[ $2 == revoked* ]]; then
-    note "$1 has signed the CA $(described "$2"), which is not of the plan and is revoked; the mesh reads no CRL, so it trusts that CA until $(end_of <<<"$2")"
-    return 0
-  fi
   serial=$(serial_of "$2")
-  is_marked sys/mounts "$1" || report=note
-  "$report" "$1 has signed a CA that is not of the plan: $(described "$2"), serial $serial, valid from $(openssl x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"
+  [[ $1 != "$root_mount" || $root_source != existing ]] || report=note
+  if [[ $2 == revoked* ]]; then
+    advice="It is revoked, and the mesh reads no CRL, so it trusts that CA until then: only another root ends that"
+  else
+    advice="Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"
+  fi
+  "$report" "$1 has signed a CA that no file beside the config names: $(described "$2"), serial $serial, valid from $(openssl x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). $advice. If you know it: $cli read -field=certificate $1/cert/$serial | openssl x509 >>$(ca_file "$1")"
 }
 
 # --- the root CA -----------------------------------------------------------------------------------------------------------------
