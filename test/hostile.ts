@@ -151,6 +151,8 @@ export const ways = [
   { ...sound, auth: 'jwt', istio: { revision: 'stable', canary: { revision: 'cluster-1' } } },
   // and for what labels the alerts.
   { ...sound, auth: 'jwt', monitoring: true },
+  // and for the addresses that NetworkPolicies name.
+  { ...sound, auth: 'jwt', networkPolicy: true },
 ];
 
 export const leaves = textLeaves();

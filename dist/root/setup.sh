@@ -109,7 +109,8 @@ usage_text() {
     printf '  --repair STEP       put back what one step makes, e.g. %s, and nothing else\n' "$repair_example"
   fi
   printf '  --print-policy      print the Vault policy of a token that runs this script; it asks no server\n'
-  [[ $needs != *'"ca":true'* ]] || printf '  --print-policy --ca  print what a run needs besides to make a CA, or to let another one sign: at the first run, and for a new generation\n'
+  [[ $needs != *'"ca":true'* ]] || printf '  --print-policy --ca  print what a run needs besides to make a CA, and to decide what it signs and who logs in: at the first run, for a
+                      new generation, and where one of these has changed\n'
   if [[ -n $repair_example ]]; then
     printf '  --print-policy --check, --print-policy --repair STEP\n                      print the policy of such a run: it reads all, and writes nothing, or what the step writes\n'
   fi
@@ -1308,7 +1309,8 @@ each_answer() { find "$work" -name 'each.*' -exec "$@" {} +; }
 # Nothing in Vault proves who made a CA: whoever can write there can import one with its key, under any name. So each run that makes a CA adds its
 # certificate to a file beside the config, as root.pem is for the root, and a CA that is in no such file is not used. The files are public: keep
 # them in Git, beside the config.
-ca_file() { printf '%s' "${1//\//_}.ca.pem"; }
+# A mount's name can hold "_", and no "+".
+ca_file() { printf '%s' "${1//\//+}.ca.pem"; }
 
 # known_in MOUNT: prints the fingerprints of the CAs that the file of this mount has.
 known_in() {

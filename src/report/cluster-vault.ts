@@ -8,7 +8,7 @@ import { clusterSteps } from '../script/steps';
 import { trialCommands } from '../script/trial';
 import { code, command, output, shell } from './markdown';
 import { certManagerOptions, certManagerThere, prometheusOperator } from './monitoring';
-import { ClusterContext, dataAt, leastPolicy } from './parts';
+import { ClusterContext, dataAt, keepCaFile, leastPolicy } from './parts';
 import { signing } from './root';
 import { admissionPolicies, approverAlone, approverPolicy, vaultNetwork } from './optional';
 import { secretDelivery } from './secret-delivery';
@@ -75,6 +75,7 @@ export function vault(context: ClusterContext): string[] {
     ...(exported.length > 0
       ? [`The key of the CA lies in ${code(exported[1] ?? '')}: move it to a safe place now. A rerun needs no \`--exported-key\`.`, '']
       : []),
+    ...keepCaFile(intermediate.mount),
     ...secretDelivery(context),
   ];
 }

@@ -48,18 +48,24 @@ export const needsRootNamespace = ({ namespace }: Pick<VaultPlan, 'namespace'>, 
     ? []
     : [`Vault has this path in its root namespace only, so the command needs a token of the root namespace. ${otherwise}`, ''];
 
+/** What to do with the file that names the CAs of a mount. */
+export const keepCaFile = (mount: string): string[] => [
+  `The script writes the certificate of the CA to ${code(`${mount.replaceAll('/', '+')}.ca.pem`)}, beside mesh-ca.yaml. The file is public: commit it. Scripts use no CA that is in no such file, and ${code('dist/root/setup.sh --check')} reports such a CA.`,
+  '',
+];
+
 /** The option of `kubectl get` that prints a value of a Secret or a ConfigMap. */
 export const dataAt = (key: string) => ['-o', `jsonpath={.data.${key.replaceAll('.', '\\.')}}`];
 
-/** How a token that can run a script, and no more, is made. `makesCa`: whether the script makes a CA, which takes a second policy. */
-export function leastPolicy(script: string, name: string, vault: Pick<VaultPlan, 'namespace'>, makesCa: boolean): string[] {
+/** How a token that can run a script, and no more, is made. `isSplit`: whether the rights that grant an identity are a second policy. */
+export function leastPolicy(script: string, name: string, vault: Pick<VaultPlan, 'namespace'>, isSplit: boolean): string[] {
   return [
-    `You don't need a root token. Write the policy of the script, and create a token with it. The token is a batch token: it expires after an hour, cannot be renewed and cannot create other tokens. It cannot be revoked either: to take its rights away at once, delete its policies. The policies allow the values of this plan alone; treat the token as an administrator's credential all the same.`,
+    `You don't need a root token. Write the policy of the script, and create a token with it. The token is a batch token: it expires after an hour, cannot be renewed and cannot create other tokens. It cannot be revoked either: to take its rights away at once, delete its policies. The policies allow only the values of this plan.`,
     '',
-    ...shell(...leastToken(script, name, vault, makesCa ? ['ca'] : [])),
-    ...(makesCa
+    ...shell(...leastToken(script, name, vault, isSplit ? ['ca'] : [])),
+    ...(isSplit
       ? [
-          `The second policy makes a CA and lets another CA sign. Give it to a token for the first run, for a new generation, and when one of the steps that make a CA is to do; every other run needs the first policy alone: leave ${code(`-policy=${name}-ca`)} out then.`,
+          `The second policy makes the CA, and decides what it signs and who can log in as cert-manager, so its holder can have any identity of the mesh signed. Use it for the first run, for a new generation, and when the script asks for it. Every other run needs the first policy only, whose holder can become nobody: leave ${code(`-policy=${name}-ca`)} out.`,
           '',
         ]
       : []),

@@ -4,7 +4,7 @@ import { words } from '../script/bash';
 import { tokenPolicy } from '../script/policy-text';
 import { rootSteps } from '../script/steps';
 import { code, command, fingerprints, output, shell } from './markdown';
-import { inRootNamespace, leastPolicy, needsRootNamespace } from './parts';
+import { inRootNamespace, keepCaFile, leastPolicy, needsRootNamespace } from './parts';
 
 const SCRIPT = 'dist/root/setup.sh';
 /** A run of the root's script. */
@@ -26,7 +26,7 @@ export function rootCa(plan: MeshCaPlan): string[] {
       SCRIPT,
       tokenPolicy('setup', 'root'),
       plan.vault,
-      steps.some(({ makesCa }) => makesCa),
+      steps.some(({ grantsIdentity }) => grantsIdentity),
     ),
     ...ways[root.source](plan),
     ...policyCas.flatMap(({ name, mount, maxPathLength }) => [
@@ -40,6 +40,7 @@ export function rootCa(plan: MeshCaPlan): string[] {
       '…',
       `the root CA is ready ${place}. next: the clusters' setup.sh`,
     ),
+    ...policyCas.flatMap(({ mount }) => keepCaFile(mount)),
     ...compared(plan),
   ];
 }

@@ -84,12 +84,14 @@ function jwtConfigStep({ mount, issuer, discoveryUrl }: JwtPlan): Step {
   if (discoveryUrl !== undefined) {
     return {
       id: 'jwt/config',
+      grantsIdentity: true,
       title: `Let Vault fetch the cluster's public keys at ${discoveryUrl}`,
       ...fieldsAt(path, { oidc_discovery_url: discoveryUrl, bound_issuer: issuer ?? discoveryUrl, jwt_validation_pubkeys: [] }),
     };
   }
   return {
     id: 'jwt/config',
+    grantsIdentity: true,
     title: "Give Vault the cluster's public keys",
     why: [
       'As the API server publishes them at /openid/v1/jwks: it publishes a new key before it signs with it, so run this again then.',
@@ -110,6 +112,7 @@ function kubernetesConfigStep({ mount, host, reviewer }: KubernetesPlan): Step {
   if (host === undefined) {
     return {
       id: 'kubernetes/config',
+      grantsIdentity: true,
       title: "Let Vault ask the API server of the cluster that it runs in, with its own service account's token",
       why: ["Vault's service account needs the ClusterRole system:auth-delegator; its Helm chart binds it (server.authDelegator)."],
       ...fieldsAt(path, { kubernetes_host: 'https://kubernetes.default.svc', kubernetes_ca_cert: '', disable_local_ca_jwt: false }),
@@ -117,6 +120,7 @@ function kubernetesConfigStep({ mount, host, reviewer }: KubernetesPlan): Step {
   }
   return {
     id: 'kubernetes/config',
+    grantsIdentity: true,
     title: `Let Vault ask the API server at ${host}, with a token of service account ${reviewer.namespace}/${reviewer.name}`,
     why: [
       'Without it the token of the login would be the bearer, and one with an audience of its own is answered 401.',
@@ -136,6 +140,7 @@ function kubernetesConfigStep({ mount, host, reviewer }: KubernetesPlan): Step {
 function serviceAccountRoleStep({ method, role, path, fields, serviceAccount, audience }: JwtPlan | KubernetesPlan): Step {
   return {
     id: `${method}/role`,
+    grantsIdentity: true,
     title: `Write the role ${role}: service account ${serviceAccount.namespace}/${serviceAccount.name}, audience ${audience}`,
     why: [BATCH],
     ...fieldsAt(path, { ...fields }),
@@ -165,6 +170,7 @@ const BATCH = 'Batch tokens, since cert-manager logs in anew for each signature:
 function clientCertificateStep({ role, path, fields }: ClientCertificatePlan): Step {
   return {
     id: 'cert/role',
+    grantsIdentity: true,
     title: `Trust the CA that cert-manager's certificate is from, for the name ${fields.allowed_names.join(' or ')}, as ${role}`,
     why: [BATCH, 'Without a name, every certificate of that CA would log in.'],
     ...fieldsAt(path, { ...fields }),
@@ -175,6 +181,7 @@ function clientCertificateStep({ role, path, fields }: ClientCertificatePlan): S
 function awsConfigStep({ mount, region, vaultHeaderValue, client }: AwsPlan): Step {
   return {
     id: 'aws/config',
+    grantsIdentity: true,
     title: `Let Vault ask the STS of ${region} about logins that are signed for ${vaultHeaderValue}`,
     why: [
       'cert-manager signs its request for the regional STS, so that is the one to ask.',
@@ -187,6 +194,7 @@ function awsConfigStep({ mount, region, vaultHeaderValue, client }: AwsPlan): St
 function awsRoleStep({ role, path, iamRoleArn, fields }: AwsPlan): Step {
   return {
     id: 'aws/role',
+    grantsIdentity: true,
     title: `Write the role ${role}: IAM role ${iamRoleArn}`,
     why: [
       BATCH,
@@ -237,6 +245,7 @@ function appRoleSteps(auth: AppRolePlan): Step[] {
     lockout,
     {
       id: 'approle/write',
+      grantsIdentity: true,
       title: `Write the AppRole ${role}`,
       why: ['cert-manager logs in anew for each signature: a count of uses would end the mesh at that count.'],
       ...fieldsAt(path, { ...fields }),

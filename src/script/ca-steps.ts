@@ -140,7 +140,7 @@ export function pkiMountSteps(
       unless: ['mount_is', mount, 'pki'],
       run: [['write_fields', path]],
       needs: { look: { 'sys/mounts': ['read'] }, act: { [path]: ['create', 'update'] }, sends: { [path]: [request(enable)] } },
-      makesCa: true,
+      grantsIdentity: true,
       undo: disables(mount),
     },
     {
@@ -233,7 +233,7 @@ function offlineSteps(id: string, ca: CaPlan, root: RootPlan): Step[] {
       unless: ['requested', mount],
       run: [['write_request', mount]],
       needs: { look: { ...looksAt(ca, root), [`${mount}/key/+`]: ['read'] }, act: requests(ca), sends: requestSends(ca) },
-      makesCa: true,
+      grantsIdentity: true,
     },
     {
       id: `${id}/issue`,
@@ -250,7 +250,7 @@ function offlineSteps(id: string, ca: CaPlan, root: RootPlan): Step[] {
         act: { ...requests(ca), ...imports(ca) },
         sends: { ...requestSends(ca), ...importSends(ca) },
       },
-      makesCa: true,
+      grantsIdentity: true,
       undo: losesCa(mount),
     },
   ];
@@ -286,7 +286,7 @@ function issueStep(id: string, ca: CaPlan & { readonly signer: SignerPlan }, roo
       act: { [signer.signPath]: ['update'], ...requests(ca), ...imports(ca) },
       sends: { [signer.signPath]: [{ csr: [], ...request(signFields(ca)) }], ...requestSends(ca), ...importSends(ca) },
     },
-    makesCa: true,
+    grantsIdentity: true,
     undo: losesCa(mount),
   };
 }

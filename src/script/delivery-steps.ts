@@ -28,6 +28,7 @@ export function deliverySteps({ auth }: Pick<ClusterPlan, 'auth'>): Step[] {
 function scriptStep({ path, secret }: AppRolePlan): Step {
   return {
     id: 'cluster/secret-id',
+    grantsIdentity: true,
     title: `Make a secret ID and deliver it to Secret ${secret.namespace}/${secret.name}`,
     why: ["Through pipes only. It is done where the cluster's secret ID is known to Vault and has a third of its time left."],
     unless: ['secret_id_works'],
@@ -44,6 +45,7 @@ function scriptStep({ path, secret }: AppRolePlan): Step {
 function wrapStep({ path, secret }: AppRolePlan, wrapTtl: string): Step {
   return {
     id: 'cluster/secret-id',
+    grantsIdentity: true,
     title: `Make a secret ID for Secret ${secret.namespace}/${secret.name}, wrapped in a token that serves once, for ${wrapTtl}`,
     why: ["The secret ID never comes here. It is done where the cluster's secret ID is known to Vault and has a third of its time left."],
     unless: ['secret_id_works'],
@@ -82,6 +84,7 @@ function storeSteps({ mount, path, role, policy, fields, serviceAccount }: Store
     },
     {
       id: 'store/role',
+      grantsIdentity: true,
       title: `Write the role ${role} at ${mount}: service account ${serviceAccount.namespace}/${serviceAccount.name}`,
       ...write,
       needs: { ...needs, look: { ...needs.look, 'sys/auth': ['read'] } },
@@ -94,6 +97,7 @@ function kvStep({ path, secret }: AppRolePlan, kv: { readonly mount: string; rea
   const place = `${kv.mount}/data/${kv.path}`;
   return {
     id: 'cluster/secret-id',
+    grantsIdentity: true,
     title: `Make a secret ID and put it at ${kv.mount}/${kv.path}, for Secret ${secret.namespace}/${secret.name}`,
     why: [
       'Through pipes only. It is done where the one that lies there is known to Vault and has a third of its time left.',

@@ -44,7 +44,7 @@ export function generationSteps(cluster: ClusterPlan): Step[] {
           ...recorded.sends,
         },
       },
-      makesCa: true,
+      grantsIdentity: true,
       undo: {
         title: `Remove what is recorded in the description of ${mount}`,
         unless: ['nothing_recorded', mount],

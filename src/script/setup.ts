@@ -251,7 +251,7 @@ export function script(
 
 /** What each step needs of Vault, and whether it makes a CA. */
 const needsOf = (steps: readonly Step[]) =>
-  Object.fromEntries(steps.map(({ id, needs, makesCa }) => [id, { ...needs, ...(makesCa && { ca: true }) }]));
+  Object.fromEntries(steps.map(({ id, needs, grantsIdentity }) => [id, { ...needs, ...(grantsIdentity && { ca: true }) }]));
 
 /** JSON with an entry a line, for the reader of a diff. */
 function lineByLine(entries: Readonly<Record<string, unknown>>): string {

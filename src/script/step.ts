@@ -34,11 +34,12 @@ export interface Step {
   readonly needs: Needs;
 
   /**
-   * Whether it makes a CA, signs one, or decides which one signs: its rights are a policy of their own.
+   * Whether its rights let a token's holder have an identity of the mesh signed: it makes a CA, decides what a CA signs, or who logs in as
+   * cert-manager. These rights are a policy of their own, that of `--print-policy --ca`.
    *
    * @default false
    */
-  readonly makesCa?: boolean;
+  readonly grantsIdentity?: boolean;
 
   /**
    * What takes back what it made: a step of teardown.sh and of emergency.sh, under the same name.

@@ -93,7 +93,7 @@ function rootCaSteps(root: RootPlan): Step[] {
         unless: ['root_present'],
         run: [['import_root']],
         needs: { look: looks, act: { [`${mount}/config/ca`]: ['update'] }, sends: { [`${mount}/config/ca`]: [{ pem_bundle: [] }] } },
-        makesCa: true,
+        grantsIdentity: true,
         undo: losesCa(mount),
       },
       urls,
@@ -118,7 +118,7 @@ function rootCaSteps(root: RootPlan): Step[] {
       unless: ['root_present'],
       run: [['generate_root']],
       needs: { look: looks, act: { [path]: ['update'] }, sends: { [path]: [{ ...request(fields), issuer_name: ['mesh-ca-root'] }] } },
-      makesCa: true,
+      grantsIdentity: true,
       undo: losesCa(mount),
     },
     urls,
@@ -139,6 +139,7 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
     ...caSteps('intermediate', markedAs(cluster), intermediate, root),
     closable(cluster, {
       id: 'role/write',
+      grantsIdentity: true,
       title: `Write the PKI role ${cluster.role.path}`,
       why: [
         cluster.role.exact
@@ -151,6 +152,7 @@ export function clusterSteps(cluster: ClusterPlan): Step[] {
     ...generationSteps(cluster),
     closable(cluster, {
       id: 'policy/write',
+      grantsIdentity: true,
       title: `Write the policy ${cluster.policy.name}`,
       why: ['cert-manager may ask for a signature, and nothing else.'],
       ...fieldsAt(policyPath(cluster.policy), { policy: policyText(cluster.policy.rules) }),

@@ -3,7 +3,8 @@
 # Nothing in Vault proves who made a CA: whoever can write there can import one with its key, under any name. So each run that makes a CA adds its
 # certificate to a file beside the config, as root.pem is for the root, and a CA that is in no such file is not used. The files are public: keep
 # them in Git, beside the config.
-ca_file() { printf '%s' "${1//\//_}.ca.pem"; }
+# A mount's name can hold "_", and no "+".
+ca_file() { printf '%s' "${1//\//+}.ca.pem"; }
 
 # known_in MOUNT: prints the fingerprints of the CAs that the file of this mount has.
 known_in() {

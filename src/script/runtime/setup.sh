@@ -19,7 +19,8 @@ usage_text() {
     printf '  --repair STEP       put back what one step makes, e.g. %s, and nothing else\n' "$repair_example"
   fi
   printf '  --print-policy      print the Vault policy of a token that runs this script; it asks no server\n'
-  [[ $needs != *'"ca":true'* ]] || printf '  --print-policy --ca  print what a run needs besides to make a CA, or to let another one sign: at the first run, and for a new generation\n'
+  [[ $needs != *'"ca":true'* ]] || printf '  --print-policy --ca  print what a run needs besides to make a CA, and to decide what it signs and who logs in: at the first run, for a
+                      new generation, and where one of these has changed\n'
   if [[ -n $repair_example ]]; then
     printf '  --print-policy --check, --print-policy --repair STEP\n                      print the policy of such a run: it reads all, and writes nothing, or what the step writes\n'
   fi

@@ -3,10 +3,12 @@
 // Tries: a CA of its own, other policies, logins, roles, mounts and keys, and to keep the token alive.
 // What it can do all the same is what the scripts do: docs/threat-model.md says it.
 import { readFileSync } from 'node:fs';
+import type { MeshCaConfig } from '../../../src/config/config';
+import type { AuthPlan } from '../../../src/plan/auth';
 import { asSent } from '../../../src/script/step';
 import { buildPrograms, type Kube, ok, run, startKube, startVaultDev, type Vault } from '../harness';
 import { printedPolicy, tokenWith } from '../policies';
-import { configs, makeRoot, makeWorld, rootFiles, type World } from '../world';
+import { configs, dataOf, makeRoot, makeWorld, rootFiles, type World } from '../world';
 import { attacker, type Attempt, csrOf } from './attacks';
 
 jest.setTimeout(300_000);
@@ -116,13 +118,83 @@ test('cannot write a login that gives another policy, lives longer, or takes ano
   expect(await as.status('POST', `${path}-other`, { role_type: 'jwt', token_policies: ['admin'] })).toBe(403);
 });
 
-test('can bind the login to another UID of the account, which only a run knows: stated in the threat model', async () => {
+test('can, with the policy of --ca, bind the login to another UID of the account, which only a run knows: stated in the threat model', async () => {
   const { path, fields } = world.cluster.auth;
   const planned = (await vault.request('GET', path)).body as { data: { bound_claims: object } };
   const write = (bound_claims: object) => as.status('POST', path, { ...asSent({ ...fields }), bound_claims });
   expect(await write({ '/kubernetes.io/serviceaccount/uid': 'another' })).toBeLessThan(300);
   expect(await write(planned.data.bound_claims)).toBeLessThan(300);
   expect(readFileSync('docs/threat-model.md', 'utf8').replaceAll(/\s+/g, ' ')).toContain('the UID of the service account');
+});
+
+test('cannot, with the policy for every day, write what decides who logs in and what is signed, whole or with a field left out', async () => {
+  const { role, auth } = world.cluster;
+  const paths = [role.path, auth.path, `auth/${auth.mount}/config`];
+  const planned = await Promise.all(paths.map(async path => [path, dataOf((await vault.request('GET', path)).body)] as const));
+  for (const [path, fields] of planned) {
+    for (const without of ['', ...Object.keys(fields)]) {
+      const body = Object.fromEntries(Object.entries(fields).filter(([name]) => name !== without));
+      expect([path, without, await daily.status('POST', path, asSent(body))]).toEqual([path, without, 403]);
+    }
+    expect([path, await daily.isPatchForbidden(path, 'a=b')]).toEqual([path, true]);
+    expect([path, await daily.status('DELETE', path)]).toEqual([path, 403]);
+  }
+  expect(await Promise.all(planned.map(async ([path]) => [path, dataOf((await vault.request('GET', path)).body)]))).toEqual(planned);
+});
+
+/** What else of an auth method decides who logs in, or is a login. */
+function own(auth: AuthPlan): string[] {
+  switch (auth.method) {
+    case 'jwt':
+    case 'kubernetes':
+      return [`auth/${auth.mount}/config`];
+    case 'aws':
+      return [`auth/${auth.mount}/config/client`];
+    case 'clientCertificate':
+      return [];
+    case 'appRole': {
+      const { secret } = auth;
+      const kept = secret.delivery === 'externalSecret' ? [`${secret.kv.mount}/data/${secret.kv.path}`, secret.store.path] : [];
+      return [`${auth.path}/secret-id`, ...kept];
+    }
+  }
+}
+const kv = { delivery: 'externalSecret', store: { auth: 'jwt', mount: 'jwt-eso' } } as const;
+test.each<[way: string, more: Partial<MeshCaConfig>]>([
+  ['jwt', {}],
+  ['kubernetes', { auth: 'kubernetes' }],
+  ['appRole', { auth: 'appRole' }],
+  ['appRole, in a KV secrets engine', { auth: 'appRole', secret: kv }],
+  ['aws', { auth: 'aws', aws: { iamRoleArn: 'arn:aws:iam::123456789012:role/a', region: 'eu-central-1' } }],
+])('cannot, with the policy for every day, decide who logs in: %s', async (_, more) => {
+  const other = await makeWorld({ ...configs.recommended, ...more }, vault, [kube]);
+  const [policy, ca] = [await printedPolicy(other, 'cluster-1'), await printedPolicy(other, 'cluster-1', ['--ca'])];
+  const paths = [
+    other.cluster.role.path,
+    other.cluster.auth.path,
+    `sys/policies/acl/${other.cluster.policy.name}`,
+    ...own(other.cluster.auth),
+  ];
+  const rightsOf = async (of: readonly string[], name: string) => {
+    const { VAULT_TOKEN } = await tokenWith(vault, of, name);
+    const { body } = await vault.request('POST', 'sys/capabilities-self', { paths }, VAULT_TOKEN);
+    return paths.map(path => (dataOf(body)[path] as string[]).filter(one => !['read', 'list', 'deny'].includes(one)));
+  };
+  // the ingredient is real: the policy of --ca has them.
+  for (const rights of await rightsOf(ca, 'ca-alone')) expect(rights).toContain('update');
+  expect(await rightsOf(policy, 'daily-alone')).toEqual(paths.map(() => []));
+});
+
+test('does a run with the policy for every day, where all is in place; else the run names the second policy before it changes anything', async () => {
+  const env = { VAULT_TOKEN: (await tokenWith(vault, await printedPolicy(world, 'cluster-1'), 'setup')).VAULT_TOKEN };
+  expect(ok(await world.script('cluster-1', [], env))).toContain('11 trials passed');
+  const { role } = world.cluster;
+  const planned = dataOf((await vault.request('GET', role.path)).body);
+  expect((await vault.request('POST', role.path, { ...planned, max_ttl: '2h' })).status).toBeLessThan(300);
+  const { code, stderr } = await world.script('cluster-1', [], env);
+  expect([code, stderr]).toEqual([1, expect.stringContaining(`the capability create, update on ${role.path} for the token`)]);
+  expect(stderr).toContain('--print-policy --ca | vault policy write mesh-ca-setup-cluster-1-ca -');
+  expect((await vault.request('POST', role.path, planned)).status).toBeLessThan(300);
 });
 
 test('cannot have the keys that logins are checked with fetched from elsewhere', async () => {
