@@ -1,4 +1,4 @@
-const { basename, dirname, join } = require('node:path');
+const { dirname, join, relative } = require('node:path');
 const Sequencer = require('@jest/test-sequencer').default;
 const seconds = require('./live/seconds.json');
 
@@ -13,7 +13,7 @@ module.exports = class extends Sequencer {
   sort(tests) {
     // what is not in the table follows, in jest's own order, which is by size: that of ShellCheck is small, and takes most of a minute.
     const others = ({ path }) => (dirname(path) === verify ? 1 : 0);
-    const longest = test => (dirname(test.path) === live && seconds[basename(test.path, '.test.ts')]) || others(test);
+    const longest = test => seconds[relative(live, test.path).replace(/\.test\.ts$/, '')] || others(test);
     return [...super.sort(tests)].sort((one, other) => longest(other) - longest(one));
   }
 };

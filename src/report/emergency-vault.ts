@@ -57,7 +57,7 @@ export function setupToken({ cluster, root, at, vault }: EmergencyContext): stri
   return [
     `## ${SECTIONS.setup}`,
     '',
-    `The setup token can log in as cert-manager, and with the policy ${code(`${policy}-ca`)} have a CA signed. Delete every policy whose name begins with ${code(policy)} first: that ends batch tokens too, which cannot be revoked. Then find the accessors of tokens with such a policy, and revoke them. Do the same with ${code('mesh-ca-setup-root')} if the token of dist/root/setup.sh was stolen. A certificate or a CA that the token has had signed stays valid:`,
+    `With the policy ${code(`${policy}-ca`)} the setup token can log in as cert-manager and have a CA signed; with ${code(policy)} alone it can do neither. Delete every policy whose name begins with ${code(policy)} first: that ends batch tokens too, which cannot be revoked. Then find the accessors of tokens with such a policy, and revoke them. Do the same with ${code('mesh-ca-setup-root')} if the token of dist/root/setup.sh was stolen. A certificate or a CA that the token has had signed stays valid:`,
     '',
     ...shell(
       `${vault('policy', 'list')} | grep ${words([`^${policy}`])} | while read -r policy; do ${vault('policy', 'delete')} "$policy"; done`,

@@ -108,7 +108,7 @@ export const repairLines = ({ cluster, at }: ClusterContext, step: string): stri
     ...leastToken(at('setup.sh'), tokenPolicy('setup', cluster.name), cluster.vault, [['repair', step]]),
     words(['bash', at('setup.sh'), '--repair', step]),
   ),
-  'The first two lines are for an administrator. The token is for that step alone; a token for `jwt/config` or `jwt/role` can make a login as cert-manager, so treat it as an administrator credential.',
+  'The first two lines are for an administrator. The token is for that step alone. A token for a step of the login or of the secret ID can log in as cert-manager, so treat it as an administrator credential.',
   '',
 ];
 

@@ -96,12 +96,7 @@ test('a workload gets leaf, issuing CA, policy CAs, then the root file; OpenSSL 
     expect.stringMatching(/note: it was signed by another CA than the one in pki-mesh-2, 'mesh Mesh Policy CA', SHA-256 /),
   ]);
   expect(ok(await after.script('chain'))).toMatch(/signed, verified to the root: a workload/);
-  // the policy CA before is of no plan any more, and Vault's revocation of an issuer does not reach the CA that signed it.
-  const left = await after.script('root', ['--check']);
-  const revoke =
-    /pki-regional has signed a CA that is not of the plan: 'mesh Mesh Policy CA', [^]*To revoke it: vault (write pki-regional\/revoke serial_number=\S+)/;
-  expect([left.code, left.stdout]).toEqual([3, expect.stringMatching(revoke)]);
-  ok(await vault.vault(revoke.exec(left.stdout)?.[1]?.split(' ') ?? []));
+  // the policy CA before is in no plan any more, and its certificate is in the file beside the config: it is known.
   expect(ok(await after.script('root', ['--check']))).toContain('no drift');
 });
 
