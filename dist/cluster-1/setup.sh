@@ -1591,16 +1591,12 @@ look_around() {
   local rc=0
   need_open
   find_root || return 0
-  [[ -n $known_root ]] ||
-    note "no root.certificate in the config and no ./root.pem here, so the root in $root_mount is taken as it is: $(described "$root")"
+  [[ -n $known_root ]] || need_known_root
   forget_signers
   look_at_ca "$intermediate_mount" || rc=$?
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
   if ((rc == 1)); then
     [[ -n $signer_ca ]] || missing+=("the policy CA in Vault's mount $signer: run dist/root/setup.sh first")
-    # what is signed below it now is trusted for years.
-    [[ -n $known_root || $mode == check ]] ||
-      missing+=("a root certificate to compare with the root in $root_mount, $(described "$root"): $(how_to_accept_root)")
     need_known_former
     [[ $take_over == true || $mode == check ]] || has_former || need_free_names
     need_key_file
@@ -1628,10 +1624,26 @@ closed_here() {
   done <<<"$closings"
 }
 
+# need_known_root: what every workload is to trust, and what is signed below it, depends on the root, and whoever can write to Vault could have put
+# another one there, with a certificate of the other one for the name and the key of ours.
+need_known_root() {
+  local reason
+  reason="the root in $root_mount, $(described "$root"): $(how_to_accept_root)"
+  case $mode in
+    check) stray "no file beside the config has $reason" ;;
+    plan) note "a run would be refused without a root certificate to compare with $reason" ;;
+    *) missing+=("a root certificate to compare with $reason") ;;
+  esac
+}
+
+# what --reopen was given for: what was closed when this run began, a line each.
+agreed=
+
 # need_open: what a person has closed stays closed, until a person says that it may be opened.
 need_open() {
   local found
   found=$(closed_here) || exit 1
+  [[ $reopen == false ]] || agreed=$found
   [[ -n $found ]] || return 0
   found=${found//$'\n'/, }
   if [[ $mode != run ]]; then
@@ -1641,12 +1653,16 @@ need_open() {
   fi
 }
 
-# need_still_open: the same for one step, just before it writes: emergency.sh may have closed it while this run was going on.
+# need_still_open: the same for one step, just before it writes: emergency.sh may have closed it while this run was going on. --reopen opens
+# what was closed when the run began, and nothing else.
 need_still_open() {
-  local only=$step_id
-  [[ $reopen == false ]] || return 0
+  local only=$step_id found line
   forget
-  need_open
+  found=$(closed_here) || exit 1
+  while IFS= read -r line; do
+    [[ -z $line ]] || grep -xF -- "$line" >/dev/null <<<"$agreed" ||
+      die "emergency.sh has closed this while this run was going on: $line. Nothing more was changed. Once the cause is dealt with, as emergency.md beside this script says: bash $0 --reopen"
+  done <<<"$found"
 }
 
 # report_reopened: what is recorded as closed and is as planned all the same has been opened by something else than --reopen.
@@ -1668,7 +1684,8 @@ reopened() {
   local found name
   local -a words=()
   [[ $reopen == true ]] || return 0
-  found=$(closed_here) || exit 1
+  forget
+  found=$(closed_here | grep -xF -- "$agreed") || true
   while IFS= read -r name; do [[ -z $name ]] || words+=("closed.${name%% *}="); done <<<"$found"
   ((${#words[@]} > 0)) || return 0
   record "$intermediate_mount" "${words[@]}" >/dev/null

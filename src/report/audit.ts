@@ -11,6 +11,8 @@ export function auditRunbook(cluster: ClusterPlan): string {
   const kube = (...argv: readonly string[]) => words(['kubectl', '--context', context, ...argv]);
   const mounts = [...new Set([...(root.mount === undefined ? [] : [root.mount]), intermediate.mount])];
   const setup = `dist/${name}/setup.sh`;
+  const isBatch = auth.fields.token_type === 'batch';
+  const known = ['root', ...(isBatch ? [policy.name] : [])];
   return [
     `# Questions of an auditor: cluster ${name}`,
     '',
@@ -33,12 +35,12 @@ export function auditRunbook(cluster: ClusterPlan): string {
     'Expected output: a line for the policy of cert-manager, and no other line that is unknown to you. Policies that begin with `mesh-ca-` are for running scripts; no token should have one now.',
     '',
     ...output(`${policy.name}: path "${role.signPath}" {`),
-    'Tokens with the root policy:',
+    `Tokens with ${known.map(code).join(' or with ')}:`,
     '',
     ...shell(
-      `vault list -format=json auth/token/accessors | jq -r '.[]' | while read -r accessor; do vault token lookup -format=json -accessor "$accessor" 2>/dev/null; done | jq -r '.data | select(.policies | index("root")) | "root token: \\(.display_name), made \\(.creation_time | todateiso8601)"'`,
+      `vault list -format=json auth/token/accessors | jq -r '.[]' | while read -r accessor; do vault token lookup -format=json -accessor "$accessor" 2>/dev/null; done | jq -r ${quote(`.data | select(.policies | ${known.map(one => `index(${JSON.stringify(one)})`).join(' or ')}) | "token with \\(.policies | join(", ")): \\(.display_name), made \\(.creation_time | todateiso8601), accessor \\(.accessor)"`)}`,
     ),
-    'Expected output: no line.',
+    `Expected output: no line.${isBatch ? ` The tokens that cert-manager logs in with are batch tokens, which have no accessor: a token with ${code(policy.name)} in this list was made by somebody else.` : ''} Revoke one with ${code('vault token revoke -accessor ACCESSOR')}.`,
     '',
     ...logins(cluster),
     `People and programs with rights in ${code(istio.namespace)}; whoever can edit that namespace can have certificates signed for every workload:`,

@@ -150,7 +150,7 @@ function reopening({ at }: EmergencyContext): string[] {
   return [
     '## Open it again',
     '',
-    'Open the login or the role when the cause is dealt with. emergency.sh records in the description of the mount what it has closed, and setup.sh refuses to open it, on a schedule too, until you say so. The first command shows what is closed:',
+    'Open the login or the role when the cause is dealt with. emergency.sh records in the description of the mount what it has closed, and setup.sh refuses to open it, on a schedule too, until you say so. Before you open a login, revoke the tokens that somebody created with the policy of cert-manager: they get their rights back with it (audit.md, section 2, lists them). The first command shows what is closed:',
     '',
     ...shell(words(['bash', at('setup.sh'), '--plan']), words(['bash', at('setup.sh'), '--reopen'])),
     `Expected output: ${code('note: closed by emergency.sh: …')}, then ${code('opened again, and no longer recorded as closed: …')}.`,

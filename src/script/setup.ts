@@ -36,9 +36,18 @@ export function rootScript({ root, policyCas, vault, clusters, warnings }: MeshC
       root_subject: subjectText(root.generate.subject),
       longest_below: String(Math.max(...(policyCas[0] ? [policyCas[0].ttl] : intermediates).map(seconds))),
       planned_mounts: plannedMounts({ policyCas, clusters }).join(' '),
+      stored_leaves: JSON.stringify(storedLeaves(clusters)),
       ...caValues(policyCas, policyCas[1] ? [policyCas[1].ttl] : intermediates),
     },
   );
+}
+
+/** The longest lifetime of the certificates that Vault stores, in seconds, by the mounts of the clusters whose PKI role has it do so. */
+function storedLeaves(clusters: readonly ClusterPlan[]): Record<string, number> {
+  const storing = clusters.filter(({ role }) => !role.fields.no_store);
+  const longestOf = (mount: string) =>
+    storing.filter(one => one.intermediate.mount === mount).map(({ role }) => seconds(role.fields.max_ttl));
+  return Object.fromEntries(storing.map(({ intermediate: { mount } }) => [mount, Math.max(...longestOf(mount))]));
 }
 
 /** The parts of the runtime that make CAs. */

@@ -159,7 +159,7 @@ exec "$real" "$@"`;
   const env = { PATH: `${programsBefore({ vault: text }, { vault: vault.bin })}:${world.env.PATH ?? ''}` };
   expect(await world.script(name, [], env)).toMatchObject({
     code: 1,
-    stderr: expect.stringContaining('emergency.sh has closed this: block-login at 20') as string,
+    stderr: expect.stringContaining('emergency.sh has closed this while this run was going on: block-login at 20') as string,
   });
   expect(readFileSync(begun, 'utf8')).toContain('[3/3] block-login/record');
   for (const path of paths) expect((await vault.request('GET', path)).status).toBe(404);
@@ -175,6 +175,31 @@ exec "$real" "$@"`;
   ]);
   ok(await world.script(name, ['--reopen']));
   expect(await world.script(name, ['--check'])).toMatchObject({ code: 0 });
+});
+
+test('--reopen opens what was closed when it began, and not what is closed meanwhile', async () => {
+  const name = 'agreed';
+  const world = await worldOf(name);
+  ok(await world.script(name));
+  ok(await world.undo(`${name}/emergency.sh`, ['block-role', '--yes', name]));
+  const { auth, policy, role } = world.cluster;
+  const begun = join(tempDir('begun'), 'begun');
+  const text = `if [[ $* == *'sys/policies/acl/${policy.name}'* && ! -e '${begun}' ]]; then
+  : >'${begun}'
+  bash dist/${name}/emergency.sh block-login --yes ${name} >'${begun}' 2>&1 || exit 9
+fi
+exec "$real" "$@"`;
+  const env = { PATH: `${programsBefore({ vault: text }, { vault: vault.bin })}:${world.env.PATH ?? ''}` };
+  const { code, stderr } = await world.script(name, ['--reopen'], env);
+  expect([code, stderr]).toEqual([
+    1,
+    expect.stringMatching(/emergency\.sh has closed this while this run was going on: block-login at 20/),
+  ]);
+  expect((await vault.request('GET', auth.path)).status).toBe(404);
+  expect((await vault.request('GET', role.path)).status).toBe(200);
+  expect(await description(world)).toMatch(/closed\.block-login=20/);
+  ok(await world.script(name, ['--reopen']));
+  expect(await description(world)).not.toContain('closed.');
 });
 
 test('an emergency during which something is opened again fails, and says so', async () => {

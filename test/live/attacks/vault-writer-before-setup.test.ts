@@ -550,15 +550,42 @@ describe('a CA that was signed', () => {
     // its certificate, in the mount of the cluster's CA, makes it no CA of ours: its key is not there.
     await post(`${world.cluster.intermediate.mount}/issuers/import/cert`, { pem_bundle: certificate });
     expect(await world.script('root', ['--check'])).toMatchObject(named(certificate));
-    const [, line = ''] = /To revoke it: vault (write \S+ \S+)\n/.exec(checked.stdout) ?? [];
+    const [, line = '', accept = ''] =
+      /To revoke it: vault (write \S+ \S+)\. If you know it: (vault read .*\.ca\.pem)\n/.exec(checked.stdout) ?? [];
     ok(await vault.vault(line.split(' ')));
     // the mesh reads no CRL, so it trusts the CA still.
-    expect(await world.script('root', ['--check'])).toMatchObject({
-      code: 0,
-      stdout: expect.stringMatching(
-        /note: .*'Theirs', .* not of the plan and is revoked; the mesh reads no CRL, so it trusts that CA until/,
-      ) as string,
-    });
+    const revoked = await world.script('root', ['--check']);
+    expect(revoked).toMatchObject(named(certificate));
+    expect(revoked.stdout).toContain('It is revoked, and the mesh reads no CRL');
+    ok(await run('bash', ['-o', 'pipefail', '-c', accept], { cwd: world.folder, env: world.env }));
+    expect(await world.script('root', ['--check'])).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('cannot be a certificate for istiod either, of the root or of the CA of the cluster, however it was signed', async () => {
+    const name = 'leaves';
+    const world = await victim(name);
+    ok(await world.script(name));
+    const istiod = 'subjectAltName = URI:spiffe://cluster.local/ns/istio-system/sa/istiod-service-account,DNS:istiod.istio-system.svc';
+    const folder = tempDir('attacker');
+    const csr = await requestOf(folder, 'leaf', `[dn]\nCN = istiod\n[extensions]\n${istiod}\n`);
+    const { mount } = world.cluster.intermediate;
+    for (const at of [`pki-${name}`, mount]) {
+      const { certificate } = await post(`${at}/sign-verbatim`, { csr, ttl: '43000h' });
+      const checked = await world.script('root', ['--check']);
+      expect(checked).toMatchObject(named(certificate));
+      expect(checked.stdout).toContain(`${at} has signed a certificate that no planned role signs`);
+    }
+  });
+
+  test('what the planned role signs and Vault stores is no drift; what lives longer is', async () => {
+    const name = 'stored';
+    const world = await victim(name, { role: { storeCertificates: true } });
+    ok(await world.script(name));
+    expect(await listed(vault, `${world.cluster.intermediate.mount}/certs`)).not.toHaveLength(0);
+    expect(await world.script('root', ['--check'])).toMatchObject({ code: 0, stderr: '' });
+    const csr = await requestOf(tempDir('attacker'), 'leaf', '[dn]\nCN = theirs\n[extensions]\nsubjectAltName = DNS:theirs.example.com\n');
+    const { certificate } = await post(`${world.cluster.intermediate.mount}/sign-verbatim`, { csr, ttl: '43000h' });
+    expect(await world.script('root', ['--check'])).toMatchObject(named(certificate));
   });
 
   test('cannot hide behind the text of other certificates', async () => {
