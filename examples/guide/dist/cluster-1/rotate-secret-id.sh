@@ -511,10 +511,10 @@ is_root() {
     complain "$2 is no CA certificate"
   elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
     complain "$2 has ended: $(end_of <<<"$1")"
-  elif ! verified "$1" "$1"; then
-    complain "$2 is not self-signed, so it is no root"
   elif weak=$(weakness <<<"$1") && [[ -n $weak ]]; then
     complain "$2 $weak"
+  elif ! verified "$1" "$1"; then
+    complain "$2 is not self-signed, so it is no root"
   else
     return 0
   fi
