@@ -61,12 +61,13 @@ look_around() {
 }
 
 # closed_now: whether all of it is closed, asked anew: a setup.sh that ran meanwhile may have opened it again.
-closed_now() (
+closed_now() {
+  local mode=plan
+  local -a to_do=()
   forget
-  mode=plan to_do=()
   steps 3>/dev/null
   ((${#to_do[@]} == 0))
-)
+}
 
 after_steps() {
   [[ $mode != run ]] || closed_now ||
