@@ -111,6 +111,8 @@ function made(plan: MeshCaPlan): string[] {
           `${MESH_CA} synth --config ${next.folder}.yaml --out ${next.folder}-dist`,
           `mkdir -p ${next.folder} && (cd ${next.folder} && bash ../${next.folder}-dist/root/setup.sh)`,
           `cp ${next.folder}/root.pem ${next.certificate}`,
+          // the scripts use no CA that no file beside the config names.
+          ...(plan.policyCas.length > 0 ? [`cp ${next.folder}/*.ca.pem .`] : []),
           look,
         ),
       ];
