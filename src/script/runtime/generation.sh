@@ -150,7 +150,7 @@ prepare_generation() {
   # of the default, where it is one of ours; else of the last one.
   former=$(called "$default_id")
   is_own_name "$former" || former=$(own_names | tail -n 1)
-  [[ -z $former ]] || ! issuer_named "$former" || ! verified_former || former_key=${signer_keys[at]}
+  [[ -z $former ]] || ! issuer_named "$former" || ! is_known "$at" || ! verified_former || former_key=${signer_keys[at]}
   [[ -n $former_key ]] || note 'there is no CA before it whose key it could take: it gets a new one'
 }
 
