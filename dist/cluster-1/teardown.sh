@@ -14,10 +14,10 @@ set +o posix +o allexport +o noglob +o noclobber +o keyword +o verbose
 shopt -u extdebug failglob lastpipe nocasematch nullglob xpg_echo
 for name in $(compgen -A function); do unset -f "$name"; done
 # A variable of this script that is exported already would hand its value, e.g. a key, to every program. Programs read lower case names for proxies only.
-for name in $(compgen -e | grep '^[a-z]'); do
+for name in $(compgen -e); do
   case $name in
     *_proxy) ;;
-    *) unset "$name" ;;
+    [abcdefghijklmnopqrstuvwxyz]*) unset "$name" ;;
   esac
 done
 export -n SHELLOPTS BASHOPTS

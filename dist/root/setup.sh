@@ -15,10 +15,10 @@ set +o posix +o allexport +o noglob +o noclobber +o keyword +o verbose
 shopt -u extdebug failglob lastpipe nocasematch nullglob xpg_echo
 for name in $(compgen -A function); do unset -f "$name"; done
 # A variable of this script that is exported already would hand its value, e.g. a key, to every program. Programs read lower case names for proxies only.
-for name in $(compgen -e | grep '^[a-z]'); do
+for name in $(compgen -e); do
   case $name in
     *_proxy) ;;
-    *) unset "$name" ;;
+    [abcdefghijklmnopqrstuvwxyz]*) unset "$name" ;;
   esac
 done
 export -n SHELLOPTS BASHOPTS
@@ -1342,6 +1342,15 @@ remember_ca() {
 how_to_accept_ca() {
   printf 'no file beside the config names it, so nothing proves who made it. If you know its SHA-256 from the run that made it, accept it: %s read -field=certificate %s | openssl x509 >>%s; then run this again. If nobody knows it, somebody else put it there' \
     "$cli" "$2" "$(ca_file "$1")"
+}
+
+# need_proof WHAT OF: a run that would use what nothing beside the config proves is refused, a plan says so, and to a check it is drift.
+need_proof() {
+  case $mode in
+    check) stray "$2" ;;
+    plan) note "a run would be refused: $2" ;;
+    *) missing+=("$1 $2") ;;
+  esac
 }
 
 # --- which CAs the planned mounts have signed ---------------------------------------------------------------------------------------------

@@ -42,13 +42,13 @@ export function rootScript({ root, policyCas, vault, clusters, warnings }: MeshC
   );
 }
 
-/** The longest lifetime of the certificates that Vault stores, in seconds, by the mounts of the clusters whose PKI role has it do so. */
-function storedLeaves(clusters: readonly ClusterPlan[]): Record<string, number> {
-  const storing = clusters.filter(({ role }) => !role.fields.no_store);
-  const longestOf = (mount: string) =>
-    storing.filter(one => one.intermediate.mount === mount).map(({ role }) => seconds(role.fields.max_ttl));
-  return Object.fromEntries(storing.map(({ intermediate: { mount } }) => [mount, Math.max(...longestOf(mount))]));
-}
+/** The longest lifetime of the certificates that Vault stores, in seconds, by the mount of each cluster whose PKI role has it do so. */
+const storedLeaves = (clusters: readonly ClusterPlan[]): Record<string, number> =>
+  Object.fromEntries(
+    clusters
+      .filter(({ role }) => !role.fields.no_store)
+      .map(({ intermediate, role }) => [intermediate.mount, seconds(role.fields.max_ttl)]),
+  );
 
 /** The parts of the runtime that make CAs. */
 function caTexts(cas: readonly CaPlan[]): (keyof typeof runtime)[] {

@@ -141,6 +141,17 @@ test.each(Object.keys(ways))('block-login (%s): no login, and no token that was 
   if (stolen) expect(await statusOf(world, stolen)).not.toBe(200);
 });
 
+/** An environment in which the login is closed while setup.sh runs: when it first reads the policy, its preflight is over; and what was said. */
+function blockedMeanwhile({ cluster: { name, policy }, env }: UndoWorld): { env: { PATH: string }; said: string } {
+  const said = join(tempDir('begun'), 'said');
+  const text = `if [[ $* == *'sys/policies/acl/${policy.name}'* && ! -e '${said}' ]]; then
+  : >'${said}'
+  bash dist/${name}/emergency.sh block-login --yes ${name} >'${said}' 2>&1 || exit 9
+fi
+exec "$real" "$@"`;
+  return { env: { PATH: `${programsBefore({ vault: text }, { vault: vault.bin })}:${env.PATH ?? ''}` }, said };
+}
+
 test('a run of setup.sh that is going on does not open again what is closed meanwhile; what is open all the same is drift', async () => {
   const name = 'racing';
   const world = await worldOf(name);
@@ -149,19 +160,12 @@ test('a run of setup.sh that is going on does not open again what is closed mean
   const paths = [auth.path, `sys/policies/acl/${policy.name}`];
   const planned = await Promise.all(paths.map(async path => dataOf((await vault.request('GET', path)).body)));
 
-  // the emergency begins when setup.sh first reads the policy: its preflight is over then.
-  const begun = join(tempDir('begun'), 'begun');
-  const text = `if [[ $* == *'sys/policies/acl/${policy.name}'* && ! -e '${begun}' ]]; then
-  : >'${begun}'
-  bash dist/${name}/emergency.sh block-login --yes ${name} >'${begun}' 2>&1 || exit 9
-fi
-exec "$real" "$@"`;
-  const env = { PATH: `${programsBefore({ vault: text }, { vault: vault.bin })}:${world.env.PATH ?? ''}` };
+  const { env, said } = blockedMeanwhile(world);
   expect(await world.script(name, [], env)).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('emergency.sh has closed this while this run was going on: block-login at 20') as string,
   });
-  expect(readFileSync(begun, 'utf8')).toContain('[3/3] block-login/record');
+  expect(readFileSync(said, 'utf8')).toContain('[3/3] block-login/record');
   for (const path of paths) expect((await vault.request('GET', path)).status).toBe(404);
 
   // by hand, or by somebody who was past all checks.
@@ -182,14 +186,8 @@ test('--reopen opens what was closed when it began, and not what is closed meanw
   const world = await worldOf(name);
   ok(await world.script(name));
   ok(await world.undo(`${name}/emergency.sh`, ['block-role', '--yes', name]));
-  const { auth, policy, role } = world.cluster;
-  const begun = join(tempDir('begun'), 'begun');
-  const text = `if [[ $* == *'sys/policies/acl/${policy.name}'* && ! -e '${begun}' ]]; then
-  : >'${begun}'
-  bash dist/${name}/emergency.sh block-login --yes ${name} >'${begun}' 2>&1 || exit 9
-fi
-exec "$real" "$@"`;
-  const env = { PATH: `${programsBefore({ vault: text }, { vault: vault.bin })}:${world.env.PATH ?? ''}` };
+  const { auth, role } = world.cluster;
+  const { env } = blockedMeanwhile(world);
   const { code, stderr } = await world.script(name, ['--reopen'], env);
   expect([code, stderr]).toEqual([
     1,

@@ -59,7 +59,6 @@ const SAME = [
   's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z/TIME/g',
   // the name of a new key, where a stopped run has taken the planned one.
   's/"(mesh-ca(-[0-9]+)?)-[0-9a-f]{8}"/"\\1"/g',
-  's/retired[.][0-9A-F]{16}/retired.ID/g',
   's/-----BEGIN [A-Z ]+-----[^-]*-----END [A-Z ]+-----/PEM/g',
   // a token of a service account, and what a Secret holds.
   's/eyJ[A-Za-z0-9_.-]+/TOKEN/g',

@@ -71,7 +71,7 @@ find_ca() {
 look_at_ca() {
   local found rc=0 path fits=1
   find_ca "$1" || rc=$?
-  ((rc != 0)) || need_known_ca
+  ((rc != 0)) || need_known_ca "$ca" "$issuer"
   ((rc == 1)) || return "$rc"
   signer_ca=$root
   if [[ $signer != "$root_mount" ]]; then
@@ -96,16 +96,10 @@ look_at_ca() {
   return 1
 }
 
-# need_known_ca: that the planned CA, which is there, is one that these scripts made, or that somebody accepted.
+# need_known_ca CERTIFICATE ISSUER: that a CA of this mount is one that these scripts made, or that somebody accepted.
 need_known_ca() {
-  local reason
-  ! is_known_ca "$mount" "$ca" || return 0
-  reason="the CA in $mount, $(described "$ca"): $(how_to_accept_ca "$mount" "$mount/issuer/$(jq -r .data.issuer_id <<<"$issuer")")"
-  case $mode in
-    check) stray "$reason" ;;
-    plan) note "a run would be refused: $reason" ;;
-    *) missing+=("a proof of who made $reason") ;;
-  esac
+  is_known_ca "$mount" "$1" ||
+    need_proof 'a proof of who made' "the CA in $mount, $(described "$1"): $(how_to_accept_ca "$mount" "$mount/issuer/$(jq -r .data.issuer_id <<<"$2")")"
 }
 
 # need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is not managed by these scripts. In a mount that they enabled, a

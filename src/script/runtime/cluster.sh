@@ -66,7 +66,7 @@ look_around() {
   local rc=0
   need_open
   find_root || return 0
-  [[ -n $known_root ]] || need_known_root
+  need_known_root
   forget_signers
   look_at_ca "$intermediate_mount" || rc=$?
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
@@ -102,13 +102,8 @@ closed_here() {
 # need_known_root: what every workload is to trust, and what is signed below it, depends on the root, and whoever can write to Vault could have put
 # another one there, with a certificate of the other one for the name and the key of ours.
 need_known_root() {
-  local reason
-  reason="the root in $root_mount, $(described "$root"): $(how_to_accept_root)"
-  case $mode in
-    check) stray "no file beside the config has $reason" ;;
-    plan) note "a run would be refused without a root certificate to compare with $reason" ;;
-    *) missing+=("a root certificate to compare with $reason") ;;
-  esac
+  [[ -n $known_root ]] ||
+    need_proof 'a root certificate to compare with' "the root in $root_mount, $(described "$root"): $(how_to_accept_root)"
 }
 
 # what --reopen was given for: what was closed when this run began, a line each.

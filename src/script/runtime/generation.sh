@@ -28,31 +28,20 @@ is_own() { is_own_name "${signer_names[$1]}" && is_known "$1"; }
 is_known() { is_known_ca "$mount" "$(first_certificate <<<"${signer_certificates[$1]}")"; }
 
 # nameless COMMON-NAME: sets `at` to the place of the CA of this name, below the root, that is not called as ours are: the first, or what a
-# stopped run left; 1 where there is none.
+# stopped run left; 1 where there is none. One that is known comes before others, which anybody can have put there.
 nameless() {
-  local certificate
+  local certificate found=''
   for at in "${!signers[@]}"; do
     ! is_own_name "${signer_names[at]}" || continue
     certificate=$(first_certificate <<<"${signer_certificates[at]}")
     [[ $(subject_cn <<<"$certificate") == "$1" ]] || continue
     # while the root is being replaced, the CA before the planned one is below the root before.
-    if verified "$root"$'\n'"$also_trust" "$certificate" "${signer_chains[at]}"; then return 0; fi
-  done
-  return 1
-}
-
-# known_generation: sets `at` to the place of the CA of the planned generation that we know; 1 where there is none.
-known_generation() {
-  local certificate
-  for at in "${!signers[@]}"; do
-    if [[ ${signer_names[at]} != "$issuer_name" ]]; then
-      ! is_own_name "${signer_names[at]}" || continue
-      certificate=$(first_certificate <<<"${signer_certificates[at]}")
-      [[ $(subject_cn <<<"$certificate") == "$common_name" ]] || continue
-    fi
+    verified "$root"$'\n'"$also_trust" "$certificate" "${signer_chains[at]}" || continue
     ! is_known "$at" || return 0
+    found=${found:-$at}
   done
-  return 1
+  at=$found
+  [[ -n $found ]]
 }
 
 # find_generation: sets `issuer` to the CA of the planned generation; 1 where it is to be made. One that nothing proves is found last, and is
@@ -61,7 +50,7 @@ find_generation() {
   local at rc=0
   read_signers || rc=$?
   ((rc == 0)) || return "$rc"
-  if known_generation || issuer_named "$issuer_name" || nameless "$common_name"; then
+  if { issuer_named "$issuer_name" && is_known "$at"; } || nameless "$common_name" || issuer_named "$issuer_name"; then
     issuer=${signers[at]}
     return 0
   fi
@@ -97,16 +86,11 @@ has_former() {
 need_known_former() {
   local at
   for at in "${!signers[@]}"; do
-    is_own_name "${signer_names[at]}" || continue
-    need_known_at
+    ! is_own_name "${signer_names[at]}" || need_known_signer "$at"
   done
-  ((generation == 1)) || ! nameless "$first_common_name" || need_known_at
+  ((generation == 1)) || ! nameless "$first_common_name" || need_known_signer "$at"
 }
-need_known_at() {
-  local ca=${signer_certificates[at]} issuer=${signers[at]}
-  ca=$(first_certificate <<<"$ca")
-  need_known_ca
-}
+need_known_signer() { need_known_ca "$(first_certificate <<<"${signer_certificates[$1]}")" "${signers[$1]}"; }
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
 has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer") == "$issuer_name" ]]; }

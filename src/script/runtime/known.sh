@@ -36,3 +36,12 @@ how_to_accept_ca() {
   printf 'no file beside the config names it, so nothing proves who made it. If you know its SHA-256 from the run that made it, accept it: %s read -field=certificate %s | openssl x509 >>%s; then run this again. If nobody knows it, somebody else put it there' \
     "$cli" "$2" "$(ca_file "$1")"
 }
+
+# need_proof WHAT OF: a run that would use what nothing beside the config proves is refused, a plan says so, and to a check it is drift.
+need_proof() {
+  case $mode in
+    check) stray "$2" ;;
+    plan) note "a run would be refused: $2" ;;
+    *) missing+=("$1 $2") ;;
+  esac
+}

@@ -15,12 +15,12 @@ trial_login() {
 # take_login ANSWER: sets `trial_token`. A policy beside the planned one gives cert-manager more than a signature. Vault's identity store can add
 # such a policy to a login, and neither the login's role nor the planned policy shows it.
 take_login() {
-  local others
-  trial_token=$(printf '%s' "$1" | jq -r .auth.client_token)
-  others=$(printf '%s' "$1" | jq -r --arg policy "${policy_path##*/}" --arg type "$token_type" '[.auth | .policies[]?, .identity_policies[]?
-    | select(. != $policy and (. != "default" or $type == "batch"))] | unique | join(", ")')
-  [[ -z $others ]] ||
-    die "self-test: the login of cert-manager gives more policies than ${policy_path##*/}: $others. Find the entity or group that has them with $cli list identity/entity/id and $cli list identity/group/id, and take them away"
+  # shellcheck disable=SC2016 # it is jq's
+  pick --arg policy "${policy_path##*/}" --arg type "$token_type" '.auth | .client_token, ([.policies[]?, .identity_policies[]?
+    | select(. != $policy and (. != "default" or $type == "batch"))] | unique | join(", "))' < <(printf '%s' "$1")
+  trial_token=${picked[0]}
+  [[ -z ${picked[1]} ]] ||
+    die "self-test: the login of cert-manager gives more policies than ${policy_path##*/}: ${picked[1]}. Find the entity or group that has them with $cli list identity/entity/id and $cli list identity/group/id, and take them away"
 }
 
 # trial_key: makes the key that trials ask with. Vault signs istiod's name for it, so it is a secret like others.

@@ -34,3 +34,22 @@ export async function certManagerToken(vault: Vault, kube: Kube, { cluster: { au
   const { body } = await vault.request('POST', `auth/${auth.mount}/login`, { role: auth.role, jwt }, '');
   return (body as { auth: { client_token: string } }).auth.client_token;
 }
+
+/** What no token of a script for one purpose can do: become cert-manager, sign, make a CA, or widen itself. */
+export function forbidden({ cluster: { intermediate, role, policy, auth } }: World, csr: string) {
+  const { mount } = intermediate;
+  return {
+    'sign a workload': ['POST', role.signPath, { csr, ttl: '1h' }],
+    'sign a CA': ['POST', 'pki/root/sign-intermediate', { csr, common_name: 'x' }],
+    'sign anything': ['POST', `${mount}/sign-verbatim`, { csr }],
+    'write the PKI role': ['POST', role.path, { ...role.fields, allow_any_name: true }],
+    'write the policy': ['POST', `sys/policies/acl/${policy.name}`, { policy: 'path "*" { capabilities = ["sudo"] }' }],
+    'write its own policy': ['POST', 'sys/policies/acl/printed', { policy: 'path "*" { capabilities = ["sudo"] }' }],
+    'write the login': ['POST', auth.path, auth.fields],
+    'make a token': ['POST', 'auth/token/create', { policies: ['default'] }],
+    'renew itself': ['POST', 'auth/token/renew-self', { increment: '24h' }],
+    'delete the mount': ['DELETE', `sys/mounts/${mount}`],
+    'delete a key': ['DELETE', `${mount}/key/mesh-ca`],
+    'import a CA': ['POST', `${mount}/config/ca`, { pem_bundle: 'x' }],
+  } as const;
+}

@@ -150,4 +150,6 @@ test('a login with a further policy, which lets it choose the end, fails the sel
     1,
     expect.stringContaining('the login of cert-manager gives more policies than cert-manager-cluster-1: more.') as string,
   ]);
+  await vault.request('DELETE', `identity/entity/id/${entity.data.id}`);
+  ok(await world.script('cluster-1'));
 });

@@ -6,6 +6,7 @@ import { ok, run, type Vault } from '../harness';
 import { makeCsr } from '../mesh/certificates';
 import { makeUndoWorld, type UndoWorld } from '../undo';
 import { configs, dataOf, makeRoot, rootFiles, startServers } from '../world';
+import { forbidden } from './attacks';
 
 const { kube, devVault } = startServers();
 let vault: Vault;
@@ -34,30 +35,11 @@ async function answers(token: string, requests: Readonly<Record<string, readonly
   return Object.fromEntries(found) as Record<string, number>;
 }
 
-/** What no such token may do: become cert-manager, sign, make a CA, or widen itself. */
-function forbidden({ cluster: { intermediate, role, policy, auth } }: UndoWorld) {
-  const { mount } = intermediate;
-  return {
-    'sign a workload': ['POST', role.signPath, { csr, ttl: '1h' }],
-    'sign a CA': ['POST', 'pki/root/sign-intermediate', { csr, common_name: 'x' }],
-    'sign anything': ['POST', `${mount}/sign-verbatim`, { csr }],
-    'write the PKI role': ['POST', role.path, { ...role.fields, allow_any_name: true }],
-    'write the policy': ['POST', `sys/policies/acl/${policy.name}`, { policy: 'path "*" { capabilities = ["sudo"] }' }],
-    'write its own policy': ['POST', 'sys/policies/acl/printed', { policy: 'path "*" { capabilities = ["sudo"] }' }],
-    'write the login': ['POST', auth.path, auth.fields],
-    'make a token': ['POST', 'auth/token/create', { policies: ['default'] }],
-    'renew itself': ['POST', 'auth/token/renew-self', { increment: '24h' }],
-    'delete the mount': ['DELETE', `sys/mounts/${mount}`],
-    'delete a key': ['DELETE', `${mount}/key/mesh-ca`],
-    'import a CA': ['POST', `${mount}/config/ca`, { pem_bundle: 'x' }],
-  } as const;
-}
-
 const states = (text: string) => emergencyRunbook(world.cluster, world.plan).replaceAll('`', '').includes(text);
 
 test.each(['block-login', 'block-role'])('the token of %s cannot log in, sign, or write what it removes', async name => {
   const token = await tokenFor(ok(await world.undo('cluster-1/emergency.sh', ['--print-policy', name])));
-  const found = await answers(token, forbidden(world));
+  const found = await answers(token, forbidden(world, csr));
   // renewing is a bad request for a batch token, whatever its policy says.
   expect(found).toEqual({ ...Object.fromEntries(Object.keys(found).map(what => [what, 403])), 'renew itself': 400 });
   // what it can do beyond its purpose, and what emergency.md says of that.
@@ -71,7 +53,7 @@ test.each(['block-login', 'block-role'])('the token of %s cannot log in, sign, o
 
 test('the token of revoke-intermediate cannot sign, but revokes any CA: emergency.md says so', async () => {
   const token = await tokenFor(ok(await world.undo('cluster-1/emergency.sh', ['--print-policy', 'revoke-intermediate'])));
-  const found = await answers(token, forbidden(world));
+  const found = await answers(token, forbidden(world, csr));
   expect(found).toEqual({ ...Object.fromEntries(Object.keys(found).map(what => [what, 403])), 'renew itself': 400 });
   // a CA of another cluster, signed by the same root.
   ok(await run(vault.bin, ['secrets', 'enable', '-path=other', 'pki'], { env: vault.env }));

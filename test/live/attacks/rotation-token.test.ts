@@ -9,30 +9,18 @@ import { ok, run, type Vault } from '../harness';
 import { makeCsr } from '../mesh/certificates';
 import { printed, tokenWith } from '../policies';
 import { configs, makeRoot, makeWorld, rootFiles, startServers, type World } from '../world';
-import { attacker, type Attempt } from './attacks';
+import { attacker, type Attempt, forbidden } from './attacks';
 
 const { kube, devVault } = startServers();
 
-/** What no such token can do: sign, make a CA, write what decides who logs in, remove what the mesh needs, or widen itself. */
-async function refused(vault: Vault, token: string, { cluster: { intermediate, role, policy, auth } }: World): Promise<void> {
+/** Tries what no such token can do. */
+async function refused(vault: Vault, token: string, world: World): Promise<void> {
   const { csr } = await makeCsr(['URI:spiffe://cluster.local/ns/foo/sa/sleep']);
-  const { mount } = intermediate;
-  const all = { policy: 'path "*" { capabilities = ["sudo"] }' };
+  const { intermediate, auth } = world.cluster;
   const attempts: Attempt[] = [
-    ['POST', role.signPath, { csr, ttl: '1h' }],
-    ['POST', `${mount}/sign-verbatim`, { csr }],
-    ['POST', 'pki/root/sign-intermediate', { csr, common_name: 'x' }],
-    ['POST', `${mount}/config/ca`, { pem_bundle: 'x' }],
-    ['DELETE', `${mount}/key/mesh-ca`],
-    ['DELETE', `sys/mounts/${mount}`],
-    ['POST', `sys/mounts/${mount}/tune`, { description: '' }],
-    ['POST', role.path, role.fields],
-    ['POST', `sys/policies/acl/${policy.name}`, all],
-    ['POST', 'sys/policies/acl/printed', all],
-    ['POST', auth.path, auth.fields],
+    ...Object.values(forbidden(world, csr)),
+    ['POST', `sys/mounts/${intermediate.mount}/tune`, { description: '' }],
     ['POST', `${auth.path}/custom-secret-id`, { secret_id: 'mine' }],
-    ['POST', 'auth/token/create', { policies: ['default'] }],
-    ['POST', 'auth/token/renew-self', { increment: '24h' }],
   ];
   const as = attacker(vault, token);
   const statuses = await Promise.all(attempts.map(async attempt => [attempt[0], attempt[1], (await as.status(...attempt)) >= 400]));

@@ -26,10 +26,10 @@ set +o posix +o allexport +o noglob +o noclobber +o keyword +o verbose
 shopt -u extdebug failglob lastpipe nocasematch nullglob xpg_echo
 for name in $(compgen -A function); do unset -f "$name"; done
 # A variable of this script that is exported already would hand its value, e.g. a key, to every program. Programs read lower case names for proxies only.
-for name in $(compgen -e | grep '^[a-z]'); do
+for name in $(compgen -e); do
   case $name in
     *_proxy) ;;
-    *) unset "$name" ;;
+    [abcdefghijklmnopqrstuvwxyz]*) unset "$name" ;;
   esac
 done
 export -n SHELLOPTS BASHOPTS
@@ -1532,6 +1532,15 @@ how_to_accept_ca() {
     "$cli" "$2" "$(ca_file "$1")"
 }
 
+# need_proof WHAT OF: a run that would use what nothing beside the config proves is refused, a plan says so, and to a check it is drift.
+need_proof() {
+  case $mode in
+    check) stray "$2" ;;
+    plan) note "a run would be refused: $2" ;;
+    *) missing+=("$1 $2") ;;
+  esac
+}
+
 # --- a cluster -------------------------------------------------------------------------------------------------------------------
 
 repair_example=role/write
@@ -1600,7 +1609,7 @@ look_around() {
   local rc=0
   need_open
   find_root || return 0
-  [[ -n $known_root ]] || need_known_root
+  need_known_root
   forget_signers
   look_at_ca "$intermediate_mount" || rc=$?
   ((rc <= 1)) || [[ $mode == check && ! -e $work/unanswered ]] || exit 1
@@ -1636,13 +1645,8 @@ closed_here() {
 # need_known_root: what every workload is to trust, and what is signed below it, depends on the root, and whoever can write to Vault could have put
 # another one there, with a certificate of the other one for the name and the key of ours.
 need_known_root() {
-  local reason
-  reason="the root in $root_mount, $(described "$root"): $(how_to_accept_root)"
-  case $mode in
-    check) stray "no file beside the config has $reason" ;;
-    plan) note "a run would be refused without a root certificate to compare with $reason" ;;
-    *) missing+=("a root certificate to compare with $reason") ;;
-  esac
+  [[ -n $known_root ]] ||
+    need_proof 'a root certificate to compare with' "the root in $root_mount, $(described "$root"): $(how_to_accept_root)"
 }
 
 # what --reopen was given for: what was closed when this run began, a line each.
@@ -1886,7 +1890,7 @@ find_ca() {
 look_at_ca() {
   local found rc=0 path fits=1
   find_ca "$1" || rc=$?
-  ((rc != 0)) || need_known_ca
+  ((rc != 0)) || need_known_ca "$ca" "$issuer"
   ((rc == 1)) || return "$rc"
   signer_ca=$root
   if [[ $signer != "$root_mount" ]]; then
@@ -1911,16 +1915,10 @@ look_at_ca() {
   return 1
 }
 
-# need_known_ca: that the planned CA, which is there, is one that these scripts made, or that somebody accepted.
+# need_known_ca CERTIFICATE ISSUER: that a CA of this mount is one that these scripts made, or that somebody accepted.
 need_known_ca() {
-  local reason
-  ! is_known_ca "$mount" "$ca" || return 0
-  reason="the CA in $mount, $(described "$ca"): $(how_to_accept_ca "$mount" "$mount/issuer/$(jq -r .data.issuer_id <<<"$issuer")")"
-  case $mode in
-    check) stray "$reason" ;;
-    plan) note "a run would be refused: $reason" ;;
-    *) missing+=("a proof of who made $reason") ;;
-  esac
+  is_known_ca "$mount" "$1" ||
+    need_proof 'a proof of who made' "the CA in $mount, $(described "$1"): $(how_to_accept_ca "$mount" "$mount/issuer/$(jq -r .data.issuer_id <<<"$2")")"
 }
 
 # need_free_mount MOUNT KEY: without the planned CA, what else its mount holds is not managed by these scripts. In a mount that they enabled, a
@@ -2164,31 +2162,20 @@ is_own() { is_own_name "${signer_names[$1]}" && is_known "$1"; }
 is_known() { is_known_ca "$mount" "$(first_certificate <<<"${signer_certificates[$1]}")"; }
 
 # nameless COMMON-NAME: sets `at` to the place of the CA of this name, below the root, that is not called as ours are: the first, or what a
-# stopped run left; 1 where there is none.
+# stopped run left; 1 where there is none. One that is known comes before others, which anybody can have put there.
 nameless() {
-  local certificate
+  local certificate found=''
   for at in "${!signers[@]}"; do
     ! is_own_name "${signer_names[at]}" || continue
     certificate=$(first_certificate <<<"${signer_certificates[at]}")
     [[ $(subject_cn <<<"$certificate") == "$1" ]] || continue
     # while the root is being replaced, the CA before the planned one is below the root before.
-    if verified "$root"$'\n'"$also_trust" "$certificate" "${signer_chains[at]}"; then return 0; fi
-  done
-  return 1
-}
-
-# known_generation: sets `at` to the place of the CA of the planned generation that we know; 1 where there is none.
-known_generation() {
-  local certificate
-  for at in "${!signers[@]}"; do
-    if [[ ${signer_names[at]} != "$issuer_name" ]]; then
-      ! is_own_name "${signer_names[at]}" || continue
-      certificate=$(first_certificate <<<"${signer_certificates[at]}")
-      [[ $(subject_cn <<<"$certificate") == "$common_name" ]] || continue
-    fi
+    verified "$root"$'\n'"$also_trust" "$certificate" "${signer_chains[at]}" || continue
     ! is_known "$at" || return 0
+    found=${found:-$at}
   done
-  return 1
+  at=$found
+  [[ -n $found ]]
 }
 
 # find_generation: sets `issuer` to the CA of the planned generation; 1 where it is to be made. One that nothing proves is found last, and is
@@ -2197,7 +2184,7 @@ find_generation() {
   local at rc=0
   read_signers || rc=$?
   ((rc == 0)) || return "$rc"
-  if known_generation || issuer_named "$issuer_name" || nameless "$common_name"; then
+  if { issuer_named "$issuer_name" && is_known "$at"; } || nameless "$common_name" || issuer_named "$issuer_name"; then
     issuer=${signers[at]}
     return 0
   fi
@@ -2233,16 +2220,11 @@ has_former() {
 need_known_former() {
   local at
   for at in "${!signers[@]}"; do
-    is_own_name "${signer_names[at]}" || continue
-    need_known_at
+    ! is_own_name "${signer_names[at]}" || need_known_signer "$at"
   done
-  ((generation == 1)) || ! nameless "$first_common_name" || need_known_at
+  ((generation == 1)) || ! nameless "$first_common_name" || need_known_signer "$at"
 }
-need_known_at() {
-  local ca=${signer_certificates[at]} issuer=${signers[at]}
-  ca=$(first_certificate <<<"$ca")
-  need_known_ca
-}
+need_known_signer() { need_known_ca "$(first_certificate <<<"${signer_certificates[$1]}")" "${signers[$1]}"; }
 
 # has_its_name: whether the CA that was found is called as it should be. The first needs no name as long as it is the only one.
 has_its_name() { ((generation == 1)) || [[ $(jq -r .data.issuer_name <<<"$issuer") == "$issuer_name" ]]; }
@@ -3168,12 +3150,12 @@ trial_login() {
 # take_login ANSWER: sets `trial_token`. A policy beside the planned one gives cert-manager more than a signature. Vault's identity store can add
 # such a policy to a login, and neither the login's role nor the planned policy shows it.
 take_login() {
-  local others
-  trial_token=$(printf '%s' "$1" | jq -r .auth.client_token)
-  others=$(printf '%s' "$1" | jq -r --arg policy "${policy_path##*/}" --arg type "$token_type" '[.auth | .policies[]?, .identity_policies[]?
-    | select(. != $policy and (. != "default" or $type == "batch"))] | unique | join(", ")')
-  [[ -z $others ]] ||
-    die "self-test: the login of cert-manager gives more policies than ${policy_path##*/}: $others. Find the entity or group that has them with $cli list identity/entity/id and $cli list identity/group/id, and take them away"
+  # shellcheck disable=SC2016 # it is jq's
+  pick --arg policy "${policy_path##*/}" --arg type "$token_type" '.auth | .client_token, ([.policies[]?, .identity_policies[]?
+    | select(. != $policy and (. != "default" or $type == "batch"))] | unique | join(", "))' < <(printf '%s' "$1")
+  trial_token=${picked[0]}
+  [[ -z ${picked[1]} ]] ||
+    die "self-test: the login of cert-manager gives more policies than ${policy_path##*/}: ${picked[1]}. Find the entity or group that has them with $cli list identity/entity/id and $cli list identity/group/id, and take them away"
 }
 
 # trial_key: makes the key that trials ask with. Vault signs istiod's name for it, so it is a secret like others.
