@@ -280,10 +280,15 @@ finish() {
 
 # --- Vault -----------------------------------------------------------------------------------------------------------------------
 
-# vault WORDS...: the CLI. What it writes may change anything that was read before.
+# vault WORDS...: the CLI. What was read before of what it writes to is read again.
 vault() {
+  local word
   case $1 in
     read | list | status) ;;
+    write | patch | delete)
+      for word in "${@:2}"; do [[ $word == -* ]] || break; done
+      forget_below "$word"
+      ;;
     *) forget ;;
   esac
   with_plain_errors command "$cli" "$@"
@@ -338,9 +343,34 @@ kept() {
 
 # forget: so that the next question goes to Vault.
 # shellcheck disable=SC2317 # it is not called where no Vault is asked
-forget() {
-  local -a files=("$work"/known.*)
-  [[ ! -e ${files[0]} ]] || rm -f -- "${files[@]}"
+forget() { forget_files "$work"/known.*; }
+forget_files() {
+  local -a files=()
+  local file
+  for file in "$@"; do [[ ! -e $file ]] || files+=("$file"); done
+  ((${#files[@]} == 0)) || rm -f -- "${files[@]}"
+}
+
+# forget_below PATH: the same for what a write to this path can change: what is below the same mount, and the table of mounts where it writes to
+# that. A mount's name can have a slash, so its first part counts.
+forget_below() {
+  local mount=${1%%/*}
+  case $1 in
+    # a question, though it is asked by a write.
+    sys/capabilities-self) return 0 ;;
+    sys/mounts | sys/mounts/*)
+      forget_files "$work"/known.*.sys,mounts "$work"/known.evidence.*
+      mount=${1#sys/mounts} mount=${mount#/}
+      [[ -n $mount && $mount != */tune ]] || return 0
+      mount=${mount%%/*}
+      ;;
+    sys/* | auth/*)
+      # what is below sys/auth, sys/policies, auth/MOUNT.
+      mount=${1#*/} mount=${1%%/*},${mount%%/*}
+      [[ $mount != sys,auth ]] || forget_files "$work"/known.*.auth,*
+      ;;
+  esac
+  forget_files "$work"/known.*."$mount" "$work"/known.*."$mount",*
 }
 
 # ask VERB PATH
@@ -457,27 +487,27 @@ write_fields() { put "$1" <<<"$wanted"; }
 
 # first_certificate: the first PEM certificate of standard input, as OpenSSL writes it. It reads to the end, so that what feeds it never
 # meets a closed pipe.
-first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
-fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
+first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | x509 2>/dev/null; }
+fingerprint() { x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
 # short_fingerprint: of the certificate of standard input, as the description of a mount records it.
 short_fingerprint() { fingerprint | tr -d ':' | cut -c1-16; }
 # serial_of CERTIFICATE: as Vault writes it.
-serial_of() { openssl x509 -noout -serial <<<"$1" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f; }
-subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
+serial_of() { x509 -noout -serial <<<"$1" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f; }
+subject_cn() { x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
 
 # report_subject CERTIFICATE PLANNED: says where its name has other fields beside the common name than planned, by OpenSSL's names, a line.
 report_subject() {
   local fields
-  fields=$(openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb <<<"$1" | sed -n '/^ *commonName *=/d; s/^ *\([A-Za-z]*\) *= /\1=/p' | sort | paste -sd, -)
+  fields=$(x509 -noout -subject -nameopt multiline,utf8,-esc_msb <<<"$1" | sed -n '/^ *commonName *=/d; s/^ *\([A-Za-z]*\) *= /\1=/p' | sort | paste -sd, -)
   [[ $fields == "$2" ]] || note "its name says ${fields:-nothing} beside the common name, the plan ${2:-nothing}; it is kept"
 }
-end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
+end_of() { x509 -noout -enddate | sed 's/.*=//'; }
 # second_of_end: when the certificate of standard input ends, in seconds since 1970.
 second_of_end() { end_of | jq -R 'strptime("%b %d %H:%M:%S %Y GMT") | mktime'; }
 # described CERTIFICATE: prints its common name and its fingerprint. A quote in the name is replaced, so that no name looks like a fingerprint.
 described() {
   local text
-  text=$(openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb -fingerprint -sha256 <<<"$1")
+  text=$(x509 -noout -subject -nameopt multiline,utf8,-esc_msb -fingerprint -sha256 <<<"$1")
   printf "'%s', SHA-256 %s" "$(sed -n 's/^ *commonName *= //p' <<<"$text" | tr "'\n" '? ' | sed 's/ $//')" "$(sed -n 's/^[Ss][Hh][Aa]256 Fingerprint=//p' <<<"$text")"
 }
 
@@ -519,9 +549,9 @@ unverified() {
 # is_root CERTIFICATE WHAT: says what is wrong where it is not one, has ended, or is too weak.
 is_root() {
   local weak
-  if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
+  if ! x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
     complain "$2 is no CA certificate"
-  elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
+  elif ! x509 -noout -checkend 0 <<<"$1" >/dev/null; then
     complain "$2 has ended: $(end_of <<<"$1")"
   elif weak=$(weakness <<<"$1") && [[ -n $weak ]]; then
     complain "$2 $weak"
@@ -535,7 +565,7 @@ is_root() {
 
 # lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
 lives_for() {
-  openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
+  x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
   complain "$3 ends ($(end_of <<<"$2")) before what it is to sign for $1 s would: use one that lives longer, or a shorter ttl below it"
   return 1
 }
@@ -543,7 +573,7 @@ lives_for() {
 # path_of CERTIFICATE: prints how many CAs may stand below it; -1: any number.
 path_of() {
   local path
-  path=$(openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | sed -n 's/.*pathlen:\([0-9]*\).*/\1/p')
+  path=$(x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | sed -n 's/.*pathlen:\([0-9]*\).*/\1/p')
   printf '%s' "${path:--1}"
 }
 
@@ -975,6 +1005,11 @@ with_plain_errors() {
   { "$@" 2>&1 >&9 9>&- | plain_lines >&2 9>&-; } 9>&1
 }
 
+# x509 ARGUMENT...: `openssl x509`. OpenSSL 3.0 reads all that the machine trusts first, which takes ten times as long as the rest; nothing here asks it
+# what it trusts.
+# shellcheck disable=SC2317 # a command that runs it may be an argument
+x509() { SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl x509 "$@"; }
+
 # verify_only ROOTS ARGUMENT...: runs `openssl verify`, which trusts the certificates of the file ROOTS and no others: neither those that the
 # machine trusts nor those of the environment. OpenSSL 1.1.1 has no -no-CAstore, so the two variables close the default store. The signature of a
 # trusted certificate that names itself as its issuer is checked too: by default OpenSSL does not.
@@ -1023,7 +1058,7 @@ pick() {
 # enough. Names are left out of what OpenSSL prints, so that none can imitate the lines that are read here.
 weakness() {
   local text line algorithm='' bits=0 curve='' signature='' hash='' usage='' in_usage='' why=''
-  text=$(openssl x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
+  text=$(x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
   while IFS= read -r line; do
     line=${line#"${line%%[![:space:]]*}"} line=${line%"${line##*[![:space:]]}"}
     case $line in
@@ -1174,7 +1209,7 @@ record() {
   local mount=$1 before after
   shift
   # another run may have recorded something since.
-  forget
+  forget_below sys/mounts
   before=$(description_of sys/mounts "$mount") || return 2
   after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
     | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)

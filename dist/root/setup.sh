@@ -273,10 +273,15 @@ finish() {
 
 # --- Vault -----------------------------------------------------------------------------------------------------------------------
 
-# vault WORDS...: the CLI. What it writes may change anything that was read before.
+# vault WORDS...: the CLI. What was read before of what it writes to is read again.
 vault() {
+  local word
   case $1 in
     read | list | status) ;;
+    write | patch | delete)
+      for word in "${@:2}"; do [[ $word == -* ]] || break; done
+      forget_below "$word"
+      ;;
     *) forget ;;
   esac
   with_plain_errors command "$cli" "$@"
@@ -331,9 +336,34 @@ kept() {
 
 # forget: so that the next question goes to Vault.
 # shellcheck disable=SC2317 # it is not called where no Vault is asked
-forget() {
-  local -a files=("$work"/known.*)
-  [[ ! -e ${files[0]} ]] || rm -f -- "${files[@]}"
+forget() { forget_files "$work"/known.*; }
+forget_files() {
+  local -a files=()
+  local file
+  for file in "$@"; do [[ ! -e $file ]] || files+=("$file"); done
+  ((${#files[@]} == 0)) || rm -f -- "${files[@]}"
+}
+
+# forget_below PATH: the same for what a write to this path can change: what is below the same mount, and the table of mounts where it writes to
+# that. A mount's name can have a slash, so its first part counts.
+forget_below() {
+  local mount=${1%%/*}
+  case $1 in
+    # a question, though it is asked by a write.
+    sys/capabilities-self) return 0 ;;
+    sys/mounts | sys/mounts/*)
+      forget_files "$work"/known.*.sys,mounts "$work"/known.evidence.*
+      mount=${1#sys/mounts} mount=${mount#/}
+      [[ -n $mount && $mount != */tune ]] || return 0
+      mount=${mount%%/*}
+      ;;
+    sys/* | auth/*)
+      # what is below sys/auth, sys/policies, auth/MOUNT.
+      mount=${1#*/} mount=${1%%/*},${mount%%/*}
+      [[ $mount != sys,auth ]] || forget_files "$work"/known.*.auth,*
+      ;;
+  esac
+  forget_files "$work"/known.*."$mount" "$work"/known.*."$mount",*
 }
 
 # ask VERB PATH
@@ -450,27 +480,27 @@ write_fields() { put "$1" <<<"$wanted"; }
 
 # first_certificate: the first PEM certificate of standard input, as OpenSSL writes it. It reads to the end, so that what feeds it never
 # meets a closed pipe.
-first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | openssl x509 2>/dev/null; }
-fingerprint() { openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
+first_certificate() { awk '/-----BEGIN CERTIFICATE-----/ {on = !seen} on {print} /-----END CERTIFICATE-----/ {on = 0; seen = 1}' | x509 2>/dev/null; }
+fingerprint() { x509 -noout -fingerprint -sha256 | sed 's/.*=//'; }
 # short_fingerprint: of the certificate of standard input, as the description of a mount records it.
 short_fingerprint() { fingerprint | tr -d ':' | cut -c1-16; }
 # serial_of CERTIFICATE: as Vault writes it.
-serial_of() { openssl x509 -noout -serial <<<"$1" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f; }
-subject_cn() { openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
+serial_of() { x509 -noout -serial <<<"$1" | sed 's/.*=//; s/../&:/g; s/:$//' | tr A-F a-f; }
+subject_cn() { x509 -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n 's/^ *commonName *= //p'; }
 
 # report_subject CERTIFICATE PLANNED: says where its name has other fields beside the common name than planned, by OpenSSL's names, a line.
 report_subject() {
   local fields
-  fields=$(openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb <<<"$1" | sed -n '/^ *commonName *=/d; s/^ *\([A-Za-z]*\) *= /\1=/p' | sort | paste -sd, -)
+  fields=$(x509 -noout -subject -nameopt multiline,utf8,-esc_msb <<<"$1" | sed -n '/^ *commonName *=/d; s/^ *\([A-Za-z]*\) *= /\1=/p' | sort | paste -sd, -)
   [[ $fields == "$2" ]] || note "its name says ${fields:-nothing} beside the common name, the plan ${2:-nothing}; it is kept"
 }
-end_of() { openssl x509 -noout -enddate | sed 's/.*=//'; }
+end_of() { x509 -noout -enddate | sed 's/.*=//'; }
 # second_of_end: when the certificate of standard input ends, in seconds since 1970.
 second_of_end() { end_of | jq -R 'strptime("%b %d %H:%M:%S %Y GMT") | mktime'; }
 # described CERTIFICATE: prints its common name and its fingerprint. A quote in the name is replaced, so that no name looks like a fingerprint.
 described() {
   local text
-  text=$(openssl x509 -noout -subject -nameopt multiline,utf8,-esc_msb -fingerprint -sha256 <<<"$1")
+  text=$(x509 -noout -subject -nameopt multiline,utf8,-esc_msb -fingerprint -sha256 <<<"$1")
   printf "'%s', SHA-256 %s" "$(sed -n 's/^ *commonName *= //p' <<<"$text" | tr "'\n" '? ' | sed 's/ $//')" "$(sed -n 's/^[Ss][Hh][Aa]256 Fingerprint=//p' <<<"$text")"
 }
 
@@ -512,9 +542,9 @@ unverified() {
 # is_root CERTIFICATE WHAT: says what is wrong where it is not one, has ended, or is too weak.
 is_root() {
   local weak
-  if ! openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
+  if ! x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | grep CA:TRUE >/dev/null; then
     complain "$2 is no CA certificate"
-  elif ! openssl x509 -noout -checkend 0 <<<"$1" >/dev/null; then
+  elif ! x509 -noout -checkend 0 <<<"$1" >/dev/null; then
     complain "$2 has ended: $(end_of <<<"$1")"
   elif weak=$(weakness <<<"$1") && [[ -n $weak ]]; then
     complain "$2 $weak"
@@ -528,7 +558,7 @@ is_root() {
 
 # lives_for SECONDS CERTIFICATE WHAT: an issuer must outlive what it signs; Vault would cut that, or refuse it half way.
 lives_for() {
-  openssl x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
+  x509 -noout -checkend "$1" <<<"$2" >/dev/null && return 0
   complain "$3 ends ($(end_of <<<"$2")) before what it is to sign for $1 s would: use one that lives longer, or a shorter ttl below it"
   return 1
 }
@@ -536,7 +566,7 @@ lives_for() {
 # path_of CERTIFICATE: prints how many CAs may stand below it; -1: any number.
 path_of() {
   local path
-  path=$(openssl x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | sed -n 's/.*pathlen:\([0-9]*\).*/\1/p')
+  path=$(x509 -noout -ext basicConstraints <<<"$1" 2>/dev/null | sed -n 's/.*pathlen:\([0-9]*\).*/\1/p')
   printf '%s' "${path:--1}"
 }
 
@@ -968,6 +998,11 @@ with_plain_errors() {
   { "$@" 2>&1 >&9 9>&- | plain_lines >&2 9>&-; } 9>&1
 }
 
+# x509 ARGUMENT...: `openssl x509`. OpenSSL 3.0 reads all that the machine trusts first, which takes ten times as long as the rest; nothing here asks it
+# what it trusts.
+# shellcheck disable=SC2317 # a command that runs it may be an argument
+x509() { SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl x509 "$@"; }
+
 # verify_only ROOTS ARGUMENT...: runs `openssl verify`, which trusts the certificates of the file ROOTS and no others: neither those that the
 # machine trusts nor those of the environment. OpenSSL 1.1.1 has no -no-CAstore, so the two variables close the default store. The signature of a
 # trusted certificate that names itself as its issuer is checked too: by default OpenSSL does not.
@@ -1016,7 +1051,7 @@ pick() {
 # enough. Names are left out of what OpenSSL prints, so that none can imitate the lines that are read here.
 weakness() {
   local text line algorithm='' bits=0 curve='' signature='' hash='' usage='' in_usage='' why=''
-  text=$(openssl x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
+  text=$(x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
   while IFS= read -r line; do
     line=${line#"${line%%[![:space:]]*}"} line=${line%"${line##*[![:space:]]}"}
     case $line in
@@ -1167,7 +1202,7 @@ record() {
   local mount=$1 before after
   shift
   # another run may have recorded something since.
-  forget
+  forget_below sys/mounts
   before=$(description_of sys/mounts "$mount") || return 2
   after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
     | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)
@@ -1332,7 +1367,7 @@ remember_ca() {
   local file before=''
   ! is_known_ca "$1" "$2" || return 0
   file=$(ca_file "$1")
-  [[ ! -f $file ]] || before=$(each_certificate openssl x509 <"$file")
+  [[ ! -f $file ]] || before=$(each_certificate x509 <"$file")
   printf '%s\n' ${before:+"$before"} "$2" | write_beside "$file" || die "cannot write $file in $PWD, which has to name the CA: $(last_error)"
   forget
   say "      written: $PWD/$file; keep it in Git beside the config"
@@ -1388,13 +1423,13 @@ report_signed() {
 # can_sign CERTIFICATE: whether it is a CA, also by what old verifiers take for one: no basic constraints, and the key usage of a CA.
 can_sign() {
   local found
-  found=$(openssl x509 -noout -ext basicConstraints,keyUsage <<<"$1" 2>/dev/null) || true
+  found=$(x509 -noout -ext basicConstraints,keyUsage <<<"$1" 2>/dev/null) || true
   [[ $found == *CA:TRUE* || ($found != *'Basic Constraints'* && $found == *'Certificate Sign'*) ]]
 }
 
 # lives_at_most SECONDS CERTIFICATE: Vault lets a certificate begin half a minute before it is signed.
 lives_at_most() {
-  openssl x509 -noout -startdate -enddate <<<"$2" | jq -eRn --argjson most "$1" \
+  x509 -noout -startdate -enddate <<<"$2" | jq -eRn --argjson most "$1" \
     '[inputs | sub("^[^=]*="; "") | strptime("%b %d %H:%M:%S %Y GMT") | mktime] | length == 2 and .[1] - .[0] <= $most + 60' >/dev/null
 }
 
@@ -1402,12 +1437,12 @@ lives_at_most() {
 # reads no list of revoked CAs, and trusts it on.
 report_if_unknown() {
   local serial advice report=stray
-  openssl x509 -noout <<<"$2" 2>/dev/null || {
+  x509 -noout <<<"$2" 2>/dev/null || {
     stray "$1 has signed a certificate that OpenSSL does not read: look at each that $cli list $1/certs names"
     return 0
   }
   ! grep -xF -- "$(fingerprint <<<"$2")" >/dev/null <<<"$known" || return 0
-  openssl x509 -noout -checkend 0 <<<"$2" >/dev/null || return 0
+  x509 -noout -checkend 0 <<<"$2" >/dev/null || return 0
   # a self-signed one is no CA below ours: report_other_roots names it for as long as its key is here.
   ! verified "$2" "$2" || return 0
   serial=$(serial_of "$2")
@@ -1417,7 +1452,7 @@ report_if_unknown() {
   else
     advice="Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"
   fi
-  "$report" "$1 has signed $3 that no file beside the config names: $(described "$2"), serial $serial, valid from $(openssl x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). $advice. If you know it: $cli read -field=certificate $1/cert/$serial | openssl x509 >>$(ca_file "$1")"
+  "$report" "$1 has signed $3 that no file beside the config names: $(described "$2"), serial $serial, valid from $(x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). $advice. If you know it: $cli read -field=certificate $1/cert/$serial | x509 >>$(ca_file "$1")"
 }
 
 # --- the root CA -----------------------------------------------------------------------------------------------------------------
@@ -1544,7 +1579,7 @@ need_root_files() {
   # the key is compared by its public half; it goes through pipes only, and an encrypted one is refused, not asked for.
   public=$(printf '%s\n' "$root_key" | openssl pkey -pubout -passin pass: 2>/dev/null) ||
     die "--root-key is no private key that is not encrypted; for an encrypted one: openssl pkey -in ca.key | bash $0 … --root-key /dev/stdin"
-  [[ $public == "$(openssl x509 -noout -pubkey <<<"$certificate")" ]] || die "--root-key is the key of another certificate than $known_root_source"
+  [[ $public == "$(x509 -noout -pubkey <<<"$certificate")" ]] || die "--root-key is the key of another certificate than $known_root_source"
 }
 
 # root_present: whether the mount holds the planned root.

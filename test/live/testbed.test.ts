@@ -1,5 +1,5 @@
 import { connect } from 'node:tls';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   type Answer,
@@ -9,6 +9,7 @@ import {
   makeServerCertificate,
   ok,
   run,
+  type RunOptions,
   start,
   startCertManager,
   startIstiod,
@@ -103,6 +104,41 @@ describe('Vault', () => {
     await vault.seal();
     await vault.unseal();
     expect((await run(vault.bin, ['status'], { env: { ...vault.env, VAULT_CACERT: undefined } })).stderr).toContain('unknown authority');
+  });
+});
+
+describe("Vault's CLI, which one process keeps running", () => {
+  test('gives what a start of the program gives, and what it cannot do the program does', async () => {
+    const vault = await started(startVaultDev());
+    const { vault: program } = await buildPrograms(['vault']);
+    const folder = tempDir('words');
+    writeFileSync(join(folder, 'policy.hcl'), 'path "x" { capabilities = ["read"] }');
+    const calls: [words: string[], options?: RunOptions][] = [
+      [['read', 'sys/policies/acl/default']],
+      [['read', 'nothing/here']],
+      [['read', '-field=nothing', 'sys/policies/acl/default']],
+      [['read']],
+      [['list', '-format=json', 'sys/policies/acl']],
+      [['write', 'sys/policies/acl/a', 'policy=@policy.hcl'], { cwd: folder }],
+      [['write', 'sys/policies/acl/b', '-'], { input: '{"policy": "path \\"y\\" {}"}' }],
+      [['policy', 'write', 'c', '-'], { input: 'no policy' }],
+      [['policy', 'list']],
+      [['token', 'lookup', '-format=json', '-field=policies']],
+      [['secrets', 'list'], { env: { VAULT_TOKEN: 'none' } }],
+      [['secrets', 'list'], { env: { VAULT_FORMAT: 'yaml', VAULT_ADDR: 'http://127.0.0.1:1', VAULT_MAX_RETRIES: '0' } }],
+      [['status', '-format=json'], { env: { HTTP_PROXY: 'http://127.0.0.1:1', VAULT_ADDR: 'http://vault.example.com' } }],
+      [['version']],
+      [['no-such-command']],
+    ];
+    for (const [words, options = {}] of calls) {
+      const env = { ...vault.env, ...options.env };
+      expect([words, await run(vault.bin, words, { ...options, env })]).toEqual([words, await run(program, words, { ...options, env })]);
+    }
+    // while it is busy with one that waits, others are served.
+    const waits = vault.vault(['write', 'sys/policies/acl/d', '-'], { input: '{"policy": "path \\"z\\" {}"}' });
+    const many = await Promise.all(Array.from({ length: 8 }, () => vault.vault(['policy', 'list'])));
+    expect(many.map(({ code }) => code)).toEqual(Array(8).fill(0));
+    ok(await waits);
   });
 });
 

@@ -198,8 +198,8 @@ export const mutations = [
   {
     name: 'need_root_files: any key will do',
     file: 'src/script/runtime/root.sh',
-    from: '[[ $public == "$(openssl x509 -noout -pubkey',
-    to: '[[ 1 == 1 || $public == "$(openssl x509 -noout -pubkey',
+    from: '[[ $public == "$(x509 -noout -pubkey',
+    to: '[[ 1 == 1 || $public == "$(x509 -noout -pubkey',
     ...SETUP,
     red: 'fails if the files are no CA, no pair',
   },
@@ -671,8 +671,8 @@ export const mutations = [
   {
     name: "verify: the machine's own CAs are trusted",
     file: 'src/script/runtime/safe.sh',
-    from: 'SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl',
-    to: 'openssl',
+    from: 'SSL_CERT_FILE=/dev/null/none SSL_CERT_DIR=/dev/null/none openssl verify',
+    to: 'openssl verify',
     test: 'test/verify/verify-root.test.ts',
     project: 'verify',
     red: 'that the machine trusts is no root',
@@ -1276,7 +1276,7 @@ export const mutations = [
   {
     name: 'offline: a certificate of another key is taken in',
     file: 'src/script/runtime/offline.sh',
-    from: '  [[ $(openssl x509 -noout -pubkey <<<"$certificate") == "$(public_key_of_request <<<"$csr")" ]] ||',
+    from: '  [[ $(x509 -noout -pubkey <<<"$certificate") == "$(public_key_of_request <<<"$csr")" ]] ||',
     to: '  true ||',
     ...OFFLINE,
     red: 'takes the right one after that',

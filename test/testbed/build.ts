@@ -20,6 +20,8 @@ const kubeVersion = ['gitVersion=v1.36.3', 'gitMajor=1', 'gitMinor=36'].map(x =>
 
 const table = {
   vault: { module: 'vault', package: 'github.com/hashicorp/vault', purpose: 'the certificate authority: server and CLI' },
+  'vault-commands': { module: 'vault', package: './commands', purpose: "Vault's CLI, kept running between the commands of a test" },
+  'vault-client': { module: 'vault', package: './client', purpose: 'hands a command to it' },
   etcd: { module: 'kube', package: 'go.etcd.io/etcd/server/v3', purpose: "the API server's storage" },
   'kube-apiserver': {
     module: 'kube',

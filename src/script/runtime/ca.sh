@@ -165,7 +165,7 @@ is_planned_ca() {
 # report_differences: a CA that was made with other settings than those of today is kept.
 report_differences() {
   local path names
-  openssl x509 -noout -text <<<"$ca" | has_planned_key || note "its key is not $ca_type with $ca_bits bits, as the plan says; it is kept"
+  x509 -noout -text <<<"$ca" | has_planned_key || note "its key is not $ca_type with $ca_bits bits, as the plan says; it is kept"
   report_subject "$ca" "$ca_subject"
   path=$(path_of "$ca")
   [[ $path == "$max_path_length" ]] ||
@@ -177,7 +177,7 @@ report_differences() {
 # permitted_of: the name constraints of the certificate on standard input, as the plan writes them. Names that it excludes are marked, since the
 # plan has none.
 permitted_of() {
-  openssl x509 -noout -ext nameConstraints 2>/dev/null |
+  x509 -noout -ext nameConstraints 2>/dev/null |
     sed -n '/^ *Permitted:$/d; /^ *Excluded:$/,$ s/^ *\([A-Za-z ]*:.\)/excluded \1/p; s/^ *\([A-Za-z ]*:.\)/\1/p' | sort | paste -sd, -
 }
 
@@ -299,7 +299,7 @@ import_ca() {
   set_first_issuer "$(jq -r '.data.mapping | to_entries[] | select(.value != "") | .key' <<<"$imported" | tail -n 1)"
   forget_signers
   find_ca "$mount" || die "$mount does not hold the CA that was just imported"
-  [[ $(openssl x509 -noout -pubkey <<<"$ca") == "$(public_key_of_request <<<"$csr")" ]] ||
+  [[ $(x509 -noout -pubkey <<<"$ca") == "$(public_key_of_request <<<"$csr")" ]] ||
     die "the CA in $mount ($(described "$ca")) does not have the key that this run requested a certificate for: somebody else put it there at the same time. Do not use it"
   ((${generation:-1} == 1)) || name_issuer "$issuer" "${issuer_name:-}"
   ca_present "$mount" || die "$mount does not hold the CA that was just imported"

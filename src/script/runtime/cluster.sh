@@ -129,7 +129,7 @@ need_still_open() {
   local only=$step_id found line
   # a step that emergency.sh does not take back is never closed.
   [[ " ${closings//$'\n'/ } " == *" $step_id "* ]] || return 0
-  forget
+  forget_below sys/mounts
   found=$(closed_here) || exit 1
   while IFS= read -r line; do
     [[ -z $line ]] || grep -xF -- "$line" >/dev/null <<<"$agreed" ||
@@ -156,7 +156,7 @@ reopened() {
   local found name
   local -a words=()
   [[ $reopen == true ]] || return 0
-  forget
+  forget_below sys/mounts
   found=$(closed_here | grep -xF -- "$agreed") || true
   while IFS= read -r name; do [[ -z $name ]] || words+=("closed.${name%% *}="); done <<<"$found"
   ((${#words[@]} > 0)) || return 0

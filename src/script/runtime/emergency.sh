@@ -237,7 +237,7 @@ has_signed() {
 # where_signed SIGNER: prints the way to revoke it where it was signed. Vault shows the certificates of every PKI mount without any right.
 where_signed() {
   local table mount id list found issuer
-  issuer=$(openssl x509 -noout -issuer -nameopt multiline,utf8,-esc_msb <<<"$ca" | sed -n 's/^ *commonName *= //p')
+  issuer=$(x509 -noout -issuer -nameopt multiline,utf8,-esc_msb <<<"$ca" | sed -n 's/^ *commonName *= //p')
   table=$(get sys/mounts) || return 0
   while IFS= read -r mount; do
     [[ $mount != "$1" ]] || continue

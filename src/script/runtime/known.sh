@@ -25,7 +25,7 @@ remember_ca() {
   local file before=''
   ! is_known_ca "$1" "$2" || return 0
   file=$(ca_file "$1")
-  [[ ! -f $file ]] || before=$(each_certificate openssl x509 <"$file")
+  [[ ! -f $file ]] || before=$(each_certificate x509 <"$file")
   printf '%s\n' ${before:+"$before"} "$2" | write_beside "$file" || die "cannot write $file in $PWD, which has to name the CA: $(last_error)"
   forget
   say "      written: $PWD/$file; keep it in Git beside the config"

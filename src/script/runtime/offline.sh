@@ -88,7 +88,7 @@ take_signed() {
   chain=$(<"$signed_file")
   certificate=$(first_certificate <<<"$chain") || die "--signed holds no PEM certificate"
   refuse_unfit
-  import_ca "$(each_certificate openssl x509 <<<"$chain")
+  import_ca "$(each_certificate x509 <<<"$chain")
 $root"
 }
 
@@ -127,13 +127,13 @@ wait_for_signature() {
 refuse_unfit() {
   local path weak what
   what="the certificate of --signed ($(described "$certificate"))"
-  [[ $(openssl x509 -noout -pubkey <<<"$certificate") == "$(public_key_of_request <<<"$csr")" ]] ||
+  [[ $(x509 -noout -pubkey <<<"$certificate") == "$(public_key_of_request <<<"$csr")" ]] ||
     die "$what is not of the key that waits in $mount: have $(request_file) signed"
-  [[ $(openssl x509 -noout -subject -nameopt RFC2253 <<<"$certificate" | sed 's/^subject=//') == "$(subject_of_request <<<"$csr")" ]] ||
+  [[ $(x509 -noout -subject -nameopt RFC2253 <<<"$certificate" | sed 's/^subject=//') == "$(subject_of_request <<<"$csr")" ]] ||
     die "$what has another name than was asked for, $(subject_of_request <<<"$csr"): have it signed with the name of $(request_file)"
-  openssl x509 -noout -ext basicConstraints <<<"$certificate" 2>/dev/null | grep CA:TRUE >/dev/null ||
+  x509 -noout -ext basicConstraints <<<"$certificate" 2>/dev/null | grep CA:TRUE >/dev/null ||
     die "$what is no CA certificate: have it signed with the extensions of $(extension_file)"
-  openssl x509 -noout -ext keyUsage <<<"$certificate" 2>/dev/null | grep 'Certificate Sign' >/dev/null ||
+  x509 -noout -ext keyUsage <<<"$certificate" 2>/dev/null | grep 'Certificate Sign' >/dev/null ||
     die "$what may not sign certificates (key usage): have it signed with the extensions of $(extension_file)"
   # those between it and the root too.
   weak=$(each_certificate weakness <<<"$chain")
@@ -143,7 +143,7 @@ refuse_unfit() {
     die "$what has the path length ${path/#-1/without a bound}, the plan says $max_path_length: have it signed with the extensions of $(extension_file)"
   [[ -z $ca_permitted || $(permitted_of <<<"$certificate") == "$ca_permitted" ]] ||
     die "$what has other name constraints than the plan says, $ca_permitted: have it signed with the extensions of $(extension_file)"
-  openssl x509 -noout -checkend 0 <<<"$certificate" >/dev/null || die "$what has ended: $(end_of <<<"$certificate")"
+  x509 -noout -checkend 0 <<<"$certificate" >/dev/null || die "$what has ended: $(end_of <<<"$certificate")"
   lives_for "$seconds_below" "$certificate" "$what" || exit 1
   if (($(second_of_end <<<"$certificate") > $(second_of_end <<<"$root"))); then
     die "$what ends ($(end_of <<<"$certificate")) after the root does ($(end_of <<<"$root")): have it signed for less"

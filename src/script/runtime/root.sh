@@ -122,7 +122,7 @@ need_root_files() {
   # the key is compared by its public half; it goes through pipes only, and an encrypted one is refused, not asked for.
   public=$(printf '%s\n' "$root_key" | openssl pkey -pubout -passin pass: 2>/dev/null) ||
     die "--root-key is no private key that is not encrypted; for an encrypted one: openssl pkey -in ca.key | bash $0 … --root-key /dev/stdin"
-  [[ $public == "$(openssl x509 -noout -pubkey <<<"$certificate")" ]] || die "--root-key is the key of another certificate than $known_root_source"
+  [[ $public == "$(x509 -noout -pubkey <<<"$certificate")" ]] || die "--root-key is the key of another certificate than $known_root_source"
 }
 
 # root_present: whether the mount holds the planned root.

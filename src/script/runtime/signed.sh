@@ -33,13 +33,13 @@ report_signed() {
 # can_sign CERTIFICATE: whether it is a CA, also by what old verifiers take for one: no basic constraints, and the key usage of a CA.
 can_sign() {
   local found
-  found=$(openssl x509 -noout -ext basicConstraints,keyUsage <<<"$1" 2>/dev/null) || true
+  found=$(x509 -noout -ext basicConstraints,keyUsage <<<"$1" 2>/dev/null) || true
   [[ $found == *CA:TRUE* || ($found != *'Basic Constraints'* && $found == *'Certificate Sign'*) ]]
 }
 
 # lives_at_most SECONDS CERTIFICATE: Vault lets a certificate begin half a minute before it is signed.
 lives_at_most() {
-  openssl x509 -noout -startdate -enddate <<<"$2" | jq -eRn --argjson most "$1" \
+  x509 -noout -startdate -enddate <<<"$2" | jq -eRn --argjson most "$1" \
     '[inputs | sub("^[^=]*="; "") | strptime("%b %d %H:%M:%S %Y GMT") | mktime] | length == 2 and .[1] - .[0] <= $most + 60' >/dev/null
 }
 
@@ -47,12 +47,12 @@ lives_at_most() {
 # reads no list of revoked CAs, and trusts it on.
 report_if_unknown() {
   local serial advice report=stray
-  openssl x509 -noout <<<"$2" 2>/dev/null || {
+  x509 -noout <<<"$2" 2>/dev/null || {
     stray "$1 has signed a certificate that OpenSSL does not read: look at each that $cli list $1/certs names"
     return 0
   }
   ! grep -xF -- "$(fingerprint <<<"$2")" >/dev/null <<<"$known" || return 0
-  openssl x509 -noout -checkend 0 <<<"$2" >/dev/null || return 0
+  x509 -noout -checkend 0 <<<"$2" >/dev/null || return 0
   # a self-signed one is no CA below ours: report_other_roots names it for as long as its key is here.
   ! verified "$2" "$2" || return 0
   serial=$(serial_of "$2")
@@ -62,5 +62,5 @@ report_if_unknown() {
   else
     advice="Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"
   fi
-  "$report" "$1 has signed $3 that no file beside the config names: $(described "$2"), serial $serial, valid from $(openssl x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). $advice. If you know it: $cli read -field=certificate $1/cert/$serial | openssl x509 >>$(ca_file "$1")"
+  "$report" "$1 has signed $3 that no file beside the config names: $(described "$2"), serial $serial, valid from $(x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). $advice. If you know it: $cli read -field=certificate $1/cert/$serial | x509 >>$(ca_file "$1")"
 }

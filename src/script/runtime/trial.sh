@@ -76,7 +76,7 @@ signs() {
   verified "$root" "$leaf" "${picked[1]}" ||
     die "trial: the certificate of $1 does not verify to the root"
   has_names "$leaf" "$2" || die "trial: the certificate of $1 lacks a name of $2"
-  openssl x509 -noout -ext extendedKeyUsage <<<"$leaf" 2>/dev/null | grep 'TLS Web Server.*TLS Web Client' >/dev/null ||
+  x509 -noout -ext extendedKeyUsage <<<"$leaf" 2>/dev/null | grep 'TLS Web Server.*TLS Web Client' >/dev/null ||
     die "trial: the certificate of $1 does not serve for both ends"
   trial_done=$((trial_done + 1))
   say "      signed, verified to the root: $1"
@@ -84,7 +84,7 @@ signs() {
 
 has_names() {
   local leaf=$1 names=$2 name found
-  found=$(openssl x509 -noout -subject -ext subjectAltName -nameopt multiline <<<"$leaf" | sed 's/commonName *= /CN=/' | tr ',' '\n' | sed 's/^ *//')
+  found=$(x509 -noout -subject -ext subjectAltName -nameopt multiline <<<"$leaf" | sed 's/commonName *= /CN=/' | tr ',' '\n' | sed 's/^ *//')
   while IFS= read -r name; do
     grep -xF "$name" >/dev/null <<<"$found" || return 1
   done < <(tr ',' '\n' <<<"$names")

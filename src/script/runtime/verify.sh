@@ -221,7 +221,7 @@ lay_out() {
 x509() {
   local file=$tmp/$1.pem
   shift
-  openssl x509 -in "$file" -noout -nameopt RFC2253 "$@" 2>/dev/null
+  x509 -in "$file" -noout -nameopt RFC2253 "$@" 2>/dev/null
 }
 fingerprint() {
   local print

@@ -4,7 +4,7 @@
 # enough. Names are left out of what OpenSSL prints, so that none can imitate the lines that are read here.
 weakness() {
   local text line algorithm='' bits=0 curve='' signature='' hash='' usage='' in_usage='' why=''
-  text=$(openssl x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
+  text=$(x509 -noout -text -certopt no_issuer,no_subject,no_serial,no_validity,no_extensions,no_aux,no_sigdump -ext keyUsage 2>/dev/null)
   while IFS= read -r line; do
     line=${line#"${line%%[![:space:]]*}"} line=${line%"${line##*[![:space:]]}"}
     case $line in

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -182,6 +182,17 @@ export function tempDir(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `mesh-ca-${name}-`));
   if (process.env.MESH_CA_KEEP) process.stderr.write(`keeping ${folder}\n`);
   else tellWatchdog(`dir ${folder}`);
+  return folder;
+}
+
+/** A folder that the test files which one process runs share. `fill` is called where this is the first of them. */
+export async function sharedDir(name: string, fill: (folder: string) => Promise<void>): Promise<string> {
+  const folder = join(tmpdir(), `mesh-ca-${name}-${process.pid}`);
+  if (!existsSync(folder)) {
+    mkdirSync(folder);
+    tellWatchdog(`dir ${folder}`);
+    await fill(folder);
+  }
   return folder;
 }
 

@@ -1,9 +1,22 @@
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { buildPrograms } from '../../testbed/build';
 import { makeCa, makeServerCertificate, type PrivateCa } from './certificates';
 import { type Answer, send } from './http';
-import { freePort, lastLines, messageOf, ok, run, type RunOptions, type RunResult, type Running, start, tempDir, until } from './process';
+import {
+  freePort,
+  lastLines,
+  messageOf,
+  ok,
+  run,
+  type RunOptions,
+  type RunResult,
+  type Running,
+  sharedDir,
+  start,
+  tempDir,
+  until,
+} from './process';
 
 /** A running Vault. */
 export interface Vault {
@@ -11,7 +24,7 @@ export interface Vault {
   readonly addr: string;
   /** The root token. */
   readonly token: string;
-  /** Path of the `vault` program. */
+  /** Path of the `vault` CLI: see `cli`. */
   readonly bin: string;
   /**
    * For `run`: VAULT_ADDR, VAULT_TOKEN and VAULT_CACERT of this server and no other VAULT_*, `vault` in the PATH, and a HOME without a
@@ -66,7 +79,7 @@ export async function startVaultDev(options: VaultOptions = {}): Promise<Vault> 
   // It would write the token to ~/.vault-token, the developer's own.
   const flags = ['-dev', '-dev-no-store-token', `-dev-root-token-id=${token}`, `-dev-listen-address=127.0.0.1:${port}`];
   const server = start('vault', bin, ['server', ...flags], { folder, env: { ...noVaultVariables(), ...options.env } });
-  const client = clientOf(bin, folder, `http://127.0.0.1:${port}`, token);
+  const client = clientOf(await cli(), folder, `http://127.0.0.1:${port}`, token);
   await ready(server, client, [200]);
   if (options.audit) await audit(client);
   return { ...client, log: server.log, stop: () => server.stop() };
@@ -120,12 +133,13 @@ export async function startVaultServer(
   writeFileSync(config, `disable_mlock = true\napi_addr = "${addr}"\n${storage}${listeners}`);
   const launch = () => start('vault', bin, ['server', `-config=${config}`], { folder, env: noVaultVariables() });
   let server = launch();
-  const anonymous = clientOf(bin, folder, addr, '', ca);
+  const program = await cli();
+  const anonymous = clientOf(program, folder, addr, '', ca);
   await ready(server, anonymous, [501]);
   const { unsealKeys, token } = standbyOf
     ? await joined(anonymous, standbyOf)
     : await initialised(anonymous, { secret_shares: keyShares, secret_threshold: keyThreshold });
-  const client = clientOf(bin, folder, addr, token, ca);
+  const client = clientOf(program, folder, addr, token, ca);
   const unseal = async () => {
     for (const key of unsealKeys.slice(0, keyThreshold)) succeeded(await client.request('PUT', 'sys/unseal', { key }));
     // which of two is the active one, they decide.
@@ -165,6 +179,32 @@ export async function startVaultServer(
     },
     stop: () => server.stop(),
   };
+}
+
+let cliProgram: Promise<string> | undefined;
+
+/**
+ * Path of the `vault` CLI. It is Vault's own code, kept running by one process for all the commands, since a start takes 60 ms of processor time:
+ * see test/testbed/vault/client. With MESH_CA_VAULT_CLI=program each command is a start of the program.
+ */
+function cli(): Promise<string> {
+  return (cliProgram ??= startCli());
+}
+
+async function startCli(): Promise<string> {
+  const { vault, 'vault-client': client, 'vault-commands': commands } = await buildPrograms(['vault', 'vault-client', 'vault-commands']);
+  if (process.env.MESH_CA_VAULT_CLI === 'program') return vault;
+  const folder = await sharedDir('cli', async folder => {
+    const socket = join(folder, 'vault.sock');
+    symlinkSync(vault, join(folder, 'vault.program'));
+    copyFileSync(client, join(folder, 'vault'));
+    const kept = start('vault-commands', commands, [socket], { folder });
+    await until("Vault's CLI to listen", () => {
+      kept.check();
+      return existsSync(socket);
+    });
+  });
+  return join(folder, 'vault');
 }
 
 type Client = Omit<Vault, 'log' | 'stop'>;
