@@ -1452,7 +1452,7 @@ report_if_unknown() {
   else
     advice="Find out who requested it: the audit log has the serial. To revoke it: $cli write $1/revoke serial_number=$serial"
   fi
-  "$report" "$1 has signed $3 that no file beside the config names: $(described "$2"), serial $serial, valid from $(x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). $advice. If you know it: $cli read -field=certificate $1/cert/$serial | x509 >>$(ca_file "$1")"
+  "$report" "$1 has signed $3 that no file beside the config names: $(described "$2"), serial $serial, valid from $(x509 -noout -startdate <<<"$2" | sed 's/.*=//') until $(end_of <<<"$2"). $advice. If you know it: $cli read -field=certificate $1/cert/$serial | openssl x509 >>$(ca_file "$1")"
 }
 
 # --- the root CA -----------------------------------------------------------------------------------------------------------------

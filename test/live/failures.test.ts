@@ -3,7 +3,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MeshCaConfig } from '../../src/config/config';
-import { buildPrograms, type Kube, ok, run, startKube, startVaultServer, tempDir, type VaultServer } from './harness';
+import { buildPrograms, keptProgram, type Kube, ok, run, startKube, startVaultServer, tempDir, type VaultServer } from './harness';
 import { failure, heldBefore } from './held';
 import { configOf, outcome } from './killed';
 import { caFiles, configs, dataOf, makeRoot, makeWorld, programsBefore, type World } from './world';
@@ -180,7 +180,7 @@ test('two runs at the same time make one CA that both can use, and the next run 
 
 test('fails if the API server is gone when the login is tried: it is not taken for one without the service account', async () => {
   const world = await worldOf('gone');
-  const { kubectl } = await buildPrograms(['kubectl']);
+  const kubectl = await keptProgram('kubectl');
   const gone = `[[ "$*" != *'create token'* && ! -e gone ]] || { : >gone; set -- "$@" --server https://127.0.0.1:1; }; exec "$real" "$@"`;
   const bin = programsBefore({ kubectl: gone }, { kubectl });
   const { code, stderr } = await world.script('gone', [], { PATH: `${bin}:${world.env.PATH ?? ''}` });

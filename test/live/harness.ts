@@ -3,6 +3,7 @@ export { certManagerCrds, goMissing, istioCrds, istiodChart, buildPrograms, type
 export * from './harness/certificates';
 export * from './harness/controllers';
 export * from './harness/http';
+export { keptProgram } from './harness/kept';
 export * from './harness/kube';
 export * from './harness/process';
 export * from './harness/vault';

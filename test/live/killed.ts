@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type MeshCaConfig } from '../../src/config/config';
-import { buildPrograms, type Kube, ok, type RunResult, startKube, startVaultDev, tempDir, type Vault } from './harness';
+import { buildPrograms, keptProgram, type Kube, ok, type RunResult, startKube, startVaultDev, tempDir, type Vault } from './harness';
 import { configs, dataOf, makeRoot, makeWorld, programsBefore, stateOf, type World } from './world';
 
 let vault: Vault;
@@ -17,7 +17,7 @@ let killers: string;
  * that only read are not counted: a stop after one of them leaves what a stop after the call before it leaves.
  */
 export async function makeKillers(real: Vault, { writes = false } = {}): Promise<string> {
-  const { kubectl } = await buildPrograms(['kubectl']);
+  const kubectl = await keptProgram('kubectl');
   const reads = `case " $* " in
     *" sys/capabilities-self "* | *" can-i "* | *" create token "* | *" --dry-run=server "*) exec "$real" "$@" ;;
     *" write "* | *" patch "* | *" delete "* | *" enable "* | *" tune "* | *" apply "* | *" create "* | *" rollout restart "*) ;;

@@ -6,7 +6,7 @@ import { delimiter, dirname, join } from 'node:path';
 import * as ts from 'typescript';
 import * as library from '../../src';
 import {
-  buildPrograms,
+  keptProgram,
   ensureNamespace,
   type Kube,
   ok,
@@ -63,7 +63,7 @@ test('the example’s Issuer signs at the path that the example’s script makes
 
   for (const name of ['istio-system', 'cert-manager']) await ensureNamespace(kube, name);
   await kube.apply(out('cluster-1.k8s.yaml'));
-  const { kubectl } = await buildPrograms(['kubectl']);
+  const kubectl = await keptProgram('kubectl');
   const env = {
     ...vault.env,
     KUBECONFIG: kube.kubeconfig,

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MeshCaConfig } from '../../src/config/config';
-import { buildPrograms, makeCa, ok, startVaultServer, tempDir } from './harness';
+import { keptProgram, makeCa, ok, startVaultServer, tempDir } from './harness';
 import { clientOf, showClient } from './mesh/client';
 import { configs, makeRoot, makeWorld, programsBefore, rootFiles, startServers } from './world';
 
@@ -16,7 +16,7 @@ const system = ['awk', 'chmod', 'cat', 'grep', 'jq', 'mktemp', 'mv', 'od', 'open
 /** A PATH that holds nothing but recorders. */
 async function recorders(record: string, vault: string): Promise<string> {
   const where = (name: string) => spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim();
-  const { kubectl } = await buildPrograms(['kubectl']);
+  const kubectl = await keptProgram('kubectl');
   const real = { vault, kubectl, ...Object.fromEntries(system.map(name => [name, where(name)])) };
   // and its environment, but for the token that Vault's CLI is told by.
   const environment = `for v in $(compgen -e); do [[ $v == VAULT_TOKEN || $v == BAO_TOKEN ]] || printf '%s=%s\\n' "$v" "\${!v}"; done`;

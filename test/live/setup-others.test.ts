@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildPrograms, ok, run, tempDir } from './harness';
+import { keptProgram, ok, run, tempDir } from './harness';
 import { configs, dataOf, makeRoot, makeWorld, noSecrets, programsBefore, rootFiles, startServers, stateOf } from './world';
 
 const { kube, devVault } = startServers();
@@ -312,7 +312,7 @@ test('a CA that another run makes after this one has looked is found, not made a
   const { vault, world } = await withRoot();
   ok(await vault.vault(['secrets', 'enable', '-path=istioca-cluster-1', '-max-lease-ttl=43800h', 'pki']));
   // it asks for the Secret when it has looked at everything in Vault, and has found no CA.
-  const { kubectl } = await buildPrograms(['kubectl']);
+  const kubectl = await keptProgram('kubectl');
   const other = `[[ $* != *'get secret cert-manager-vault-approle'* || -e other ]] || { touch other; PATH=\${PATH#*:} bash dist/cluster-1/setup.sh >&2; }; exec "$real" "$@"`;
   const bin = programsBefore({ kubectl: other }, { kubectl });
   const { code, stdout, stderr } = await world.script('cluster-1', [], { PATH: `${bin}:${world.env.PATH ?? ''}` });

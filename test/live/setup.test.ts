@@ -2,7 +2,7 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildPrograms, ok, run, startVaultServer, tempDir } from './harness';
+import { keptProgram, ok, run, startVaultServer, tempDir } from './harness';
 import { configs, dataOf, makeRoot, makeWorld, noSecrets, programsBefore, rootFiles, startServers, stateOf } from './world';
 
 const { kube: kubeOf, devVault, endAfterTest } = startServers();
@@ -525,7 +525,7 @@ test('a cluster that holds another root stops the script, which says how to go o
 
 test('bao is used where it is named, with the same words; no secret stands in an argument', async () => {
   const vault = await devVault();
-  const { kubectl } = await buildPrograms(['kubectl']);
+  const kubectl = await keptProgram('kubectl');
   const record = join(tempDir('record'), 'calls');
   // stands in for OpenBao's CLI, which cannot be had here: it notes its arguments, and real Vault answers.
   const note = `printf '%s\\0' "\${0##*/}" "$@" $'\\n' >>${record}; exec "$real" "$@"`;

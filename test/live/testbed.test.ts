@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import {
   type Answer,
   buildPrograms,
+  keptProgram,
   type Kube,
   makeCa,
   makeServerCertificate,
   ok,
   run,
   type RunOptions,
+  type RunResult,
   start,
   startCertManager,
   startIstiod,
@@ -139,6 +141,51 @@ describe("Vault's CLI, which one process keeps running", () => {
     const many = await Promise.all(Array.from({ length: 8 }, () => vault.vault(['policy', 'list'])));
     expect(many.map(({ code }) => code)).toEqual(Array(8).fill(0));
     ok(await waits);
+  });
+});
+
+describe('kubectl, which one process keeps running', () => {
+  test('gives what a start of the program gives, and what it cannot do the program does', async () => {
+    const kube = await started(startKube());
+    const { kubectl: program } = await buildPrograms(['kubectl']);
+    const folder = tempDir('words');
+    const secret = (name: string) => JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData: { a: 'b' } });
+    writeFileSync(join(folder, 'secret.json'), secret('from-file'));
+    const calls: [words: string[], options?: RunOptions][] = [
+      [['get', 'namespaces', '-o', 'name']],
+      [['get', 'secret', 'none', '-n', 'default']],
+      [['get', 'secret', 'none', '-n', 'default', '-o', 'json', '--ignore-not-found']],
+      [['get', '--raw', '/openid/v1/jwks']],
+      [['--context', 'nowhere', 'get', 'pods']],
+      [['get', 'nothing-of-this-kind']],
+      [['apply', '--server-side', '-f', '-'], { input: secret('from-input') }],
+      [['apply', '-f', 'secret.json'], { cwd: folder }],
+      [
+        ['apply', '--validate=strict', '-f', '-'],
+        { input: '{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "dta": {}}' },
+      ],
+      [['annotate', 'secret', 'from-file', 'a=b', '--overwrite']],
+      [['patch', 'secret', 'from-file', '-p', '{"stringData": {"a": "c"}}']],
+      [['get', 'secret', 'from-file', '-o', 'jsonpath={.data.a}']],
+      [['get', 'namespaces', '-o', 'name'], { env: { KUBECONFIG: '/dev/null' } }],
+      [['get', '--no-such-option']],
+      [['auth', 'can-i', 'get', 'secrets']],
+      [['no-such-command']],
+    ];
+    const env = { KUBECONFIG: kube.kubeconfig, HOME: folder };
+    for (const [words, options = {}] of calls) {
+      const both = { ...options, env: { ...env, ...options.env } };
+      const direct = await run(program, words, both);
+      const kept = await run(await keptProgram('kubectl'), words, both);
+      // whether a second one changes anything is said by both: the first one has done it.
+      const same = ({ code, stdout, stderr }: RunResult) => ({
+        code,
+        // klog's time and process.
+        stderr: stderr.replace(/^E\d{4} \S+ +\d+ /gm, ''),
+        stdout: stdout.replace(/ (created|configured|annotated|patched|unchanged|serverside-applied).*/g, ''),
+      });
+      expect([words, same(kept)]).toEqual([words, same(direct)]);
+    }
   });
 });
 

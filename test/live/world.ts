@@ -7,6 +7,7 @@ import { ClusterPlan, MeshCaPlan, planMeshCa } from '../../src/plan/plan';
 import { clusterScript, rootScript } from '../../src/script/setup';
 import {
   buildPrograms,
+  keptProgram,
   ensureNamespace,
   type Kube,
   ok,
@@ -118,7 +119,7 @@ export async function makeWorld(config: MeshCaConfig, vault: Vault, kubes: reado
   write(join(folder, 'dist/root/setup.sh'), rootScript(plan));
   for (const one of plan.clusters) write(join(folder, `dist/${one.name}/setup.sh`), clusterScript(one));
 
-  const { kubectl } = await buildPrograms(['kubectl']);
+  const kubectl = await keptProgram('kubectl');
   const path = [dirname(vault.bin), dirname(kubectl), process.env.PATH].join(delimiter);
   const env = { ...vault.env, KUBECONFIG: kubes.map(kube => kube.kubeconfig).join(delimiter), PATH: path };
   return {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 
 /** A program: the module under this folder that pins its version, its package, and what it is for. */
 export interface Program {
-  readonly module: 'vault' | 'kube' | 'approverpolicy' | 'trustmanager' | 'sops' | 'sidecar' | 'prometheus';
+  readonly module: 'vault' | 'kube' | 'kubectl' | 'approverpolicy' | 'trustmanager' | 'sops' | 'sidecar' | 'prometheus';
   readonly package: string;
   readonly purpose: string;
   /** More linker flags than `-s -w`. */
@@ -20,8 +20,9 @@ const kubeVersion = ['gitVersion=v1.36.3', 'gitMajor=1', 'gitMinor=36'].map(x =>
 
 const table = {
   vault: { module: 'vault', package: 'github.com/hashicorp/vault', purpose: 'the certificate authority: server and CLI' },
-  'vault-commands': { module: 'vault', package: './commands', purpose: "Vault's CLI, kept running between the commands of a test" },
-  'vault-client': { module: 'vault', package: './client', purpose: 'hands a command to it' },
+  'vault-commands': { module: 'vault', package: './commands', purpose: "Vault's CLI, kept running between the commands of the tests" },
+  'kubectl-commands': { module: 'kubectl', package: './', purpose: 'kubectl, kept running likewise', ldflags: kubeVersion },
+  'commands-client': { module: 'vault', package: './client', purpose: 'hands a command to either of them' },
   etcd: { module: 'kube', package: 'go.etcd.io/etcd/server/v3', purpose: "the API server's storage" },
   'kube-apiserver': {
     module: 'kube',

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { buildPrograms } from '../../testbed/build';
 import { makeCa, makeServerCertificate } from './certificates';
+import { keptProgram } from './kept';
 import { type Answer, send } from './http';
 import { freePort, lastLines, messageOf, ok, run, type RunOptions, type RunResult, type Running, start, tempDir, until } from './process';
 
@@ -60,7 +61,7 @@ export interface KubeOptions {
 /** Starts an API server with an etcd of its own; several may run at once. */
 export async function startKube(options: KubeOptions = {}): Promise<Kube> {
   const { context = 'cluster-1', issuer = 'https://kubernetes.default.svc.cluster.local', moreKeys = [], flags = [] } = options;
-  const bins = await buildPrograms(['etcd', 'kube-apiserver', 'kubectl']);
+  const bins = { ...(await buildPrograms(['etcd', 'kube-apiserver'])), kubectl: await keptProgram('kubectl') };
   const folder = tempDir('kube');
   const [clientPort, peerPort, port] = [await freePort(), await freePort(), await freePort()];
   const url = `https://127.0.0.1:${port}`;

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -181,20 +181,12 @@ function isFree(port: number): Promise<boolean> {
 export function tempDir(name: string): string {
   const folder = mkdtempSync(join(tmpdir(), `mesh-ca-${name}-`));
   if (process.env.MESH_CA_KEEP) process.stderr.write(`keeping ${folder}\n`);
-  else tellWatchdog(`dir ${folder}`);
+  else removeAtEnd(folder);
   return folder;
 }
 
-/** A folder that the test files which one process runs share. `fill` is called where this is the first of them. */
-export async function sharedDir(name: string, fill: (folder: string) => Promise<void>): Promise<string> {
-  const folder = join(tmpdir(), `mesh-ca-${name}-${process.pid}`);
-  if (!existsSync(folder)) {
-    mkdirSync(folder);
-    tellWatchdog(`dir ${folder}`);
-    await fill(folder);
-  }
-  return folder;
-}
+/** Has the watchdog remove a folder when this process ends. */
+export const removeAtEnd = (folder: string): void => tellWatchdog(`dir ${folder}`);
 
 let watchdog: ChildProcess | undefined;
 

@@ -1,22 +1,10 @@
-import { copyFileSync, cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { buildPrograms } from '../../testbed/build';
 import { makeCa, makeServerCertificate, type PrivateCa } from './certificates';
 import { type Answer, send } from './http';
-import {
-  freePort,
-  lastLines,
-  messageOf,
-  ok,
-  run,
-  type RunOptions,
-  type RunResult,
-  type Running,
-  sharedDir,
-  start,
-  tempDir,
-  until,
-} from './process';
+import { keptProgram } from './kept';
+import { freePort, lastLines, messageOf, ok, run, type RunOptions, type RunResult, type Running, start, tempDir, until } from './process';
 
 /** A running Vault. */
 export interface Vault {
@@ -24,7 +12,7 @@ export interface Vault {
   readonly addr: string;
   /** The root token. */
   readonly token: string;
-  /** Path of the `vault` CLI: see `cli`. */
+  /** Path of the `vault` CLI: see `keptProgram`. */
   readonly bin: string;
   /**
    * For `run`: VAULT_ADDR, VAULT_TOKEN and VAULT_CACERT of this server and no other VAULT_*, `vault` in the PATH, and a HOME without a
@@ -79,7 +67,7 @@ export async function startVaultDev(options: VaultOptions = {}): Promise<Vault> 
   // It would write the token to ~/.vault-token, the developer's own.
   const flags = ['-dev', '-dev-no-store-token', `-dev-root-token-id=${token}`, `-dev-listen-address=127.0.0.1:${port}`];
   const server = start('vault', bin, ['server', ...flags], { folder, env: { ...noVaultVariables(), ...options.env } });
-  const client = clientOf(await cli(), folder, `http://127.0.0.1:${port}`, token);
+  const client = clientOf(await keptProgram('vault'), folder, `http://127.0.0.1:${port}`, token);
   await ready(server, client, [200]);
   if (options.audit) await audit(client);
   return { ...client, log: server.log, stop: () => server.stop() };
@@ -133,7 +121,7 @@ export async function startVaultServer(
   writeFileSync(config, `disable_mlock = true\napi_addr = "${addr}"\n${storage}${listeners}`);
   const launch = () => start('vault', bin, ['server', `-config=${config}`], { folder, env: noVaultVariables() });
   let server = launch();
-  const program = await cli();
+  const program = await keptProgram('vault');
   const anonymous = clientOf(program, folder, addr, '', ca);
   await ready(server, anonymous, [501]);
   const { unsealKeys, token } = standbyOf
@@ -179,32 +167,6 @@ export async function startVaultServer(
     },
     stop: () => server.stop(),
   };
-}
-
-let cliProgram: Promise<string> | undefined;
-
-/**
- * Path of the `vault` CLI. It is Vault's own code, kept running by one process for all the commands, since a start takes 60 ms of processor time:
- * see test/testbed/vault/client. With MESH_CA_VAULT_CLI=program each command is a start of the program.
- */
-function cli(): Promise<string> {
-  return (cliProgram ??= startCli());
-}
-
-async function startCli(): Promise<string> {
-  const { vault, 'vault-client': client, 'vault-commands': commands } = await buildPrograms(['vault', 'vault-client', 'vault-commands']);
-  if (process.env.MESH_CA_VAULT_CLI === 'program') return vault;
-  const folder = await sharedDir('cli', async folder => {
-    const socket = join(folder, 'vault.sock');
-    symlinkSync(vault, join(folder, 'vault.program'));
-    copyFileSync(client, join(folder, 'vault'));
-    const kept = start('vault-commands', commands, [socket], { folder });
-    await until("Vault's CLI to listen", () => {
-      kept.check();
-      return existsSync(socket);
-    });
-  });
-  return join(folder, 'vault');
 }
 
 type Client = Omit<Vault, 'log' | 'stop'>;

@@ -491,36 +491,36 @@ lay_out() {
   if ((blocks == 0)); then return 1; fi
   for ((i = 1; i <= blocks; i++)); do
     why="its certificate $i cannot be read"
-    x509 "$1/$i" -subject >/dev/null || return 1
+    laid_out "$1/$i" -subject >/dev/null || return 1
   done
 }
 
-# x509 NAME/I OPTION...: what OpenSSL says of a certificate that was laid out.
-x509() {
+# laid_out NAME/I OPTION...: what OpenSSL says of a certificate that was laid out.
+laid_out() {
   local file=$tmp/$1.pem
   shift
   x509 -in "$file" -noout -nameopt RFC2253 "$@" 2>/dev/null
 }
 fingerprint() {
   local print
-  print=$(x509 "$1" -fingerprint -sha256)
+  print=$(laid_out "$1" -fingerprint -sha256)
   printf '%s' "${print#*=}"
 }
 subject() {
   local subject
-  subject=$(x509 "$1" -subject)
+  subject=$(laid_out "$1" -subject)
   subject=${subject#subject=}
   printf '%s' "${subject:-(no subject)}"
 }
 ends() {
   local end
-  end=$(x509 "$1" -enddate)
+  end=$(laid_out "$1" -enddate)
   printf '%s' "${end#notAfter=}"
 }
 # described NAME/I: in plain words, with the fingerprint.
 described() {
   local issuer
-  issuer=$(x509 "$1" -issuer)
+  issuer=$(laid_out "$1" -issuer)
   issuer=${issuer#issuer=}
   if [[ $issuer == "$(subject "$1")" ]]; then printf '%s, a root' "$issuer"; else printf '%s, an intermediate below %s' "$(subject "$1")" "$issuer"; fi
   printf ', SHA-256 %s' "$(fingerprint "$1")"
@@ -528,7 +528,7 @@ described() {
 # names NAME/I: its subject alternative names, one a line, e.g. DNS:istiod.istio-system.svc.
 names() {
   local text
-  text=$(x509 "$1" -ext subjectAltName | sed -n '2,$ { s/^ *//; p; }')
+  text=$(laid_out "$1" -ext subjectAltName | sed -n '2,$ { s/^ *//; p; }')
   printf '%s\n' "${text//, /$'\n'}"
 }
 # has LINE TEXT: whether the line is one of the text.

@@ -1,7 +1,7 @@
-// The `vault` that the live tests have in their PATH. A start of Vault's CLI takes 60 ms of processor time, nearly all of it before main, and the
-// scripts start it some ten thousand times in a run of the tests. So this asks a process that has started already (../commands), and hands it its
-// arguments, its environment, its folder and its standard streams. Where that one is busy, or a command is none of those that the scripts use, it
-// becomes the program itself.
+// The `vault` and the `kubectl` that the live tests have in their PATH. A start of either takes 60 ms of processor time, nearly all of it before
+// main, and the tests start them some ten thousand times. So this asks a process that has started already, ../commands or ../../kubectl, and
+// hands it its arguments, its environment, its folder and its standard streams. Where that one is busy, or the command is none of those that it
+// does, this becomes the program itself.
 package main
 
 import (
@@ -13,24 +13,16 @@ import (
 	"syscall"
 )
 
-// What one process can do for many callers: what asks a server and ends.
-var kept = map[string]bool{
-	"audit": true, "auth": true, "delete": true, "lease": true, "list": true, "patch": true, "policy": true,
-	"read": true, "secrets": true, "status": true, "token": true, "unwrap": true, "write": true,
-}
-
 func main() {
 	self, err := os.Executable()
 	if err != nil {
 		fail(err)
 	}
 	folder := filepath.Dir(self)
-	if len(os.Args) > 1 && kept[os.Args[1]] {
-		if code, done := ask(filepath.Join(folder, "vault.sock")); done {
-			os.Exit(code)
-		}
+	if code, done := ask(filepath.Join(folder, "socket")); done {
+		os.Exit(code)
 	}
-	fail(syscall.Exec(filepath.Join(folder, "vault.program"), os.Args, os.Environ()))
+	fail(syscall.Exec(filepath.Join(folder, "program"), os.Args, os.Environ()))
 }
 
 // ask gives the exit code; not done, where nothing was begun.
@@ -70,7 +62,7 @@ func ask(socket string) (int, bool) {
 			continue
 		}
 		if n != len(answer) {
-			os.Stderr.WriteString("the process that keeps Vault's CLI has ended\n")
+			os.Stderr.WriteString("the process that does the commands has ended\n")
 			return 125, true
 		}
 		return int(answer[1]), answer[0] == 'd'
