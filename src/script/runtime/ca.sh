@@ -118,12 +118,6 @@ need_free_mount() {
 ca_present() {
   local rc=0
   find_ca "$1" || rc=$?
-  # another run may have made it since this one looked.
-  if ((rc == 1)); then
-    rc=0
-    forget_below "$1"
-    find_ca "$1" || rc=$?
-  fi
   ((rc == 0)) || return "$rc"
   [[ -z ${generation:-} ]] || has_its_name || return 1
   still_signs || return 2

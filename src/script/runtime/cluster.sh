@@ -82,6 +82,8 @@ look_around() {
   # one step alone needs no more rights than its own.
   [[ -n $only ]] || report_other_logins
   look_at_way_in
+  # another run may make it while this one begins.
+  ((rc != 1)) || forget
 }
 
 # closed_here: prints what emergency.sh has closed of what this run is about, a line each: the command, and when.

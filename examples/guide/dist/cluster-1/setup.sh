@@ -1660,6 +1660,8 @@ look_around() {
   # one step alone needs no more rights than its own.
   [[ -n $only ]] || report_other_logins
   look_at_way_in
+  # another run may make it while this one begins.
+  ((rc != 1)) || forget
 }
 
 # closed_here: prints what emergency.sh has closed of what this run is about, a line each: the command, and when.
@@ -1972,12 +1974,6 @@ need_free_mount() {
 ca_present() {
   local rc=0
   find_ca "$1" || rc=$?
-  # another run may have made it since this one looked.
-  if ((rc == 1)); then
-    rc=0
-    forget_below "$1"
-    find_ca "$1" || rc=$?
-  fi
   ((rc == 0)) || return "$rc"
   [[ -z ${generation:-} ]] || has_its_name || return 1
   still_signs || return 2
