@@ -83,10 +83,19 @@ export function patchReason(mode: OverlayMode): string | undefined {
   }
 }
 
-/** The user's own changes, then ours: the engine applies them in that order, so `[-1]` of ours comes after what is his. */
+/**
+ * The user's own changes, then ours, as one entry for each object: `[-1]` of ours comes after what is his. Of two entries for one object, Istio's
+ * engine up to 1.23 applies the last one alone, without an error (operator/pkg/patch/patch.go).
+ */
 export function deploymentOverlays(own: readonly Overlay[], mode: OverlayMode, deployment: string): Overlay[] {
   const ours: Overlay = { apiVersion: 'apps/v1', kind: 'Deployment', name: deployment, patches: istiodPatches(mode) };
-  return [...own, ours];
+  const merged = new Map<string, Overlay>();
+  for (const one of [...own, ours]) {
+    const object = JSON.stringify([one.kind, one.name]);
+    const before = merged.get(object) ?? { ...one, patches: [] };
+    merged.set(object, { ...before, patches: [...before.patches, ...one.patches] });
+  }
+  return [...merged.values()];
 }
 
 const GUIDE_ENV = [

@@ -35,27 +35,26 @@ export function refuseOverlays({ istio: { overlays = [] } = {}, refuse }: Settin
       if (clash !== undefined) refuse(['istio', 'values', ...value.split('.')], `${clash}; remove it here`);
     }
   }
-  let trial = trialOf(layout);
-  for (const [i, overlay] of overlays.entries()) {
+  const own = overlays.flatMap((overlay, i) => {
     const at = ['istio', 'overlays', i];
-    if (overlay.kind !== 'Deployment') continue;
+    if (overlay.kind !== 'Deployment') return [];
     if (overlay.name !== istio.deployment) {
       refuse([...at, 'name'], `there is no Deployment of that name: ${SILENT}; write "${istio.deployment}", got ${show(overlay.name)}`);
-      continue;
+      return [];
     }
-    const { after, tried } = tryPatches(trial, overlay.patches, 'istio.overlays');
-    for (const [j, one] of tried.entries()) {
-      const wrong = wrongWith(one, istio);
-      if (wrong) refuse([...at, 'patches', j, wrong.key], wrong.message);
-    }
-    trial = after;
+    return overlay.patches.map((patch, j) => ({ patch, origin: 'istio.overlays', at: [...at, 'patches', j] }));
+  });
+  const ours = istiodPatches(istio.overlay).map(patch => ({ patch, origin: 'ours' }));
+  const tried = tryPatches(trialOf(layout), [...own, ...ours]);
+  for (const [i, { at }] of own.entries()) {
+    const wrong = tried[i] && wrongWith(tried[i], istio);
+    if (wrong) refuse([...at, wrong.key], wrong.message);
   }
-  refuseOurs(trial, given, refuse);
+  refuseOurs(tried.slice(own.length), given, refuse);
 }
 
 /** Refuses the guide's fixed indices where they overwrite something. */
-function refuseOurs(trial: Trial, { istio, values, layout }: Given, refuse: Settings['refuse']): void {
-  const { tried } = tryPatches(trial, istiodPatches(istio.overlay), 'ours');
+function refuseOurs(tried: readonly Tried[], { istio, values, layout }: Given, refuse: Settings['refuse']): void {
   const lost = tried.flatMap(({ outcome, before }) => {
     const target = targetOf(outcome);
     if (target.kind !== 'element' || target.inner.length > 0 || outcome.before === undefined) return [];

@@ -49,18 +49,18 @@ export interface Tried {
   readonly before: Trial;
 }
 
-/** Tries an overlay's patches, one by one. */
-export function tryPatches(trial: Trial, patches: readonly Patch[], origin: string): { readonly after: Trial; readonly tried: Tried[] } {
+/** Tries the patches of an object, which are one list, one by one. `origin` is what a patch comes from: a key of the config, or "ours". */
+export function tryPatches(trial: Trial, patches: readonly { readonly patch: Patch; readonly origin: string }[]): Tried[] {
+  const list = patches.map(({ patch }) => patch);
   let after = trial;
-  const tried = patches.map((patch, i): Tried => {
+  return patches.map(({ patch, origin }, i): Tried => {
     const before = after;
     // from the start each time, as the engine treats what came with the same list in another way.
-    const { object, outcomes } = applyPatches(trial.object, patches.slice(0, i + 1));
+    const { object, outcomes } = applyPatches(trial.object, list.slice(0, i + 1));
     const outcome = outcomes[i] ?? { at: [] };
     after = { object, origins: originsAfter(before.origins, { patch, outcome, origin }) };
     return { patch, outcome, before };
   });
-  return { after, tried };
 }
 
 /** Where a patch wrote, as far as it matters. */

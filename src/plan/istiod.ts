@@ -13,7 +13,7 @@ export interface IstiodPlan {
   /** Helm values, as an IstioOperator has them, as they were written. */
   readonly values: Readonly<Record<string, unknown>>;
 
-  /** Changes to what the chart renders. Ours come after them, in the same list. */
+  /** Changes to what the chart renders. Ours come after them, in one entry for each object. */
   readonly overlays: readonly Overlay[];
 }
 

@@ -168,6 +168,7 @@ describe('kubectl, which one process keeps running', () => {
       [['patch', 'secret', 'from-file', '-p', '{"stringData": {"a": "c"}}']],
       [['get', 'secret', 'from-file', '-o', 'jsonpath={.data.a}']],
       [['get', 'namespaces', '-o', 'name'], { env: { KUBECONFIG: '/dev/null' } }],
+      [['--context', 'cluster-1', 'get', 'namespaces', '-o', 'name']],
       [['get', '--no-such-option']],
       [['auth', 'can-i', 'get', 'secrets']],
       [['no-such-command']],

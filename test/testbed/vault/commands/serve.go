@@ -26,7 +26,7 @@ func environment() []string {
 	return strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
 }
 
-// serve does what callers ask for by run, one command at a time; `names` are the commands that ask a server and end.
+// serve does what callers ask for by run, one command at a time, where its name is one of those that ask a server and end.
 func serve(socket string, names []string, run func([]string) int) {
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
 	if err != nil {
@@ -64,7 +64,7 @@ func answer(conn *net.UnixConn, names []string, run func([]string) int) {
 		return
 	}
 	args, env := words[2:2+count], words[2+count:]
-	if count == 0 || !contains(names, args[0]) || special(env) != special(started) {
+	if !contains(names, nameOf(args)) || special(env) != special(started) {
 		conn.Write([]byte{'x', 0})
 		return
 	}
@@ -78,6 +78,17 @@ func answer(conn *net.UnixConn, names []string, run func([]string) int) {
 	}
 	os.Stdin, os.Stdout, os.Stderr = files[0], files[1], files[2]
 	conn.Write([]byte{'d', byte(run(args))})
+}
+
+// nameOf gives the command's name, which the scripts write at the start or after a context of kubectl.
+func nameOf(args []string) string {
+	if len(args) > 2 && args[0] == "--context" {
+		args = args[2:]
+	}
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
 }
 
 func contains(names []string, name string) bool {
