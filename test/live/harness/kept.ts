@@ -28,7 +28,7 @@ async function keep(name: 'vault' | 'kubectl'): Promise<string> {
   removeAtEnd(folder);
   symlinkSync(built[name], join(folder, 'program'));
   const socket = join(folder, 'socket');
-  const kept = start(commands, built[commands], [socket], { folder });
+  const kept = start(commands, built[commands], [socket], { folder, env: { GOGC: '1000' } });
   await until(`${name} to listen`, () => {
     kept.check();
     return existsSync(socket);
