@@ -3,7 +3,7 @@ import { AuthPlan } from './auth';
 import { IssuerPlan } from './issuer';
 import { CHART, IstioCsrPlan } from './istio-csr';
 import { IstioPlan } from './istio';
-import { Settings, valueAt } from './settings';
+import { Settings } from './settings';
 
 /** The oldest version of Kubernetes that has ValidatingAdmissionPolicies in `admissionregistration.k8s.io/v1`. */
 export const ADMISSION_POLICIES_SINCE = '1.30';
@@ -99,7 +99,6 @@ export function planAdmission(
     );
   }
   const serviceAccount = 'serviceAccount' in auth ? auth.serviceAccount : undefined;
-  const more = valueAt(istioCsr.extraValues, ['app', 'tls', 'istiodAdditionalDNSNames']);
   const tokenRequester = userName(certManager.namespace, certManager.serviceAccount);
   return {
     prefix,
@@ -113,7 +112,7 @@ export function planAdmission(
       namespace: istio.namespace,
       secretName: 'istiod-tls',
       commonName: istioCsr.istiodCertificate.commonName,
-      dnsNames: [...istioCsr.istiodCertificate.dnsNames, ...(Array.isArray(more) ? more.map(String) : [])],
+      dnsNames: istioCsr.istiodCertificate.dnsNames,
       uris: [`spiffe://${trustDomain}/ns/${istio.namespace}/sa/istiod-service-account`],
     },
   };

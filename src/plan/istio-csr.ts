@@ -2,6 +2,7 @@ import { distance } from 'fastest-levenshtein';
 import { IstioPlan } from './istio';
 import { CertificatesPlan } from './certificates';
 import { RootPlan } from './pki';
+import { readValues } from './istio-csr-read';
 import { planRootCa, RootCaPlan, rootCaValues } from './root-ca';
 import { Settings, isRecord } from './settings';
 import table from './tables/istio-csr-values.json';
@@ -25,7 +26,7 @@ export interface IstioCsrPlan {
   /** DNS name of its Service, which its serving certificate carries. */
   readonly dnsName: string;
 
-  /** istiod's certificate, one for all revisions, as the chart asks for it. */
+  /** istiod's certificate, one for all revisions, as the chart asks for it: with the user's own `app.tls.istiodAdditionalDNSNames`. */
   readonly istiodCertificate: { readonly commonName: string; readonly dnsNames: readonly string[] };
 
   /** Every DNS name that is asked for: of istiod's certificate and of its own. */
@@ -82,7 +83,11 @@ export function planIstioCsr(
   const rootCa = planRootCa(settings, namespace, decided.root);
   const values = planValues(settings, decided, { chartVersion, dnsName, rootCa });
   // the chart keeps the plain name as common name, whatever the revisions, and makes a DNS name of each revision.
-  const istiodCertificate = { commonName: `istiod.${istio.namespace}.svc`, dnsNames: istios.map(one => one.dnsName) };
+  const { istiodNames, port } = readValues(settings);
+  const istiodCertificate = {
+    commonName: `istiod.${istio.namespace}.svc`,
+    dnsNames: [...new Set([...istios.map(one => one.dnsName), ...istiodNames])],
+  };
 
   // one istio-csr serves them all.
   const needing = istios.find(({ version }) => compareVersions(version, '1.24') >= 0);
@@ -100,7 +105,7 @@ export function planIstioCsr(
     dnsName,
     istiodCertificate,
     askedNames: [...new Set([istiodCertificate.commonName, ...istiodCertificate.dnsNames, dnsName])],
-    caAddress: `${dnsName}:443`,
+    caAddress: `${dnsName}:${port}`,
     rootCa,
     rootFile: istioCsr.rootFile ?? 'root',
     values,

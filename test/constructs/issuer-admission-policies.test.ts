@@ -92,7 +92,7 @@ test('accepts what the plan of a cluster decides', () => {
     istioVersion: '1.22',
     clusters: [{ name: 'cluster-1' }],
     certManager: { admissionPolicy: true },
-    istioCsr: { values: { app: { tls: { istiodAdditionalDNSNames: ['*.example.com'] } } } },
+    istioCsr: { values: { app: { tls: { istiodAdditionalDNSNames: ['istiod.example.com'] } } } },
   }).clusters;
   const { admissionPolicies } = new IssuerChart(Testing.app(), 'issuer', cluster!);
   expect(admissionPolicies?.names).toEqual(cluster?.admission?.names);

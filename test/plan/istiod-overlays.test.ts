@@ -61,7 +61,7 @@ test.each(['tsb', 'istioOperator'] as const)(
     const texts = (['append', 'wellKnown', ...(target === 'tsb' ? ['guide' as const] : [])] as const).flatMap(overlay => {
       const overlays = overlay === 'guide' ? own.slice(1, 2) : own;
       const plan = planMeshCa({ ...config({ overlays, overlay }), target });
-      return synthesize(plan).filter(({ path, content }) => path.endsWith('.yaml') && content.includes('overlays:'));
+      return synthesize(plan).filter(({ path, content }) => !path.endsWith('.md') && content.includes(' overlays:'));
     });
     expect(texts.length).toBeGreaterThanOrEqual(2);
     for (const { path, content } of texts) {
