@@ -1536,8 +1536,8 @@ export const mutations = [
   {
     name: 'layout: only the first overlay is tried',
     file: 'src/plan/istiod-overlays.ts',
-    from: '    trial = after;',
-    to: '    void after;',
+    from: 'tryPatches(trialOf(layout), [...own, ...ours])',
+    to: 'tryPatches(trialOf(layout), [...own.slice(0, 1), ...ours])',
     test: 'test/plan/istiod-overlays.test.ts',
     red: 'is tried on what the first one leaves',
   },
@@ -1552,8 +1552,8 @@ export const mutations = [
   {
     name: 'overlay: ours come first',
     file: 'src/constructs/overlay.ts',
-    from: 'return [...own, ours];',
-    to: 'return [ours, ...own];',
+    from: 'of [...own, ours]) {',
+    to: 'of [ours, ...own]) {',
     test: 'test/plan/istiod-overlays.test.ts',
     red: 'overlays in one list',
   },
