@@ -577,7 +577,7 @@ export interface ClusterConfig extends ClusterSettings {
 /** The certificates that the mesh asks for. The PKI role, istio-csr and istiod follow from it. */
 export interface CertificatesConfig {
   /**
-   * The longest lifetime of a workload's certificate, and what istio-csr grants. At least 1h.
+   * The longest lifetime of a workload's certificate, and what istio-csr grants. At least 10m.
    *
    * @format duration
    * @default "1h"
@@ -585,7 +585,7 @@ export interface CertificatesConfig {
   readonly workloadTtl?: string;
 
   /**
-   * Lifetime of istiod's certificate. At least 1h.
+   * Lifetime of istiod's certificate. At least 1h, as cert-manager wants of a Certificate.
    *
    * @format duration
    * @default "1h"
@@ -593,7 +593,7 @@ export interface CertificatesConfig {
   readonly istiodTtl?: string;
 
   /**
-   * Lifetime of istio-csr's serving certificate. At least 1h.
+   * Lifetime of istio-csr's serving certificate. At least 10m.
    *
    * @format duration
    * @default "1h"

@@ -26,12 +26,26 @@ export interface CertificatesPlan {
   readonly proxyMetadata: Readonly<Record<string, string>>;
 }
 
+/** The shortest certificate of a workload and of istio-csr's server, in seconds: ours, so that a renewal can fail for some minutes. */
+const SHORTEST = 600;
+
 /** Decides the lifetimes and keys of the mesh's certificates. */
 export function planCertificates({ certificates = {}, ambient = false, refuse }: Settings): CertificatesPlan {
   const { workloadTtl = '1h', istiodTtl = '1h', servingTtl = '1h', keyType = ambient ? 'ec' : 'rsa' } = certificates;
   const keyBits = certificates.keyBits ?? (keyType === 'rsa' ? 2048 : 256);
-  for (const [key, ttl] of Object.entries({ workloadTtl, istiodTtl, servingTtl })) {
-    if (seconds(ttl) < 3600) refuse(['certificates', key], `'${key}' must be at least "1h", cert-manager refuses less, got "${ttl}"`);
+  if (seconds(istiodTtl) < 3600) {
+    refuse(
+      ['certificates', 'istiodTtl'],
+      `'istiodTtl' must be at least "1h", cert-manager refuses a Certificate of less, got "${istiodTtl}"`,
+    );
+  }
+  // these two are CertificateRequests, which cert-manager takes of any length.
+  for (const [key, ttl] of Object.entries({ workloadTtl, servingTtl })) {
+    if (seconds(ttl) >= SHORTEST) continue;
+    refuse(
+      ['certificates', key],
+      `'${key}' must be at least "10m": it is renewed at half of that, and what fails is tried again in the other half, got "${ttl}"`,
+    );
   }
   const wrong = refuseKeyBits(keyType, keyBits);
   if (wrong) refuse(['certificates', 'keyBits'], wrong);

@@ -103,7 +103,7 @@ export function planRole(
   const { workloadTtl, istiodTtl, servingTtl } = certificates;
   const asked = { workloadTtl, istiodTtl, servingTtl };
   const isTooLong = (ttl: string) => seconds(ttl) > seconds(intermediate.ttl);
-  // no certificate is shorter than 1h, so below a shorter intermediate none is right.
+  // istiod's certificate is not shorter than 1h, so below a shorter intermediate none is right.
   const isTooShort = isTooLong('1h');
   const right = longest(['1h', ...Object.values(asked).filter(ttl => isTooShort || !isTooLong(ttl))]);
   if (seconds(maxTtl) < seconds(right)) {
