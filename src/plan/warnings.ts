@@ -9,6 +9,7 @@ import { PolicyCaPlan } from './policy-cas';
 import { Settings, valueAt } from './settings';
 import { KNOWN } from './tables/istiod-layout';
 import { ISOLATION_BOUNDARIES_SINCE } from './tables/tsb';
+import { KEYS_ROTATE, rotatesKeys } from './token-keys';
 import { hasBoundaries } from './tsb';
 import { seconds } from './ttl';
 import { ISSUER_ID } from './urls';
@@ -143,6 +144,11 @@ export function warningsOf(settings: Settings, { certificates }: { readonly cert
       ['appRole', 'secretIdTtl'],
       appRole.secretIdTtl === '0',
       'the secret ID never ends, so a stolen one serves for ever; write "8760h", the setup script renews it',
+    ],
+    [
+      ['jwt', 'issuer'],
+      (settings.auth ?? 'jwt') === 'jwt' && settings.jwt?.discoveryUrl === undefined && rotatesKeys(settings.jwt?.issuer ?? ''),
+      `${KEYS_ROTATE}; write jwt.discoveryUrl: ${settings.jwt?.issuer}`,
     ],
     [
       ['aws', 'region'],

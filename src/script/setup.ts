@@ -4,6 +4,7 @@ import { CaPlan, RootPlan } from '../plan/pki';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { SecretDelivery } from '../plan/secret';
 import { subjectText } from '../plan/subject';
+import { ROTATING_ISSUERS } from '../plan/token-keys';
 import { seconds } from '../plan/ttl';
 import { VaultPlan } from '../plan/vault';
 import { Warning } from '../plan/warnings';
@@ -223,7 +224,9 @@ export function authConstants(auth: AuthPlan): Record<string, string> {
     service_account: auth.serviceAccount.name,
     binds_uid: String(auth.method === 'jwt'),
     audience: auth.audience,
-    ...(auth.method === 'jwt' && auth.discoveryUrl === undefined ? { token_issuer: auth.issuer ?? '' } : {}),
+    ...(auth.method === 'jwt' && auth.discoveryUrl === undefined
+      ? { token_issuer: auth.issuer ?? '', rotating_issuers: ROTATING_ISSUERS.join(' ') }
+      : {}),
     ...(auth.method === 'kubernetes' && auth.host !== undefined
       ? { api_server: auth.host, reviewer: auth.reviewer.name, reviewer_seconds: String(seconds(auth.reviewerTtl)) }
       : {}),
