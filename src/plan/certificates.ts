@@ -1,6 +1,7 @@
 import { KeyType, refuseKeyBits } from './pki';
 import { Settings } from './settings';
 import { longest, seconds } from './ttl';
+import { compareVersions } from './version';
 
 /** The certificates that the mesh asks for. */
 export interface CertificatesPlan {
@@ -72,4 +73,21 @@ export function planCertificates({ certificates = {}, ambient = false, refuse }:
 function proxyMetadata(keyType: KeyType, keyBits: number): Record<string, string> {
   if (keyType === 'ec') return { ECC_SIGNATURE_ALGORITHM: 'ECDSA', ...(keyBits === 384 && { ECC_CURVE: 'P384' }) };
   return keyBits === 2048 ? {} : { WORKLOAD_RSA_KEY_SIZE: String(keyBits) };
+}
+
+/** The first Istio whose agent knows a variable (change notes of 1.15 and 1.18); the others are older than all that is planned for. */
+const VARIABLES_SINCE: Readonly<Record<string, string>> = { WORKLOAD_RSA_KEY_SIZE: '1.15', ECC_CURVE: '1.18' };
+
+/** Refuses keys that the sidecars of an istiod would not make: they would make their own instead, which the PKI role does not sign. */
+export function refuseOldSidecars({ refuse }: Settings, { proxyMetadata, keyBits }: CertificatesPlan, versions: readonly string[]): void {
+  for (const name of Object.keys(proxyMetadata)) {
+    const since = VARIABLES_SINCE[name];
+    const old = since === undefined ? undefined : versions.find(version => compareVersions(version, since) < 0);
+    if (old === undefined) continue;
+    const right = name === 'ECC_CURVE' ? 256 : 2048;
+    refuse(
+      ['certificates', 'keyBits'],
+      `'keyBits' ${keyBits} needs sidecars of Istio ${since} or later, which know ${name}, got Istio ${old}; write ${right}`,
+    );
+  }
 }

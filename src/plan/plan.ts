@@ -5,7 +5,7 @@ import { ConfigError, Problem } from '../config/problem';
 import { AdmissionPlan, planAdmission } from './admission';
 import { planRequestPolicies, RequestPolicyPlan } from './approval';
 import { AuthPlan, planAuth, refuseUnusedAuth } from './auth';
-import { CertificatesPlan, planCertificates } from './certificates';
+import { CertificatesPlan, planCertificates, refuseOldSidecars } from './certificates';
 import { IssuerPlan, planIssuer } from './issuer';
 import { planIstios } from './canary';
 import { IstioPlan } from './istio';
@@ -185,6 +185,11 @@ function planCluster(
   const planned = planIstios(settings);
   const istios = planned.map(one => one.istio);
   const { istio } = planned[0];
+  refuseOldSidecars(
+    settings,
+    certificates,
+    istios.map(({ version }) => version),
+  );
   const certManager = {
     namespace: settings.certManager?.namespace ?? 'cert-manager',
     serviceAccount: settings.certManager?.serviceAccount ?? 'cert-manager',
