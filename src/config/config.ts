@@ -370,6 +370,9 @@ export interface ClusterSettings {
    */
   readonly ambient?: boolean;
 
+  /** Where the ztunnels run, and as whom: istio-csr lets them ask for their workloads' certificates. Only with `ambient`. */
+  readonly ztunnel?: ZtunnelConfig;
+
   /**
    * The certificates that the mesh asks for.
    *
@@ -572,6 +575,25 @@ export interface ClusterConfig extends ClusterSettings {
    * @default - the cluster's name
    */
   readonly clusterId?: string;
+}
+
+/** The ztunnels of an ambient mesh. */
+export interface ZtunnelConfig {
+  /**
+   * Namespace that they run in, e.g. "kube-system" on OpenShift.
+   *
+   * @format dnsLabel
+   * @default - "ztunnel" for target "sail", as the Sail operator's own; else istiod's namespace
+   */
+  readonly namespace?: string;
+
+  /**
+   * Their service account.
+   *
+   * @format dnsLabel
+   * @default "ztunnel"
+   */
+  readonly serviceAccount?: string;
 }
 
 /** The certificates that the mesh asks for. The PKI role, istio-csr and istiod follow from it. */

@@ -147,7 +147,7 @@ function planValues(
     'app.istio.revisions': istios.map(({ revision }) => revision),
     'app.controller.leaderElectionNamespace': istio.namespace,
     'app.controller.disableKubernetesClientRateLimiter': istioCsr.disableKubernetesClientRateLimiter ?? true,
-    ...(istio.ambient && { 'app.server.caTrustedNodeAccounts': `${istio.namespace}/ztunnel` }),
+    ...(istio.ambient && { 'app.server.caTrustedNodeAccounts': `${istio.ztunnel.namespace}/${istio.ztunnel.serviceAccount}` }),
     ...rootCaValues(rootCa),
     ...monitoringValues(settings),
   };

@@ -33,6 +33,9 @@ export interface IstioPlan {
   /** Further trust domains whose workloads are taken for those of this mesh. */
   readonly trustDomainAliases: readonly string[];
 
+  /** Where the ztunnels of an ambient mesh run, and as whom. */
+  readonly ztunnel: { readonly namespace: string; readonly serviceAccount: string };
+
   /** Whether there are ztunnels. */
   readonly ambient: boolean;
 
@@ -91,6 +94,7 @@ export function planIstio(settings: Settings, { isCanary }: { readonly isCanary:
     target: planTarget(settings, { version, overlay, canary: isCanary ? revision : undefined }),
     trustDomainAliases,
     ambient: planAmbient(settings, version),
+    ztunnel: planZtunnel(settings, namespace),
     deployment,
     dnsName: `${deployment}.${namespace}.svc`,
     suffix,
@@ -110,6 +114,13 @@ function planAmbient({ ambient = false, refuse }: Settings, version: string): bo
     refuse(['ambient'], `'ambient' needs Istio ${AMBIENT_SINCE} or later, got it with Istio ${version}; write false`);
   }
   return ambient;
+}
+
+/** The Sail operator's own namespace of a ZTunnel is `ztunnel` (its `spec.namespace`); the chart's is that of the release. */
+function planZtunnel({ ztunnel, ambient = false, target, refuse }: Settings, istioNamespace: string): IstioPlan['ztunnel'] {
+  if (ztunnel !== undefined && !ambient) refuse(['ztunnel'], `'ztunnel' needs 'ambient', write ambient: true, or remove it`);
+  const { namespace = target === 'sail' ? 'ztunnel' : istioNamespace, serviceAccount = 'ztunnel' } = ztunnel ?? {};
+  return { namespace, serviceAccount };
 }
 
 /** The last release of TSB whose Istio version is known. */

@@ -46,9 +46,9 @@ function istioOperator(context: ClusterContext): string[] {
 function helm(context: ClusterContext): string[] {
   const { cluster, at } = context;
   const { context: name, istio } = cluster;
-  const upgrade = (of: string, chart: string, file: string) =>
+  const upgrade = (of: string, chart: string, file: string, namespace = istio.namespace) =>
     command(
-      ['helm', '--kube-context', name, 'upgrade', of, `istio/${chart}`, '--namespace', istio.namespace],
+      ['helm', '--kube-context', name, 'upgrade', of, `istio/${chart}`, '--namespace', namespace],
       ['--version', 'YOURS', '--values', 'YOURS.yaml'],
       ['--values', at(file), '--wait', '--timeout', '10m'],
     );
@@ -57,7 +57,9 @@ function helm(context: ClusterContext): string[] {
     `The file comes after your own values, ${code('YOURS.yaml')} below, with the version of the chart that is there (${code('helm list')} names both). A list that both have is replaced as a whole: write yours into ${code('istio.values')} of mesh-ca.yaml. Look at what changes first, with ${code('helm template')} or the plugin diff:`,
     '',
     ...shell(upgrade(istio.deployment, 'istiod', istio.target.file)),
-    ...(istio.ambient ? ['The ztunnels, after it:', '', ...shell(upgrade('ztunnel', 'ztunnel', 'ztunnel.values.yml'))] : []),
+    ...(istio.ambient
+      ? ['The ztunnels, after it:', '', ...shell(upgrade('ztunnel', 'ztunnel', 'ztunnel.values.yml', istio.ztunnel.namespace))]
+      : []),
     'See: `has been upgraded`. Then:',
     '',
     ...started(context),

@@ -173,6 +173,7 @@ test('a minimal config has every name after its cluster', () => {
         waits: true,
       },
       trustDomainAliases: [],
+      ztunnel: { namespace: 'istio-system', serviceAccount: 'ztunnel' },
       ambient: false,
       deployment: 'istiod',
       isCanary: false,
