@@ -1,3 +1,4 @@
+import { show } from '../config/show';
 import { Settings } from './settings';
 import { tsbToIstio } from './tables/tsb';
 import { planSailIstio, planTarget, SailIstioPlan, TargetPlan } from './target';
@@ -121,6 +122,36 @@ function planZtunnel({ ztunnel, ambient = false, target, refuse }: Settings, ist
   if (ztunnel !== undefined && !ambient) refuse(['ztunnel'], `'ztunnel' needs 'ambient', write ambient: true, or remove it`);
   const { namespace = target === 'sail' ? 'ztunnel' : istioNamespace, serviceAccount = 'ztunnel' } = ztunnel ?? {};
   return { namespace, serviceAccount };
+}
+
+/** The first Istio whose ztunnels trust every root of a file, and not the first one alone (istio/ztunnel#1510). */
+const ALL_ROOTS_SINCE = '1.26';
+
+/** The first Istio whose ztunnels read the roots anew that they check istio-csr with (istio/ztunnel#1775). */
+export const ROOT_READ_AGAIN_SINCE = '1.30';
+
+/** Whether the ztunnels of an Istio read the roots that they check istio-csr with only at their start. */
+export const readsRootAtStart = (version: string): boolean => compareVersions(version, ROOT_READ_AGAIN_SINCE) < 0;
+
+/** Refuses what ztunnels cannot do: a change of the root while they trust one alone, and trust domains besides their own. */
+export function refuseForZtunnels(
+  { refuse }: Settings,
+  { ambient, version, trustDomainAliases }: IstioPlan,
+  alsoTrust: readonly string[],
+): void {
+  if (!ambient) return;
+  if (alsoTrust.length > 0 && compareVersions(version, ALL_ROOTS_SINCE) < 0) {
+    refuse(
+      ['istioVersion'],
+      `'istioVersion' must be at least ${ALL_ROOTS_SINCE} where root.alsoTrust names further roots: before, a ztunnel trusts the first root alone (istio/ztunnel#1510); update Istio first, got "${version}"`,
+    );
+  }
+  if (trustDomainAliases.length > 0) {
+    refuse(
+      ['trustDomainAliases'],
+      `'trustDomainAliases' do nothing in a ztunnel, which takes its own trust domain alone (istio/ztunnel#2092); remove them, or write ambient: false, got ${show(trustDomainAliases[0])}`,
+    );
+  }
 }
 
 /** The last release of TSB whose Istio version is known. */

@@ -8,7 +8,7 @@ import { AuthPlan, planAuth, refuseUnusedAuth } from './auth';
 import { CertificatesPlan, planCertificates, refuseOldSidecars } from './certificates';
 import { IssuerPlan, planIssuer } from './issuer';
 import { planIstios } from './canary';
-import { IstioPlan } from './istio';
+import { IstioPlan, refuseForZtunnels } from './istio';
 import { IstioCsrPlan, planIstioCsr, sizedFor } from './istio-csr';
 import { IstiodPlan, planIstiod } from './istiod';
 import { LoadPlan, planLoad } from './load';
@@ -185,6 +185,7 @@ function planCluster(
   const planned = planIstios(settings);
   const istios = planned.map(one => one.istio);
   const { istio } = planned[0];
+  for (const one of istios) refuseForZtunnels(settings, one, root.alsoTrust);
   refuseOldSidecars(
     settings,
     certificates,

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { isPem } from '../config/pem';
+import { readsRootAtStart, ROOT_READ_AGAIN_SINCE } from '../plan/istio';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { words } from '../script/bash';
 import { code, MESH_CA, shell, yaml } from './markdown';
@@ -123,6 +124,7 @@ function made(plan: MeshCaPlan): string[] {
 function bothTrusted(plan: MeshCaPlan, { name, context, istio, istiods }: ClusterPlan, setup: string, each: string): string[] {
   const kube = (...argv: readonly string[]) => words(['kubectl', '--context', context, ...argv]);
   const deployments = istiods.map(one => `deployment/${one.istio.deployment}`);
+  const ztunnels = istio.ambient && readsRootAtStart(istio.version) ? ['daemonset/ztunnel', '-n', istio.ztunnel.namespace] : undefined;
   return [
     '**First, both are trusted.** Nothing is signed below the next one yet:',
     '',
@@ -134,8 +136,15 @@ function bothTrusted(plan: MeshCaPlan, { name, context, istio, istiods }: Cluste
       ...(manifests(plan) ? [kube('apply', '-f', `dist/${name}/manifests/2-istio-csr`)] : []),
       kube('rollout', 'restart', ...deployments, '-n', istio.namespace),
       ...deployments.map(deployment => kube('rollout', 'status', deployment, '-n', istio.namespace, '--timeout=10m')),
+      ...(ztunnels ? [kube('rollout', 'restart', ...ztunnels), kube('rollout', 'status', ...ztunnels, '--timeout=30m')] : []),
       setup,
     ),
+    ...(ztunnels
+      ? [
+          `A ztunnel before Istio ${ROOT_READ_AGAIN_SINCE} reads the roots that it checks istio-csr with only when it starts, so all of them are restarted here, before the next root signs. A restart ends the connections of the workloads on its node. setup.sh does not look at the ztunnels: go on only when ${code('rollout status')} has said ${code('successfully rolled out')} after istio-csr wrote both roots.`,
+          '',
+        ]
+      : []),
     `See, from the last one: ${code(`from … on every workload of ${name} trusts ID`)}, where ID is the beginning of the next root's fingerprint, as printed above; a line with that of the former one does not count. Where it says ${code('not every workload is handed the root')}, istio-csr has not written it into every namespace yet: run it again; where it says that istiod ${code('was started before they changed')}, istio-csr wrote it after the restart: restart istiod again.`,
     '',
   ];
