@@ -125,7 +125,7 @@ function lastHeader(cluster: ClusterPlan, istio: IstioPlan, verb: string, more: 
     `${verb} last: istio-csr must be serving, and Certificate ${istio.namespace}/istiod must be Ready:`,
     `  kubectl --context ${context} -n ${istioCsr.namespace} rollout status deployment/${CHART}`,
     `  kubectl --context ${context} -n ${istio.namespace} wait --for=condition=Ready certificate/istiod`,
-    ...(istio.target.waits ? [] : ['istiod reads its certificate once, at start: one that has started before is to be restarted.']),
+    ...(istio.target.waits ? [] : ['istiod looks for its certificate only at its start: one that has started before is to be restarted.']),
     ...more,
     ...warningLines(cluster, 'istio.'),
   ];

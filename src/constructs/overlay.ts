@@ -79,7 +79,7 @@ export function patchReason(mode: OverlayMode): string | undefined {
     case 'append':
       return '[-1] appends: no index to overwrite something with';
     case 'wellKnown':
-      return 'istiod reads its certificate once, at start: a pod that is too early waits for it, and the old one serves on';
+      return 'istiod looks for its certificate only at its start: a pod that is too early waits for it, and the old one serves on';
   }
 }
 
