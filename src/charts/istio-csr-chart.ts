@@ -35,6 +35,7 @@ export class IstioCsrChart extends Chart {
         ...cluster.network.istioCsr,
         apiServer: cluster.network.apiServer,
         namespace: cluster.istioCsr.namespace,
+        istioCsr: cluster.istioCsr.name,
       });
   }
 }

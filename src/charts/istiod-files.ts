@@ -7,7 +7,6 @@ import { SailIstioPatch, SailZTunnelPatch } from '../constructs/sail-patches';
 import { TextFile } from '../constructs/text-file';
 import { IstiodValues, ZtunnelValues } from '../constructs/values-file';
 import { MADE_BY, OutputFile } from '../output';
-import { CHART } from '../plan/istio-csr';
 import { IstioPlan } from '../plan/istio';
 import { IstiodPlan } from '../plan/istiod';
 import { ClusterPlan } from '../plan/plan';
@@ -123,7 +122,7 @@ function lastHeader(cluster: ClusterPlan, istio: IstioPlan, verb: string, more: 
   return [
     ...(istio.isCanary ? [`The canary, ${istio.deployment}, beside ${cluster.istio.deployment}.`] : []),
     `${verb} last: istio-csr must be serving, and Certificate ${istio.namespace}/istiod must be Ready:`,
-    `  kubectl --context ${context} -n ${istioCsr.namespace} rollout status deployment/${CHART}`,
+    `  kubectl --context ${context} -n ${istioCsr.namespace} rollout status deployment/${istioCsr.name}`,
     `  kubectl --context ${context} -n ${istio.namespace} wait --for=condition=Ready certificate/istiod`,
     ...(istio.target.waits ? [] : ['istiod looks for its certificate only at its start: one that has started before is to be restarted.']),
     ...more,

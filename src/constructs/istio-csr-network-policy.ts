@@ -36,6 +36,13 @@ export interface IstioCsrNetworkPolicyProps {
   readonly namespace?: string;
 
   /**
+   * istio-csr's name, which its pods have as label `app`: the chart's `nameOverride`.
+   *
+   * @default "cert-manager-istio-csr"
+   */
+  readonly istioCsr?: string;
+
+  /**
    * Name.
    *
    * @default "workloads-to-istio-csr"
@@ -48,6 +55,7 @@ const CHECKS: Checks<IstioCsrNetworkPolicyProps> = {
   metricsPort: maybe(portCheck(9402)),
   apiServer: maybe(cidrs),
   namespace: maybe(namespace),
+  istioCsr: maybe(name),
   name: maybe(name),
 };
 
@@ -59,12 +67,12 @@ export class IstioCsrNetworkPolicy extends Construct {
     super(scope, id);
 
     checkProps(props, CHECKS);
-    const { port = 6443, metricsPort, name = 'workloads-to-istio-csr' } = props;
+    const { port = 6443, metricsPort, istioCsr = 'cert-manager-istio-csr', name = 'workloads-to-istio-csr' } = props;
     const namespace = namespaceOf(this, props.namespace, 'cert-manager');
     new k8s.KubeNetworkPolicy(this, 'Resource', {
       metadata: { name, namespace },
       spec: {
-        podSelector: { matchLabels: { app: 'cert-manager-istio-csr' } },
+        podSelector: { matchLabels: { app: istioCsr } },
         policyTypes: ['Ingress', 'Egress'],
         ingress: [{ from: [{ namespaceSelector: {} }], ports: [port, ...(metricsPort === undefined ? [] : [metricsPort])].map(tcp) }],
         egress: [apiServer(props.apiServer), DNS],

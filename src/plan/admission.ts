@@ -1,7 +1,7 @@
 // Decides what the API server refuses to everybody who must not use the mesh's Issuer: ValidatingAdmissionPolicies, where the config asks for them.
 import { AuthPlan } from './auth';
 import { IssuerPlan } from './issuer';
-import { CHART, IstioCsrPlan } from './istio-csr';
+import { IstioCsrPlan } from './istio-csr';
 import { IstioPlan } from './istio';
 import { Settings } from './settings';
 
@@ -103,7 +103,7 @@ export function planAdmission(
   return {
     prefix,
     names: admissionPolicyNames(prefix, serviceAccount !== undefined),
-    requesters: [userName(istioCsr.namespace, CHART), tokenRequester],
+    requesters: [userName(istioCsr.namespace, istioCsr.name), tokenRequester],
     tokenRequester,
     serviceAccount,
     certificate: {

@@ -1,6 +1,6 @@
 import { IssuerPlan } from './issuer';
 import { IstioPlan } from './istio';
-import { CHART, IstioCsrPlan } from './istio-csr';
+import { IstioCsrPlan } from './istio-csr';
 import { CertificatesPlan } from './certificates';
 import { RolePlan } from './role';
 import { Settings } from './settings';
@@ -85,7 +85,7 @@ export function planRequestPolicies(
     const message = `'issuer' must have at most ${longest} characters for certManager.approverPolicy, whose names begin with it, e.g. "vault-issuer", got ${issuer.name.length}`;
     refuse(['certManager', 'issuer'], message);
   }
-  const byIstioCsr = { name: CHART, namespace: istioCsr.namespace };
+  const byIstioCsr = { name: istioCsr.name, namespace: istioCsr.namespace };
   return [
     {
       name: `${prefix}-workloads`,

@@ -1,5 +1,5 @@
 // What istio-csr's chart makes of its values: the container's flags and its image. The running Deployment is compared with both.
-import { CHART, defaultOf, IstioCsrPlan, isOfChart } from './istio-csr';
+import { defaultOf, IstioCsrPlan, isOfChart } from './istio-csr';
 import { isRecord, valueAt } from './settings';
 import { compareVersions } from './version';
 
@@ -98,7 +98,7 @@ function runtimeConfiguration(istioCsr: IstioCsrPlan): unknown {
   const at = (key: string) => valueOf(istioCsr, key);
   return (
     [at('app.runtimeConfiguration.name'), at('app.runtimeIssuanceConfigMap')].find(Boolean) ??
-    (at('app.runtimeConfiguration.create') === true ? CHART : undefined)
+    (at('app.runtimeConfiguration.create') === true ? istioCsr.name : undefined)
   );
 }
 

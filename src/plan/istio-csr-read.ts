@@ -8,10 +8,14 @@ export interface ReadValues {
 
   /** Port of istio-csr's Service: `service.port`. */
   readonly port: number;
+
+  /** Name of its Deployment, Service and service account: `nameOverride`, else the chart's. */
+  readonly name: string;
 }
 
 /** The keys of the chart that the plan reads: what it makes of the PKI role, the policies, the self-test and `caAddress` follows from them. */
 export const READ_KEYS = [
+  'nameOverride',
   'app.tls.istiodAdditionalDNSNames',
   'service.port',
   'app.tls.istiodCertificateEnable',
@@ -20,8 +24,8 @@ export const READ_KEYS = [
 
 const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
 
-/** Reads them, and refuses what cannot be planned. */
-export function readValues({ istioCsr: { values } = {}, refuse }: Settings): ReadValues {
+/** Reads them, and refuses what cannot be planned. `chart` is the name of the chart. */
+export function readValues({ istioCsr: { values } = {}, refuse }: Settings, chart: string): ReadValues {
   const read = (key: (typeof READ_KEYS)[number]) => ({
     value: valueAt(values, key.split('.')),
     wrong: (says: string, value: unknown) => refuse(['istioCsr', 'values', ...key.split('.')], `'${key}' ${says}, got ${show(value)}`),
@@ -35,6 +39,11 @@ export function readValues({ istioCsr: { values } = {}, refuse }: Settings): Rea
   const isName = (name: unknown): name is string => typeof name === 'string' && DNS_NAME.test(name);
   for (const name of given.filter(one => !isName(one))) {
     names.wrong('must hold whole DNS names, since the PKI role signs no wildcard, e.g. ["istiod.mesh.example.com"]', name);
+  }
+
+  const { value: name = chart, ...override } = read('nameOverride');
+  if (typeof name !== 'string' || !/^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)) {
+    override.wrong('must be the name of a Service, e.g. "istio-csr-a"', name);
   }
 
   const { value: port = 443, ...service } = read('service.port');
@@ -53,5 +62,5 @@ export function readValues({ istioCsr: { values } = {}, refuse }: Settings): Rea
   if (issuer.value === false) {
     issuer.wrong('must not be false: istio-csr would wait for another issuer than the planned one; write true, or leave it out', false);
   }
-  return { istiodNames: given.filter(isName), port: Number(port) };
+  return { istiodNames: given.filter(isName), port: Number(port), name: String(name) };
 }

@@ -14,6 +14,9 @@ import { compareVersions } from './version';
 
 /** istio-csr. */
 export interface IstioCsrPlan {
+  /** Name of its Deployment, its Service, its service account and its pods' label `app`, whatever the release is called. */
+  readonly name: string;
+
   /** Name of the Helm release. */
   readonly release: string;
 
@@ -56,7 +59,7 @@ interface ValueFacts {
 
 const facts = table as Readonly<Record<string, ValueFacts>>;
 
-/** Name of the chart, and so of the Deployment and the Service, whatever the release is called. */
+/** Name of the chart. */
 export const CHART = 'cert-manager-istio-csr';
 
 /** Istio 1.24 and later need an istio-csr of this version or later. */
@@ -79,11 +82,11 @@ export function planIstioCsr(
   const { istio, istios } = decided;
   const namespace = istioCsr.namespace ?? 'cert-manager';
   const chartVersion = `v${(istioCsr.chartVersion ?? 'v0.17.0').replace(/^v/, '')}`;
-  const dnsName = `${CHART}.${namespace}.svc`;
+  const { istiodNames, port, name } = readValues(settings, CHART);
+  const dnsName = `${name}.${namespace}.svc`;
   const rootCa = planRootCa(settings, namespace, decided.root);
   const values = planValues(settings, decided, { chartVersion, dnsName, rootCa });
   // the chart keeps the plain name as common name, whatever the revisions, and makes a DNS name of each revision.
-  const { istiodNames, port } = readValues(settings);
   const istiodCertificate = {
     commonName: `istiod.${istio.namespace}.svc`,
     dnsNames: [...new Set([...istios.map(one => one.dnsName), ...istiodNames])],
@@ -99,6 +102,7 @@ export function planIstioCsr(
   }
   for (const path of leaves(istioCsr.values ?? {})) refuseExtra(path, chartVersion, values, refuse);
   return {
+    name,
     release: istioCsr.release ?? CHART,
     namespace,
     chartVersion,
@@ -115,7 +119,7 @@ export function planIstioCsr(
 
 /** Adds the values that follow from the load. They are proposals: the user's own win, and a chart version without the key does without. */
 export function sizedFor(load: LoadPlan, istioCsr: IstioCsrPlan): IstioCsrPlan {
-  const sized = Object.entries(sizeIstioCsr(load, istioCsr.extraValues));
+  const sized = Object.entries(sizeIstioCsr(load, istioCsr.name, istioCsr.extraValues));
   const known = sized.filter(([key]) => knownIn(facts[key], istioCsr.chartVersion));
   return { ...istioCsr, values: { ...istioCsr.values, ...Object.fromEntries(known) } };
 }

@@ -55,10 +55,14 @@ const NAMESPACE = 16;
 /** MiB of istio-csr with nothing to do. */
 const IDLE = 64;
 
-/** Sizes istio-csr, by its chart's own keys; what the user has written wins. */
-export function sizeIstioCsr({ signRate, mesh }: LoadPlan, extra: Readonly<Record<string, unknown>>): Record<string, unknown> {
+/** Sizes istio-csr, whose pods are labelled by its name, by its chart's own keys; what the user has written wins. */
+export function sizeIstioCsr(
+  { signRate, mesh }: LoadPlan,
+  name: string,
+  extra: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
   if (mesh === undefined) return {};
-  const pods = { matchLabels: { app: 'cert-manager-istio-csr' } };
+  const pods = { matchLabels: { app: name } };
   const spread = (topologyKey: string) => ({ maxSkew: 1, topologyKey, whenUnsatisfiable: 'ScheduleAnyway', labelSelector: pods });
   const sized: Record<string, unknown> = {
     replicaCount: 2,

@@ -32,7 +32,7 @@ export function istioCsr({ cluster, files, at, kube }: ClusterContext, certifica
       ...(rootCa.carrier === 'bundle' ? [kube('wait', '--for=condition=Synced', `${BUNDLES}/${rootCa.name}`, '--timeout=60s')] : []),
       `${get} \\\n  | ${rootCa.kind === 'Secret' ? 'base64 -d | ' : ''}openssl x509 -noout -subject -fingerprint -sha256`,
       istioCsrUpgrade(cluster, at),
-      kube('get', 'pods', '-n', csr.namespace, '-l', 'app=cert-manager-istio-csr'),
+      kube('get', 'pods', '-n', csr.namespace, '-l', `app=${csr.name}`),
       kube('wait', '--for=condition=Ready', 'certificate/istiod', '-n', istio.namespace, '--timeout=60s'),
       kube('get', 'certificates', '-n', istio.namespace),
     ),
@@ -201,7 +201,7 @@ export function later(context: ClusterContext): string[] {
             ]
           : []),
         [
-          `istio-csr restarts: ${code(kube('logs', 'deployment/cert-manager-istio-csr', '-n', istioCsr.namespace))}`,
+          `istio-csr restarts: ${code(kube('logs', `deployment/${istioCsr.name}`, '-n', istioCsr.namespace))}`,
           `no root file: step 4; ${code('clusterID')} refused: ${code('clusterId')} must be the mesh's ID of the cluster`,
         ],
         ['istiod does not start: `MountVolume.SetUp failed … istiod-tls`', 'it waits for its certificate while the old one serves: step 4'],

@@ -1,4 +1,3 @@
-import { CHART } from '../plan/istio-csr';
 import { words } from '../script/bash';
 import { EmergencyContext, failedMeanwhile, link, longestLeaf, SECTIONS } from './emergency-parts';
 import { code, setting, shell } from './markdown';
@@ -41,7 +40,7 @@ export function istioCsr(context: EmergencyContext): string[] {
     '',
     ...shell(
       words(['bash', at('emergency.sh'), 'block-role']),
-      kube('scale', `deployment/${CHART}`, '--replicas=0', '-n', csr.namespace),
+      kube('scale', `deployment/${csr.name}`, '--replicas=0', '-n', csr.namespace),
       kube('get', 'certificaterequests.cert-manager.io', '-n', istio.namespace, '--sort-by=.metadata.creationTimestamp'),
     ),
     `Expected output: a line that begins with ${code('closed.')}, ${code('scaled')}, then the requests that still exist. Every certificate that was signed stays valid until it expires, ${longestLeaf(cluster)} at most.`,
@@ -51,7 +50,7 @@ export function istioCsr(context: EmergencyContext): string[] {
     ...shell(
       words(['bash', at('setup.sh'), '--repair', 'role/write', '--reopen']),
       kube('delete', 'secret', 'istiod-tls', '-n', istio.namespace),
-      kube('scale', `deployment/${CHART}`, '--replicas=1', '-n', csr.namespace),
+      kube('scale', `deployment/${csr.name}`, '--replicas=1', '-n', csr.namespace),
       kube('wait', '--for=condition=Ready', 'certificate/istiod', '-n', istio.namespace, '--timeout=60s'),
       kube('rollout', 'restart', `deployment/${istio.deployment}`, '-n', istio.namespace),
     ),

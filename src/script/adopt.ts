@@ -1,5 +1,4 @@
 import { ourPart } from '../plan/canary';
-import { CHART } from '../plan/istio-csr';
 import { ClusterPlan } from '../plan/plan';
 import { CarryScript } from './carry';
 import { tokenPolicy } from './policy-text';
@@ -164,6 +163,6 @@ function adoptConstants(cluster: ClusterPlan): Record<string, string> {
 }
 
 function undoConstants(cluster: ClusterPlan): Record<string, string> {
-  const { release, namespace } = cluster.istioCsr;
-  return { ...meshConstants(cluster), csr: CHART, csr_release: release, csr_namespace: namespace };
+  const { name, release, namespace } = cluster.istioCsr;
+  return { ...meshConstants(cluster), csr: name, csr_release: release, csr_namespace: namespace };
 }

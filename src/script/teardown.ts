@@ -1,4 +1,3 @@
-import { CHART } from '../plan/istio-csr';
 import { IntermediatePlan } from '../plan/pki';
 import { ClusterPlan, MeshCaPlan } from '../plan/plan';
 import { tokenPolicy } from './policy-text';
@@ -31,7 +30,7 @@ export function teardownScript(cluster: ClusterPlan): string {
       issuer_name: issuer.name,
       // a ClusterIssuer has none.
       issuer_place: issuer.kind === 'Issuer' ? issuer.namespace : '',
-      csr: CHART,
+      csr: istioCsr.name,
       csr_namespace: istioCsr.namespace,
       objects: steps.flatMap(({ unless: [word, ...object] = [] }) => (word === 'object_gone' ? [object.join(' ')] : [])).join('\n'),
       taken_back: `cluster ${name} is taken back; what was applied from dist/${name}/manifests is removed as it was applied`,

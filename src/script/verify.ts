@@ -1,6 +1,6 @@
 import { MADE_BY } from '../output';
 import { AuthPlan } from '../plan/auth';
-import { CHART, IstioCsrPlan } from '../plan/istio-csr';
+import { IstioCsrPlan } from '../plan/istio-csr';
 import { istioCsrFlags, istioCsrImage } from '../plan/istio-csr-flags';
 import { IstioPlan } from '../plan/istio';
 import { ClusterPlan } from '../plan/plan';
@@ -31,7 +31,7 @@ export function verifyScript(cluster: ClusterPlan): string {
     issuer_name: issuer.name,
     // a ClusterIssuer has none.
     issuer_namespace: issuer.kind === 'Issuer' ? issuer.namespace : '',
-    csr: CHART,
+    csr: istioCsr.name,
     csr_release: istioCsr.release,
     csr_namespace: istioCsr.namespace,
     csr_args: JSON.stringify(istioCsrFlags(istioCsr)),

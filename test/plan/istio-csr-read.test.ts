@@ -3,6 +3,7 @@ import { ConfigError } from '../../src/config/problem';
 import { isOfChart } from '../../src/plan/istio-csr';
 import { READ_KEYS } from '../../src/plan/istio-csr-read';
 import { planMeshCa } from '../../src/plan/plan';
+import { synthesize } from '../../src/synth';
 import table from '../../src/plan/tables/istio-csr-values.json';
 import { trialCommands } from '../../src/script/trial';
 
@@ -23,6 +24,34 @@ test('a further DNS name of istiod is one that the PKI role, the policies, the s
   expect(cluster.admission?.certificate.dnsNames).toContain(name);
   expect(JSON.stringify(cluster.requestPolicies)).toContain(name);
   expect(trialCommands(cluster).find(([, what]) => what === 'istiod')?.[2]).toContain(`,DNS:${name},`);
+});
+
+test('a name of its own is that of its Service, its account and its pods, wherever the plan names them', () => {
+  const name = 'istio-csr-a';
+  const plan = planMeshCa(
+    config({ nameOverride: name }, { certManager: { admissionPolicy: true, approverPolicy: true }, networkPolicy: true, target: 'helm' }),
+  );
+  const [cluster] = plan.clusters;
+  expect(cluster?.istioCsr).toMatchObject({ name, dnsName: `${name}.cert-manager.svc`, caAddress: `${name}.cert-manager.svc:443` });
+  expect(cluster?.role.fields.allowed_domains).toContain(`${name}.cert-manager.svc`);
+  expect(cluster?.admission?.requesters).toContain(`system:serviceaccount:cert-manager:${name}`);
+  // the chart and its image keep theirs.
+  const kept =
+    /jetstack\/cert-manager-istio-csr|(release|chart|upgrade --install|uninstall|csr_release=|e\.g\. a) ?cert-manager-istio-csr|cert-manager-istio-csr v/;
+  const lines = synthesize(plan).flatMap(({ path, content }) => content.split('\n').map(line => `${path}: ${line}`));
+  expect(lines.filter(line => line.includes('cert-manager-istio-csr') && !kept.test(line))).toEqual([]);
+});
+
+test('what the schema of the chart accepts is taken, also what its values.yaml has in a comment alone', () => {
+  const values = {
+    image: { repository: 'registry.example.com/mirror/istio-csr', tag: 'v0.17.0', digest: `sha256:${'0'.repeat(64)}` },
+    service: { type: 'NodePort', nodePort: 30443 },
+    app: { controller: { configmapNamespaceSelector: 'istio-injection=enabled', maxConcurrentReconciles: 4 } },
+    global: { domain: 'example.com' },
+    podDisruptionBudget: { enabled: true, minAvailable: 1 },
+    securityContext: { runAsUser: 10001 },
+  };
+  expect(planOf(values).istioCsr.extraValues).toEqual(values);
 });
 
 test("the port of istio-csr's Service is that of caAddress", () => {
@@ -67,7 +96,7 @@ test.each<[values: Record<string, unknown>, key: string, message: string]>([
 
 /** The keys that a user may set as they like: nothing that is planned follows from them. */
 const FREE =
-  /^(affinity|commonLabels|deployment(Annotations|Labels)|extraObjects|image.*|nodeSelector.*|pod(Annotations|Labels)|podDisruptionBudget.*|priorityClassName|replicaCount|resources|securityContext.*|service\.type|tolerations|topologySpreadConstraints|volumeMounts|volumes|app\.certmanager\.(additionalAnnotations|preserveCertificateRequests)|app\.log(Format|Level)|app\.metrics.*|app\.readinessProbe.*|app\.runtime.*|app\.server\.authenticators\.enableClientCert|app\.server\.serving\.(address|port)|app\.controller\.configmapNamespaceSelector)$/;
+  /^(affinity|commonLabels|deployment(Annotations|Labels)|extraObjects|image.*|nodeSelector.*|pod(Annotations|Labels)|podDisruptionBudget.*|priorityClassName|replicaCount|resources|securityContext.*|service\.type|tolerations|topologySpreadConstraints|volumeMounts|volumes|app\.certmanager\.(additionalAnnotations|preserveCertificateRequests)|app\.log(Format|Level)|app\.metrics.*|app\.readinessProbe.*|app\.runtime.*|app\.server\.authenticators\.enableClientCert|app\.server\.serving\.(address|port)|app\.controller\.(configmapNamespaceSelector|maxConcurrentReconciles)|global|service\.nodePort|securityContext)$/;
 
 test('each key of the chart is decided by the plan, read by it, or free', () => {
   const { istioCsr } = planOf({}, { target: 'istioOperator', ambient: true, monitoring: true });
