@@ -2,7 +2,7 @@ import { isRecord } from '../plan/settings';
 import { CERTIFICATE } from '../plan/istiod-patches';
 import { Checks, list, maybe, text, values, word } from './check';
 import { caAddress, proxyMetadata } from './common-checks';
-import { ALIASES, KEYS } from './overlay';
+import { ALIASES, metadataReason } from './overlay';
 import { ReasonedValue } from './reasoned-value';
 
 /** What makes istiod and the workloads use istio-csr, whatever configures istiod. */
@@ -85,7 +85,7 @@ export function istiodValues(props: IstiodSettingsProps): ReasonedValue[] {
     ...Object.entries(proxyMetadata).map(([name, value]) => ({
       key: `meshConfig.defaultConfig.proxyMetadata.${name}`,
       value,
-      reason: KEYS,
+      reason: metadataReason(name),
     })),
     { key: 'pilot.env.ENABLE_CA_SERVER', value: 'false', reason: 'one variable, so others stay: istiod must not sign as well' },
   ];

@@ -60,13 +60,16 @@ export function overlayPatches(mode: OverlayMode, wanted: Wanted): ReasonedPatch
     ...Object.entries(proxyMetadata).map(([name, value]): ReasonedPatch => ({
       path: `spec.meshConfig.defaultConfig.proxyMetadata.${name}`,
       value,
-      reason: KEYS,
+      reason: metadataReason(name),
     })),
   ];
 }
 
-/** Why sidecars are told of their keys. */
-export const KEYS = 'a sidecar makes an RSA key of 2048 bits unless told, and the PKI role signs no other key than certificates names';
+/** Why sidecars are given a variable. */
+export const metadataReason = (name: string): string =>
+  name === 'SECRET_TTL'
+    ? 'a sidecar asks for a certificate of 24h unless told, and gets no longer one than it asks for'
+    : 'a sidecar makes an RSA key of 2048 bits unless told, and the PKI role signs no other key than certificates names';
 
 /** Why other trust domains are named. */
 export const ALIASES = 'their workloads are taken for those of this mesh, while it moves from one to the other; nothing is signed for them';

@@ -23,9 +23,12 @@ export interface CertificatesPlan {
   /** Bits of the key. */
   readonly keyBits: number;
 
-  /** What a sidecar has to be told to ask for such a key (`proxyMetadata`); empty: it does so by itself. */
+  /** What a sidecar has to be told to ask for such a key, and for so long (`proxyMetadata`); empty: it does so by itself. */
   readonly proxyMetadata: Readonly<Record<string, string>>;
 }
+
+/** What Istio's agent and ztunnel ask for unless SECRET_TTL says otherwise, in seconds; istio-csr grants no more than what is asked for. */
+const ASKED = 24 * 3600;
 
 /** The shortest certificate of a workload and of istio-csr's server, in seconds: ours, so that a renewal can fail for some minutes. */
 const SHORTEST = 600;
@@ -48,6 +51,12 @@ export function planCertificates({ certificates = {}, ambient = false, refuse }:
       `'${key}' must be at least "10m": it is renewed at half of that, and what fails is tried again in the other half, got "${ttl}"`,
     );
   }
+  if (ambient && seconds(workloadTtl) > ASKED) {
+    refuse(
+      ['certificates', 'workloadTtl'],
+      `'workloadTtl' must be at most "24h" with ambient, which ztunnels ask for, got "${workloadTtl}"`,
+    );
+  }
   const wrong = refuseKeyBits(keyType, keyBits);
   if (wrong) refuse(['certificates', 'keyBits'], wrong);
   else if (ambient && !(keyType === 'ec' && keyBits === 256)) {
@@ -65,12 +74,12 @@ export function planCertificates({ certificates = {}, ambient = false, refuse }:
     maxTtl: longest([workloadTtl, istiodTtl, servingTtl]),
     keyType,
     keyBits,
-    proxyMetadata: proxyMetadata(keyType, keyBits),
+    proxyMetadata: { ...keyMetadata(keyType, keyBits), ...(seconds(workloadTtl) > ASKED && { SECRET_TTL: workloadTtl }) },
   };
 }
 
 /** The variables of Istio's agent that say which key it makes. Without them that is RSA 2048, which the PKI role of another one refuses. */
-function proxyMetadata(keyType: KeyType, keyBits: number): Record<string, string> {
+function keyMetadata(keyType: KeyType, keyBits: number): Record<string, string> {
   if (keyType === 'ec') return { ECC_SIGNATURE_ALGORITHM: 'ECDSA', ...(keyBits === 384 && { ECC_CURVE: 'P384' }) };
   return keyBits === 2048 ? {} : { WORKLOAD_RSA_KEY_SIZE: String(keyBits) };
 }

@@ -59,9 +59,6 @@ export const MEASURED = { free: 34, limited: 1.7 } as const;
 /** Istio's agent renews at half of the lifetime: SECRET_GRACE_PERIOD_RATIO; give or take a hundredth, SECRET_GRACE_PERIOD_RATIO_JITTER. */
 const RENEWAL = 0.5;
 
-/** What Istio's agent asks for (SECRET_TTL); istio-csr grants no more than that, however long `workloadTtl` is. */
-const ASKED = 24 * 3600;
-
 /**
  * Part of a lifetime in which a restart of all must be over. Half of the lifetime is left when a renewal begins, and workloads that started
  * together renew together: so one such wave can fail as a whole, and a second one still ends in time. It also says that the steady load is at
@@ -82,7 +79,7 @@ export function planLoad(
     if (namespaces !== undefined) refuse(['namespaces'], `'namespaces' sizes nothing without 'workloads', e.g. workloads: 1000`);
     return own;
   }
-  const life = Math.min(seconds(certificates.workloadTtl), ASKED);
+  const life = seconds(certificates.workloadTtl);
   const renewalSeconds = life * RENEWAL;
   const restartSeconds = workloads / signRate;
   const restartBound = life * RESTART;
@@ -116,7 +113,8 @@ function tooMany(mesh: {
   const hours = Math.ceil(workloads / signRate / RESTART / 3600);
   const ways = [
     ...(limited ? ['istioCsr.disableKubernetesClientRateLimiter: true'] : []),
-    ...(hours * 3600 <= ASKED ? [`certificates.workloadTtl: "${hours}h"`] : []),
+    // longer ones are warned of.
+    ...(hours <= 24 ? [`certificates.workloadTtl: "${hours}h"`] : []),
     `signRate: ${Math.ceil(workloads / (life * RESTART))} where you have measured that`,
     `workloads: ${Math.floor(signRate * life * RESTART)}`,
   ];

@@ -7,7 +7,8 @@ export function loadSection({ load, certificates }: ClusterPlan): string[] {
   const { signRate, measured, mesh } = load;
   if (mesh === undefined) return [];
   const { workloads, namespaces } = mesh;
-  const seconds = (value: number) => (value < 120 ? `${Math.ceil(value)} s` : `${Math.ceil(value / 60)} minutes`);
+  const seconds = (value: number) =>
+    value < 120 ? `${Math.ceil(value)} s` : value % 3600 === 0 && value >= 7200 ? `${value / 3600}h` : `${Math.ceil(value / 60)} minutes`;
   const where = measured
     ? `measured: istio-csr with one replica, Vault in dev mode, RSA 2048, all on two cores${signRate === MEASURED.limited ? ", with istio-csr's rate limiter" : ''}. ${certificates.keyType === 'ec' ? 'With EC keys it was not measured. ' : ''}Measure your own, and write it as ${code('signRate')}`
     : `${code('signRate')} of the config`;

@@ -82,7 +82,7 @@ const right: Readonly<Record<string, readonly Right[]>> = {
     },
   ],
   IssuerServiceAccount: [{ ...place, certManager: place }],
-  IstioCsrNetworkPolicy: [{ ...place, port: 6443, metricsPort: 9402, apiServer: ['10.0.0.0/8'] }],
+  IstioCsrNetworkPolicy: [{ ...place, istioCsr: 'istio-csr', port: 6443, metricsPort: 9402, apiServer: ['10.0.0.0/8'] }],
   IstioCsrValues: [
     {
       ...file,

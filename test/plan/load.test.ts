@@ -43,9 +43,17 @@ describe('the load', () => {
     expect(plan({ workloads: 1800, auth: 'appRole' }).load.mesh).toMatchObject({ leasesPerDay: 0, storedPerDay: 0 });
   });
 
-  test('a certificate that lives longer than the agent asks for is renewed as one of a day', () => {
-    const certificates = { workloadTtl: '48h' };
-    expect(plan({ workloads: 1000, certificates }).load.mesh).toMatchObject({ renewalSeconds: 43_200, restartBound: 21_600 });
+  test('a certificate of more than a day is asked for by SECRET_TTL, and renewed at half of its own time', () => {
+    const { load, certificates } = plan({ workloads: 1000, certificates: { workloadTtl: '720h' } });
+    expect(load.mesh).toMatchObject({ renewalSeconds: 360 * 3600, restartBound: 180 * 3600 });
+    expect(certificates.proxyMetadata).toEqual({ SECRET_TTL: '720h' });
+    expect(plan({ certificates: { workloadTtl: '24h' } }).certificates.proxyMetadata).toEqual({});
+  });
+
+  test('ztunnels ask for a day, so a longer lifetime is refused with them', () => {
+    expect(() => plan({ ambient: true, istioVersion: '1.30', target: 'helm', certificates: { workloadTtl: '25h' } })).toThrow(
+      `'workloadTtl' must be at most "24h" with ambient, which ztunnels ask for, got "25h"`,
+    );
   });
 
   test("the rate is the measured one, with and without the limiter, or the config's", () => {
