@@ -11,7 +11,7 @@ import { configs, makeRoot, makeWorld, programsBefore, rootFiles, startServers }
 const { kube, devVault, endAfterTest } = startServers();
 
 /** Programs of the system that the scripts may start; with a PATH of nothing else, one that is not here would not be found. */
-const system = ['awk', 'chmod', 'cat', 'grep', 'jq', 'mktemp', 'mv', 'od', 'openssl', 'rm', 'sed', 'sort', 'tail', 'tr'];
+const system = ['awk', 'chmod', 'cat', 'cut', 'grep', 'jq', 'mktemp', 'mv', 'od', 'openssl', 'paste', 'rm', 'sed', 'sort', 'tail', 'tr'];
 
 /** A PATH that holds nothing but recorders. */
 async function recorders(record: string, vault: string): Promise<string> {

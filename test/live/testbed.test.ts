@@ -122,6 +122,7 @@ describe("Vault's CLI, which one process keeps running", () => {
       [['read']],
       [['list', '-format=json', 'sys/policies/acl']],
       [['write', 'sys/policies/acl/a', 'policy=@policy.hcl'], { cwd: folder }],
+      [['write', 'sys/policies/acl/e', 'policy=@/dev/stdin'], { input: 'path "x" {}' }],
       [['write', 'sys/policies/acl/b', '-'], { input: '{"policy": "path \\"y\\" {}"}' }],
       [['policy', 'write', 'c', '-'], { input: 'no policy' }],
       [['policy', 'list']],

@@ -64,7 +64,7 @@ func answer(conn *net.UnixConn, names []string, run func([]string) int) {
 		return
 	}
 	args, env := words[2:2+count], words[2+count:]
-	if !contains(names, nameOf(args)) || special(env) != special(started) {
+	if !contains(names, nameOf(args)) || special(env) != special(started) || hasOwnFile(words) {
 		conn.Write([]byte{'x', 0})
 		return
 	}
@@ -94,6 +94,16 @@ func nameOf(args []string) string {
 func contains(names []string, name string) bool {
 	for _, one := range names {
 		if one == name {
+			return true
+		}
+	}
+	return false
+}
+
+// hasOwnFile tells whether a word names a file that only the caller has open, as `<(…)` of Bash does.
+func hasOwnFile(words []string) bool {
+	for _, word := range words {
+		if strings.Contains(word, "/dev/fd/") || strings.Contains(word, "/dev/stdin") || strings.Contains(word, "/proc/self/") {
 			return true
 		}
 	}
