@@ -316,15 +316,10 @@ finish() {
 
 # --- Vault -----------------------------------------------------------------------------------------------------------------------
 
-# vault WORDS...: the CLI. What was read before of what it writes to is read again.
+# vault WORDS...: the CLI. What it writes may change anything that was read before.
 vault() {
-  local word
   case $1 in
     read | list | status) ;;
-    write | patch | delete)
-      for word in "${@:2}"; do [[ $word == -* ]] || break; done
-      forget_below "$word"
-      ;;
     *) forget ;;
   esac
   with_plain_errors command "$cli" "$@"
@@ -379,34 +374,9 @@ kept() {
 
 # forget: so that the next question goes to Vault.
 # shellcheck disable=SC2317 # it is not called where no Vault is asked
-forget() { forget_files "$work"/known.*; }
-forget_files() {
-  local -a files=()
-  local file
-  for file in "$@"; do [[ ! -e $file ]] || files+=("$file"); done
-  ((${#files[@]} == 0)) || rm -f -- "${files[@]}"
-}
-
-# forget_below PATH: the same for what a write to this path can change: what is below the same mount, and the table of mounts where it writes to
-# that. A mount's name can have a slash, so its first part counts.
-forget_below() {
-  local mount=${1%%/*}
-  case $1 in
-    # a question, though it is asked by a write.
-    sys/capabilities-self) return 0 ;;
-    sys/mounts | sys/mounts/*)
-      forget_files "$work"/known.*.sys,mounts "$work"/known.evidence.*
-      mount=${1#sys/mounts} mount=${mount#/}
-      [[ -n $mount && $mount != */tune ]] || return 0
-      mount=${mount%%/*}
-      ;;
-    sys/* | auth/*)
-      # what is below sys/auth, sys/policies, auth/MOUNT.
-      mount=${1#*/} mount=${1%%/*},${mount%%/*}
-      [[ $mount != sys,auth ]] || forget_files "$work"/known.*.auth,*
-      ;;
-  esac
-  forget_files "$work"/known.*."$mount" "$work"/known.*."$mount",*
+forget() {
+  local -a files=("$work"/known.*)
+  [[ ! -e ${files[0]} ]] || rm -f -- "${files[@]}"
 }
 
 # ask VERB PATH
@@ -1245,7 +1215,7 @@ record() {
   local mount=$1 before after
   shift
   # another run may have recorded something since.
-  forget_below sys/mounts
+  forget
   before=$(description_of sys/mounts "$mount") || return 2
   after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
     | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)

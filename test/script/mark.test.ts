@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const stand = `set -o errexit -o nounset -o pipefail
-forget_below() { :; }
+forget() { :; }
 kept() { shift 2 && "$@"; }
 get() { jq -n --arg table "$1" --rawfile held "$HELD" '{data: {("\\($table | sub("sys/"; ""))/mine/"): {description: $held}}}'; }
 put() { jq -j .description >"$HELD.new" && mv "$HELD.new" "$HELD" && printf 'written to %s\\n' "$1"; }

@@ -82,8 +82,6 @@ look_around() {
   # one step alone needs no more rights than its own.
   [[ -n $only ]] || report_other_logins
   look_at_way_in
-  # another run may make it while this one begins.
-  ((rc != 1)) || forget
 }
 
 # closed_here: prints what emergency.sh has closed of what this run is about, a line each: the command, and when.
@@ -131,7 +129,7 @@ need_still_open() {
   local only=$step_id found line
   # a step that emergency.sh does not take back is never closed.
   [[ " ${closings//$'\n'/ } " == *" $step_id "* ]] || return 0
-  forget_below sys/mounts
+  forget
   found=$(closed_here) || exit 1
   while IFS= read -r line; do
     [[ -z $line ]] || grep -xF -- "$line" >/dev/null <<<"$agreed" ||
@@ -158,7 +156,7 @@ reopened() {
   local found name
   local -a words=()
   [[ $reopen == true ]] || return 0
-  forget_below sys/mounts
+  forget
   found=$(closed_here | grep -xF -- "$agreed") || true
   while IFS= read -r name; do [[ -z $name ]] || words+=("closed.${name%% *}="); done <<<"$found"
   ((${#words[@]} > 0)) || return 0

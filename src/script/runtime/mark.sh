@@ -66,7 +66,7 @@ record() {
   local mount=$1 before after
   shift
   # another run may have recorded something since.
-  forget_below sys/mounts
+  forget
   before=$(description_of sys/mounts "$mount") || return 2
   after=$(jq -nr --arg before "$before" "$EVIDENCE"' $before | evidence
     | .words += ([$ARGS.positional[] | capture("^(?<key>[^=]+)=(?<value>.*)$")] | from_entries)
