@@ -242,7 +242,14 @@ function planCluster(
     istioCsr: sizedFor(load, istioCsr),
     istio,
     istiods: planned.map(one =>
-      planIstiod(one.settings, { istio: one.istio, caAddress: istioCsr.caAddress, trustDomain, clusterId, certificates }),
+      planIstiod(one.settings, {
+        istio: one.istio,
+        caAddress: istioCsr.caAddress,
+        istiodNames: istioCsr.istiodCertificate.dnsNames,
+        trustDomain,
+        clusterId,
+        certificates,
+      }),
     ),
     requestPolicies,
     admission: planAdmission(settings, { trustDomain, auth, issuer, istio, istioCsr, certManager }),
