@@ -24,11 +24,15 @@ function make(options: readonly string[], extensions: readonly string[] = []): s
 
 /** What the scripts say. */
 function inBash(pem: string): string {
-  const { stdout, stderr } = spawnSync('bash', ['-euo', 'pipefail', '-c', `${runtime['weak.sh']}\nweakness`], {
-    input: pem,
-    encoding: 'utf8',
-  });
-  expect(stderr).toBe('');
+  const { stdout, stderr, status } = spawnSync(
+    'bash',
+    ['-euo', 'pipefail', '-c', `${runtime['safe.sh']}\n${runtime['weak.sh']}\nweakness`],
+    {
+      input: pem,
+      encoding: 'utf8',
+    },
+  );
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
   return stdout;
 }
 const inConfig = (pem: string) => checkPem(pem, { kind: 'root' }).problems;
