@@ -100,10 +100,16 @@ func contains(names []string, name string) bool {
 	return false
 }
 
-// hasOwnFile tells whether a word names a file that only the caller has open, as `<(…)` of Bash does.
+// hasOwnFile tells whether a word names a file that only the caller has: one that it has open, as `<(…)` of Bash is, or its home's.
 func hasOwnFile(words []string) bool {
 	for _, word := range words {
-		if strings.Contains(word, "/dev/fd/") || strings.Contains(word, "/dev/stdin") || strings.Contains(word, "/proc/self/") {
+		// kubectl looks for its preferences in the home that it was started with.
+		if home, ok := strings.CutPrefix(word, "HOME="); ok {
+			if _, err := os.Stat(home + "/.kube/kuberc"); err == nil {
+				return true
+			}
+		}
+		if strings.HasPrefix(word, "KUBERC=") || strings.Contains(word, "/dev/fd/") || strings.Contains(word, "/dev/stdin") || strings.Contains(word, "/proc/self/") {
 			return true
 		}
 	}
