@@ -1,7 +1,7 @@
 // The attacker is on the network between the administrator and the servers, and holds no credential. A setting of the administrator's
 // (VAULT_SKIP_VERIFY, an http address of Vault, a kubeconfig with insecure-skip-tls-verify or http://, kubectl's own preferences) would let the
 // attacker answer in the place of Vault or of the API server. The file tries each of them with every script: none makes a call.
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { planMeshCa } from '../../../src/plan/plan';
 import { synthesize } from '../../../src/synth';
@@ -119,6 +119,8 @@ test('cannot answer for the API server over http, but for one on the same machin
   // nothing listens there; what matters is that it is asked.
   const { stderr } = await script('cluster-1/verify.sh', [], { env: { KUBECONFIG: at('http://127.0.0.1:9') } });
   expect(stderr).not.toContain('without TLS');
+  // that call is no other test's.
+  rmSync(calls, { force: true });
 });
 
 test('cannot answer for Vault over http, but for one on the same machine', async () => {
