@@ -122,6 +122,7 @@ export const ways = [
   { ...sound, auth: 'kubernetes', kubernetes: { host: 'https://10.0.0.1:6443' } },
   { ...sound, auth: 'appRole', appRole: { tokenMaxTtl: '720h' } },
   { ...sound, auth: 'clientCertificate', clientCertificate: { certificate: 'root.pem', allowedNames: [formats.certificateName?.example] } },
+  { ...sound, auth: 'jwt', ambient: true, istioVersion: '1.26', target: 'helm', ztunnel: {} },
   { ...sound, auth: 'aws', aws: { iamRoleArn: formats.iamRoleArn?.example, region: 'eu-central-1' } },
   // and for each delivery, for the same reason.
   ...['wrapped', 'externalSecret', 'externalSecretGenerator', 'sealedSecret', 'sops'].map(delivery => ({

@@ -370,7 +370,11 @@ export interface ClusterSettings {
    */
   readonly ambient?: boolean;
 
-  /** Where the ztunnels run, and as whom: istio-csr lets them ask for their workloads' certificates. Only with `ambient`. */
+  /**
+   * Where the ztunnels run, and as whom: istio-csr lets them ask for their workloads' certificates. Only with `ambient`.
+   *
+   * @default - as the target has them
+   */
   readonly ztunnel?: ZtunnelConfig;
 
   /**
