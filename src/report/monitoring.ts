@@ -5,7 +5,7 @@ import { ClusterContext } from './parts';
 
 /** Metrics and alerts. */
 export function monitoringSection({ cluster, at, kube }: ClusterContext): string[] {
-  const { monitoring, certManager } = cluster;
+  const { monitoring, certManager, istioCsr } = cluster;
   if (monitoring === undefined) return [];
   return [
     '## Metrics and alerts',
@@ -17,7 +17,7 @@ export function monitoringSection({ cluster, at, kube }: ClusterContext): string
       kube('get', 'prometheusrules,servicemonitors', '-n', monitoring.namespace),
       kube('get', 'servicemonitors', '-n', certManager.namespace),
     ),
-    `See: ${code(monitoring.name)} and ${code('cert-manager-istio-csr')}, then ${code('cert-manager')}. A Prometheus chooses them by labels, ${code('monitoringLabels')} in mesh-ca.yaml. ${code('MeshCaMetricsMissing')} after a quarter of an hour: it does not see the metrics of istio-csr, or those of cert-manager.`,
+    `See: ${code(monitoring.name)} and ${code(istioCsr.name)}, then ${code('cert-manager')}. A Prometheus chooses them by labels, ${code('monitoringLabels')} in mesh-ca.yaml. ${code('MeshCaMetricsMissing')} after a quarter of an hour: it does not see the metrics of istio-csr, or those of cert-manager.`,
     '',
     ...table(
       ['alert', 'it means', 'what to do'],
