@@ -3,6 +3,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 
 	"k8s.io/component-base/cli"
@@ -20,8 +21,22 @@ func main() {
 		}
 		panic(exit(code))
 	})
-	// `auth can-i` and `diff` end the process by themselves; `wait` and `rollout` keep others waiting.
-	serve(os.Args[1], []string{"annotate", "apply", "create", "delete", "get", "label", "patch", "replace", "version"}, run)
+	serve(os.Args[1], kept, run)
+}
+
+// What asks a server and ends: `auth can-i` and `diff` end the process by themselves, `wait` and `rollout` keep others waiting.
+var names = []string{"annotate", "apply", "create", "delete", "get", "label", "patch", "replace", "version"}
+
+// The scripts write a context before the command. kubectl looks for preferences in the home that it was started with.
+func kept(args, env []string) bool {
+	if len(args) > 2 && args[0] == "--context" {
+		args = args[2:]
+	}
+	return len(args) > 0 && slices.Contains(names, args[0]) && !slices.ContainsFunc(env, func(variable string) bool {
+		name, value, _ := strings.Cut(variable, "=")
+		_, err := os.Stat(value + "/.kube/kuberc")
+		return name == "KUBERC" || (name == "HOME" && err == nil)
+	})
 }
 
 func run(args []string) (code int) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -26,8 +27,8 @@ func environment() []string {
 	return strings.Split(strings.TrimRight(string(text), "\x00"), "\x00")
 }
 
-// serve does what callers ask for by run, one command at a time, where its name is one of those that ask a server and end.
-func serve(socket string, names []string, run func([]string) int) {
+// serve does what callers ask for by run, one command at a time. Where it is not `kept`, the program itself is started.
+func serve(socket string, kept func(args, env []string) bool, run func([]string) int) {
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socket, Net: "unix"})
 	if err != nil {
 		panic(err)
@@ -37,12 +38,12 @@ func serve(socket string, names []string, run func([]string) int) {
 		if err != nil {
 			panic(err)
 		}
-		go answer(conn, names, run)
+		go answer(conn, kept, run)
 	}
 }
 
 // answer says `b` to a caller that comes while another one is served, `x` where the program itself is to be started, and else the exit code.
-func answer(conn *net.UnixConn, names []string, run func([]string) int) {
+func answer(conn *net.UnixConn, kept func(args, env []string) bool, run func([]string) int) {
 	defer conn.Close()
 	if !one.TryLock() {
 		conn.Write([]byte{'b'})
@@ -64,7 +65,7 @@ func answer(conn *net.UnixConn, names []string, run func([]string) int) {
 		return
 	}
 	args, env := words[2:2+count], words[2+count:]
-	if !contains(names, nameOf(args)) || special(env) != special(started) || hasOwnFile(words) {
+	if !kept(args, env) || special(env) != special(started) || hasOpenFile(words) {
 		conn.Write([]byte{'x', 0})
 		return
 	}
@@ -80,40 +81,11 @@ func answer(conn *net.UnixConn, names []string, run func([]string) int) {
 	conn.Write([]byte{'d', byte(run(args))})
 }
 
-// nameOf gives the command's name, which the scripts write at the start or after a context of kubectl.
-func nameOf(args []string) string {
-	if len(args) > 2 && args[0] == "--context" {
-		args = args[2:]
-	}
-	if len(args) == 0 {
-		return ""
-	}
-	return args[0]
-}
-
-func contains(names []string, name string) bool {
-	for _, one := range names {
-		if one == name {
-			return true
-		}
-	}
-	return false
-}
-
-// hasOwnFile tells whether a word names a file that only the caller has: one that it has open, as `<(…)` of Bash is, or its home's.
-func hasOwnFile(words []string) bool {
-	for _, word := range words {
-		// kubectl looks for its preferences in the home that it was started with.
-		if home, ok := strings.CutPrefix(word, "HOME="); ok {
-			if _, err := os.Stat(home + "/.kube/kuberc"); err == nil {
-				return true
-			}
-		}
-		if strings.HasPrefix(word, "KUBERC=") || strings.Contains(word, "/dev/fd/") || strings.Contains(word, "/dev/stdin") || strings.Contains(word, "/proc/self/") {
-			return true
-		}
-	}
-	return false
+// hasOpenFile tells whether a word names a file that only the caller has open, as `<(…)` of Bash does.
+func hasOpenFile(words []string) bool {
+	return slices.ContainsFunc(words, func(word string) bool {
+		return strings.Contains(word, "/dev/fd/") || strings.Contains(word, "/dev/stdin") || strings.Contains(word, "/proc/self/")
+	})
 }
 
 // special gives the variables that Go reads once in a process: who has others of them needs a process of its own.
