@@ -183,3 +183,10 @@ export const formats: Readonly<Record<string, Format>> = {
     example: 'registry.example.com/tsb',
   },
 };
+
+/** The pattern of a format, to try a value with. */
+export function patternOf(format: string): RegExp {
+  const { pattern } = formats[format] ?? {};
+  if (pattern === undefined) throw new Error(`src/config/formats.ts has no format ${JSON.stringify(format)}`);
+  return new RegExp(pattern, 'u');
+}

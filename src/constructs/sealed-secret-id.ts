@@ -1,6 +1,6 @@
 import { ApiObject } from 'cdk8s';
 import { Construct } from 'constructs';
-import { formats } from '../config/formats';
+import { formats, patternOf } from '../config/formats';
 import { Checks, checkProps, hidden, maybe, text } from './check';
 import { name, namespace, namespaceOf } from './common-checks';
 import { noteReason } from './reason';
@@ -34,11 +34,7 @@ export interface SealedSecretIdProps {
 
 const CHECKS: Checks<SealedSecretIdProps> = {
   // what stands here by mistake may be the secret ID itself, so it is not shown.
-  ciphertext: hidden(
-    '"AgBy3i4…"',
-    formats.sealed?.says ?? '',
-    value => typeof value === 'string' && new RegExp(formats.sealed?.pattern ?? '').test(value),
-  ),
+  ciphertext: hidden('"AgBy3i4…"', formats.sealed?.says ?? '', value => typeof value === 'string' && patternOf('sealed').test(value)),
   name: maybe(name),
   namespace: maybe(namespace),
   key: maybe(text('dataKey')),

@@ -1,3 +1,4 @@
+import { patternOf } from '../config/formats';
 import { show } from '../config/show';
 import { Settings, valueAt } from './settings';
 
@@ -22,7 +23,7 @@ export const READ_KEYS = [
   'app.certmanager.issuer.enabled',
 ] as const;
 
-const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*$/;
+const DNS_NAME = patternOf('dnsName');
 
 /** Reads them, and refuses what cannot be planned. `chart` is the name of the chart. */
 export function readValues({ istioCsr: { values } = {}, refuse }: Settings, chart: string): ReadValues {

@@ -1,21 +1,13 @@
-import { ConfigError } from '../../src/config/problem';
-import { planMeshCa } from '../../src/plan/plan';
+import { problemsOf } from './problems';
 
-const problems = (values: Record<string, unknown>, names: readonly string[] = []) => {
-  try {
-    planMeshCa({
-      vault: { server: 'https://vault.example.com:8200' },
-      istioVersion: '1.30',
-      target: 'helm',
-      istioCsr: { values: { app: { tls: { istiodAdditionalDNSNames: names } } } },
-      clusters: [{ name: 'cluster-1', istio: { values } }],
-    });
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ path, message }) => `${path.slice(2).join('.')}: ${message}`);
-  }
-};
+const problems = (values: Record<string, unknown>, names: readonly string[] = []) =>
+  problemsOf({
+    vault: { server: 'https://vault.example.com:8200' },
+    istioVersion: '1.30',
+    target: 'helm',
+    istioCsr: { values: { app: { tls: { istiodAdditionalDNSNames: names } } } },
+    clusters: [{ name: 'cluster-1', istio: { values } }],
+  }).map(([path, message]) => `${path}: ${message}`);
 
 test.each<[values: Record<string, unknown>, key: string, says: string]>([
   [{ global: { caName: 'GkeWorkloadCertificate' } }, 'global.caName', 'so that they ask istio-csr, got "GkeWorkloadCertificate"'],
@@ -24,7 +16,9 @@ test.each<[values: Record<string, unknown>, key: string, says: string]>([
   [{ pilot: { env: { EXTERNAL_CA: 'ISTIOD_RA_KUBERNETES_API' } } }, 'pilot.env.EXTERNAL_CA', 'another CA than istio-csr; remove it'],
   [{ pilot: { env: { ISTIOD_CUSTOM_HOST: 'istiod.example.com' } } }, 'pilot.env.ISTIOD_CUSTOM_HOST', 'app.tls.istiodAdditionalDNSNames'],
 ])('a value that keeps certificates from being signed or found is refused: %j', (values, key, says) => {
-  expect(problems(values)).toEqual([expect.stringMatching(new RegExp(`^istio\\.values\\.${key.replaceAll('.', '\\.')}: '${key}' `))]);
+  expect(problems(values)).toEqual([
+    expect.stringMatching(new RegExp(`^clusters\\.0\\.istio\\.values\\.${key.replaceAll('.', '\\.')}: '${key}' `)),
+  ]);
   expect(problems(values)[0]).toContain(says);
 });
 

@@ -1,8 +1,8 @@
 import { parse } from 'yaml';
 import { ClusterConfig, MeshCaConfig, PatchConfig } from '../../src/config/config';
-import { ConfigError } from '../../src/config/problem';
 import { planMeshCa } from '../../src/plan/plan';
 import { synthesize } from '../../src/synth';
+import { problemsOf } from './problems';
 
 const config = (istio: ClusterConfig['istio'], istioVersion = '1.22'): MeshCaConfig => ({
   vault: { server: 'https://vault.example.com:8200' },
@@ -11,15 +11,8 @@ const config = (istio: ClusterConfig['istio'], istioVersion = '1.22'): MeshCaCon
 });
 
 /** Where something is refused, below the cluster, and why. */
-function problems(istio: ClusterConfig['istio'], istioVersion?: string): [string, string][] {
-  try {
-    planMeshCa(config(istio, istioVersion));
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ path, message }) => [path.slice(2).join('.'), message]);
-  }
-}
+const problems = (istio: ClusterConfig['istio'], istioVersion?: string): [string, string][] =>
+  problemsOf(config(istio, istioVersion)).map(([path, message]) => [path.split('.').slice(2).join('.'), message]);
 
 const deployment = (...patches: PatchConfig[]) => ({ kind: 'Deployment', name: 'istiod', patches });
 const pod = 'spec.template.spec';

@@ -1,8 +1,8 @@
 import { MeshCaConfig } from '../../src/config/config';
-import { ConfigError } from '../../src/config/problem';
 import { planMeshCa } from '../../src/plan/plan';
 import { clusterSteps, rootSteps } from '../../src/script/steps';
 import { rootPem } from '../config/certificates';
+import { problemsOf as refusals } from './problems';
 
 const base: MeshCaConfig = {
   vault: { server: 'https://vault.example.com:8200' },
@@ -13,15 +13,7 @@ const plan = (more: Partial<MeshCaConfig> = {}) => planMeshCa({ ...base, ...more
 const none = { issuing_certificates: [], crl_distribution_points: [], ocsp_servers: [], enable_templating: false };
 const crl = 'http://vault.example.com:8200/v1/istioca-one/issuer/{{issuer_id}}/crl/der';
 
-function problemsOf(config: Partial<MeshCaConfig>): [path: string, message: string][] {
-  try {
-    plan(config);
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ path, message }) => [path.join('.'), message]);
-  }
-}
+const problemsOf = (config: Partial<MeshCaConfig>) => refusals({ ...base, ...config });
 
 /** What the steps write, by path. */
 function written(config: Partial<MeshCaConfig> = {}): Record<string, unknown> {

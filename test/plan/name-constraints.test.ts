@@ -1,9 +1,9 @@
 import { MeshCaConfig } from '../../src/config/config';
-import { ConfigError } from '../../src/config/problem';
 import { planMeshCa } from '../../src/plan/plan';
 import { caConstants } from '../../src/script/ca-steps';
 import { rootSteps } from '../../src/script/steps';
 import { rootPem } from '../config/certificates';
+import { problemsOf as refusals } from './problems';
 
 const base: MeshCaConfig = {
   vault: { server: 'https://vault.example.com:8200' },
@@ -11,15 +11,7 @@ const base: MeshCaConfig = {
   clusters: [{ name: 'one' }, { name: 'two', istio: { namespace: 'mesh' } }],
 };
 
-function problemsOf(config: Partial<MeshCaConfig>): [path: string, message: string][] {
-  try {
-    planMeshCa({ ...base, ...config });
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ path, message }) => [path.join('.'), message]);
-  }
-}
+const problemsOf = (config: Partial<MeshCaConfig>) => refusals({ ...base, ...config });
 
 test('by default a CA may sign any name; where the config says DNS domains, Vault is told, and what is there is compared with them', () => {
   const { clusters } = planMeshCa(base);
@@ -73,15 +65,8 @@ test('fails if a root that Vault does not generate has some', () => {
 
 describe('URI name constraints', () => {
   const offline = { source: 'offline', certificate: rootPem } as const;
-  const problems = (more: Partial<MeshCaConfig>): [string, string][] => {
-    try {
-      planMeshCa({ vault: { server: 'https://vault.example.com:8200' }, istioVersion: '1.22', clusters: [{ name: 'cluster-1' }], ...more });
-    } catch (error) {
-      if (error instanceof ConfigError) return error.problems.map(({ path, message }) => [path.join('.'), message]);
-      throw error;
-    }
-    return [];
-  };
+  const problems = (more: Partial<MeshCaConfig>) =>
+    refusals({ vault: { server: 'https://vault.example.com:8200' }, istioVersion: '1.22', clusters: [{ name: 'cluster-1' }], ...more });
 
   test.each<[what: string, more: Partial<MeshCaConfig>]>([
     ['a policy CA of an offline root', { root: offline, policyCas: [{ name: 'p', permittedUriDomains: ['cluster.local'] }] }],

@@ -1,22 +1,14 @@
 import { CertificatesConfig } from '../../src/config/config';
-import { ConfigError } from '../../src/config/problem';
-import { planMeshCa } from '../../src/plan/plan';
+import { problemsOf } from './problems';
 
-const problems = (istioVersion: string, certificates: CertificatesConfig, canary?: string) => {
-  try {
-    planMeshCa({
-      vault: { server: 'https://vault.example.com:8200' },
-      istioVersion,
-      target: 'istioOperator',
-      certificates,
-      clusters: [{ name: 'cluster-1', ...(canary && { istio: { canary: { revision: 'next', istioVersion: canary } } }) }],
-    });
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ path, message }) => [path.join('.'), message]);
-  }
-};
+const problems = (istioVersion: string, certificates: CertificatesConfig, canary?: string) =>
+  problemsOf({
+    vault: { server: 'https://vault.example.com:8200' },
+    istioVersion,
+    target: 'istioOperator',
+    certificates,
+    clusters: [{ name: 'cluster-1', ...(canary && { istio: { canary: { revision: 'next', istioVersion: canary } } }) }],
+  });
 
 test.each<[istioVersion: string, certificates: CertificatesConfig, message: string | undefined]>([
   [

@@ -2,11 +2,11 @@
 import { parse } from 'yaml';
 import { clusterFiles } from '../../src/charts/cluster-files';
 import { ClusterConfig, MeshCaConfig } from '../../src/config/config';
-import { ConfigError } from '../../src/config/problem';
 import { planMeshCa } from '../../src/plan/plan';
 import { authSteps } from '../../src/script/auth-steps';
 import { synthesize } from '../../src/synth';
 import { otherRootPem, rootPem } from '../config/certificates';
+import { problemsOf as refusals } from './problems';
 
 const certificate: Partial<ClusterConfig> = {
   auth: 'clientCertificate',
@@ -34,15 +34,7 @@ const token = {
   token_bound_cidrs: [],
 };
 
-function problemsOf(wrong: MeshCaConfig): string[] {
-  try {
-    planMeshCa(wrong);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems.map(({ path, message }) => `${path.join('.')}: ${message}`);
-    throw error;
-  }
-  return [];
-}
+const problemsOf = (wrong: MeshCaConfig): string[] => refusals(wrong).map(([path, message]) => `${path}: ${message}`);
 
 test('a certificate: one CA, its names and nothing else that could widen it', () => {
   expect(planned(certificate).auth).toStrictEqual({

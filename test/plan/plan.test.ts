@@ -1,8 +1,8 @@
-import { Checked } from '../../src/config/check';
 import { ClusterConfig, MeshCaConfig } from '../../src/config/config';
 import { ConfigError } from '../../src/config/problem';
 import { ClusterPlan, planMeshCa } from '../../src/plan/plan';
 import { intermediatePem, keyPem, leafPem, rootPem } from '../config/certificates';
+import { problemsOf } from './problems';
 
 const base: MeshCaConfig = {
   vault: { server: 'https://vault.example.com:8200' },
@@ -13,16 +13,6 @@ const base: MeshCaConfig = {
 const withCluster = (cluster: Partial<ClusterConfig>): MeshCaConfig => ({ ...base, clusters: [{ name: 'cluster-1', ...cluster }] });
 
 const plan = (cluster: Partial<ClusterConfig> = {}): ClusterPlan => planMeshCa(withCluster(cluster)).clusters[0]!;
-
-function problemsOf(config: MeshCaConfig, checked?: Checked): [path: string, message: string][] {
-  try {
-    planMeshCa(config, checked);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems.map(({ path, message }) => [path.join('.'), message]);
-    throw error;
-  }
-  return [];
-}
 
 test('a minimal config has every name after its cluster', () => {
   const { vault: _vault, root: _root, istioCsr: _istioCsr, ...rest } = plan();

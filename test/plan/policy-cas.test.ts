@@ -1,7 +1,7 @@
 import { MeshCaConfig } from '../../src/config/config';
-import { ConfigError } from '../../src/config/problem';
 import { planMeshCa } from '../../src/plan/plan';
 import { rootPem } from '../config/certificates';
+import { problemsOf as refusals } from './problems';
 
 const base: MeshCaConfig = {
   vault: { server: 'https://vault.example.com:8200' },
@@ -11,15 +11,7 @@ const base: MeshCaConfig = {
 
 const noUrls = { issuing_certificates: [], crl_distribution_points: [], ocsp_servers: [], enable_templating: false };
 
-function problemsOf(config: Partial<MeshCaConfig>): [path: string, message: string][] {
-  try {
-    planMeshCa({ ...base, ...config });
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ path, message }) => [path.join('.'), message]);
-  }
-}
+const problemsOf = (config: Partial<MeshCaConfig>) => refusals({ ...base, ...config });
 
 test('each policy CA is signed by the one before, lives less long, and allows as many CAs as stand below it', () => {
   const { policyCas, clusters } = planMeshCa({ ...base, policyCas: [{ name: 'regional' }, { name: 'mesh', keyType: 'ec' }] });

@@ -1,9 +1,9 @@
 import { MeshCaConfig } from '../../src/config/config';
-import { ConfigError } from '../../src/config/problem';
 import { planMeshCa } from '../../src/plan/plan';
 import { caConstants } from '../../src/script/ca-steps';
 import { clusterSteps, rootSteps } from '../../src/script/steps';
 import { rootPem } from '../config/certificates';
+import { problemsOf as refusals } from './problems';
 
 const base: MeshCaConfig = {
   vault: { server: 'https://vault.example.com:8200' },
@@ -11,15 +11,7 @@ const base: MeshCaConfig = {
   clusters: [{ name: 'one' }, { name: 'two', intermediate: { subject: { ou: 'Two' } } }],
 };
 
-function problemsOf(config: Partial<MeshCaConfig>): [path: string, message: string][] {
-  try {
-    planMeshCa({ ...base, ...config });
-    return [];
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    return error.problems.map(({ path, message }) => [path.join('.'), message]);
-  }
-}
+const problemsOf = (config: Partial<MeshCaConfig>) => refusals({ ...base, ...config });
 
 /** What each CA is asked for and signed with, by the step that makes it. */
 function asked(config: Partial<MeshCaConfig>): Record<string, unknown> {

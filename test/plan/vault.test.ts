@@ -1,7 +1,7 @@
 import { MeshCaConfig, VaultConfig } from '../../src/config/config';
-import { ConfigError } from '../../src/config/problem';
 import { planMeshCa } from '../../src/plan/plan';
 import { rootPem } from '../config/certificates';
+import { problemsOf } from './problems';
 
 const server = 'https://vault.example.com:8200';
 const config = (vault: Partial<VaultConfig>, version?: string): MeshCaConfig => ({
@@ -9,16 +9,6 @@ const config = (vault: Partial<VaultConfig>, version?: string): MeshCaConfig => 
   istioVersion: '1.22',
   clusters: [{ name: 'cluster-1', ...(version === undefined ? {} : { certManager: { version } }) }],
 });
-
-function problemsOf(given: MeshCaConfig): [path: string, message: string][] {
-  try {
-    planMeshCa(given);
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems.map(({ path, message }) => [path.join('.'), message]);
-    throw error;
-  }
-  return [];
-}
 
 const client = { clientCertSecretRef: { name: 'vault-client' }, clientKeySecretRef: { name: 'vault-client' } };
 
